@@ -1,0 +1,1 @@
+"""Amaranth generators: parameters, components, the accelerator, presets."""

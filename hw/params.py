@@ -1,0 +1,160 @@
+"""The parameters of the systolic family: one frozen, validated object that every component takes whole."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["Domain", "ParameterError", "SystolicParams"]
+
+
+class ParameterError(ValueError):
+    """A parameter outside its domain; the message names it, the rule and the value."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What a parameter may be: an integer in ``low..high``, a power of two if ``power_of_two``.
+
+    Exploration draws from it, validation and the documentation quote it.
+    """
+
+    low: int
+    high: int
+    power_of_two: bool = False
+    doc: str = ""
+
+    def __str__(self) -> str:
+        kind = "a power of two" if self.power_of_two else "an integer"
+        return f"{kind} in {self.low}..{self.high}"
+
+    def check(self, name: str, value: object) -> None:
+        """Raises ParameterError unless ``value`` lies in the domain."""
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ParameterError(f"{name} must be {self}, not {value!r}")
+        if not self.low <= value <= self.high or (self.power_of_two and value & (value - 1)):
+            raise ParameterError(f"{name} must be {self}, not {value}")
+
+
+def _param(default: int, low: int, high: int, doc: str, *, power_of_two: bool = False) -> int:
+    return field(default=default, metadata={"domain": Domain(low, high, power_of_two, doc)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystolicParams:
+    """One accelerator of the systolic family. An instance that exists is valid.
+
+    Raises
+    ------
+    ParameterError
+        For a value outside its domain, or values that do not fit each other.
+    """
+
+    name: str = "custom"
+    rows: int = _param(16, 4, 128, "processing elements along the reduction", power_of_two=True)
+    cols: int = _param(16, 4, 128, "processing elements along output channels", power_of_two=True)
+    lanes: int = _param(16, 1, 128, "binary32 lanes of VECTOR: cols, a half or a quarter of it", power_of_two=True)
+    bus_bits: int = _param(128, 32, 512, "data width of the AXI4 port", power_of_two=True)
+    activation_bytes: int = _param(128 * 1024, 1024, 2**20, "activation buffer", power_of_two=True)
+    weight_bytes: int = _param(128 * 1024, 1024, 2**20, "weight buffer", power_of_two=True)
+    accumulator_bytes: int = _param(64 * 1024, 1024, 2**22, "accumulators (int32), both banks", power_of_two=True)
+    vector_bytes: int = _param(64 * 1024, 1024, 2**20, "vector buffer, all four banks", power_of_two=True)
+    parameter_bytes: int = _param(16 * 1024, 1024, 2**20, "per-channel constants", power_of_two=True)
+    tables: int = _param(4, 1, 64, "byte tables of 256 entries", power_of_two=True)
+    queue_depth: int = _param(8, 4, 32, "decoded instructions each engine can hold", power_of_two=True)
+    max_outstanding: int = _param(32, 16, 64, "bursts in flight in each direction", power_of_two=True)
+    burst_beats: int = _param(64, 4, 256, "longest burst, in beats", power_of_two=True)
+    markers: int = _param(256, 16, 4096, "time stamps", power_of_two=True)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.isidentifier():
+            raise ParameterError(f"name must be an identifier, not {self.name!r}")
+        for name, domain in self.domains().items():
+            domain.check(name, getattr(self, name))
+        if self.lanes not in (self.cols, self.cols // 2, self.cols // 4):
+            choices = f"{self.cols}, {self.cols // 2} or {self.cols // 4}"
+            raise ParameterError(f"lanes must be cols, a half or a quarter of it ({choices}), not {self.lanes}")
+        for memory, words in (("activation_bytes", self.act_words), ("weight_bytes", self.wgt_words),
+                              ("accumulator_bytes", self.acc_words), ("vector_bytes", self.vec_words)):
+            if words > 2**16:
+                raise ParameterError(f"{memory} must give at most 65536 words, not {words}: "
+                                     f"an instruction addresses words by 16 bits")
+        for memory, words, least in (("activation_bytes", self.act_words, 4 * self.block),
+                                     ("weight_bytes", self.wgt_words, 4 * self.rows),
+                                     ("accumulator_bytes", self.acc_words, 2 * self.rows),
+                                     ("vector_bytes", self.vec_words, 16),
+                                     ("parameter_bytes", self.par_words, 16)):
+            if words < least:
+                raise ParameterError(f"{memory} must hold at least {least} words for this array, not {words}")
+
+    @classmethod
+    def domains(cls) -> dict[str, Domain]:
+        """Every integer parameter with its domain, in order of declaration."""
+        return {f.name: f.metadata["domain"] for f in dataclasses.fields(cls) if "domain" in f.metadata}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, object]) -> SystolicParams:
+        """Builds parameters from a mapping; an unknown key is refused with the nearest name.
+
+        ``lanes`` follows ``cols`` unless given.
+        """
+        known = [f.name for f in dataclasses.fields(cls)]
+        for key in values:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+                raise ParameterError(f"{key!r} is not a parameter of SystolicParams{hint}")
+        values = dict(values)
+        if "lanes" not in values and isinstance(values.get("cols"), int):
+            values["lanes"] = values["cols"]
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, object]:
+        return dataclasses.asdict(self)
+
+    tokens = 16  # counting tokens; the instruction header has one mask bit for each
+
+    @property
+    def bus_bytes(self) -> int:
+        return self.bus_bits // 8
+
+    @property
+    def line_bytes(self) -> int:
+        """Physical line of the byte memories: every port's word is a part of it."""
+        return max(self.rows, self.cols, self.bus_bytes)
+
+    @property
+    def block(self) -> int:
+        """Channels per block of a tensor's private layout: whole words of both ``rows`` and ``cols``."""
+        return max(self.rows, self.cols)
+
+    @property
+    def peak_macs_per_cycle(self) -> int:
+        return self.rows * self.cols
+
+    @property
+    def act_words(self) -> int:
+        """Words of ``rows`` bytes in the activation buffer."""
+        return self.activation_bytes // self.rows
+
+    @property
+    def wgt_words(self) -> int:
+        """Words of ``cols`` bytes in the weight buffer."""
+        return self.weight_bytes // self.cols
+
+    @property
+    def acc_words(self) -> int:
+        """Words of ``cols`` int32 in the accumulators."""
+        return self.accumulator_bytes // (4 * self.cols)
+
+    @property
+    def vec_words(self) -> int:
+        """Words of ``cols`` bytes in the vector buffer."""
+        return self.vector_bytes // self.cols
+
+    @property
+    def par_words(self) -> int:
+        """Words of ``cols`` 32-bit constants."""
+        return self.parameter_bytes // (4 * self.cols)
