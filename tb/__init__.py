@@ -1,0 +1,1 @@
+"""Benches, bus and memory models, simulators, and the runner that starts them."""
