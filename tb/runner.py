@@ -214,7 +214,7 @@ def _build_into(done: Build, files: Mapping[str, str], parameters: Mapping[str, 
         runtime = _runtime_folder(done, flavour)
         if done.simulator == "verilator":
             for prebuilt in runtime.glob("*.o"):
-                shutil.copy(prebuilt, work)  # a fresh date: make takes it for up to date
+                shutil.copy(prebuilt, work)
         log = work / "build.log"
         try:
             runner.build(sources=sources, hdl_toplevel=done.top, build_args=list(arguments), parameters=parameters,
@@ -315,7 +315,9 @@ class _Verilator(_Quiet, cocotb_runner.Verilator):
         verilate, make = super()._build_command()
         verilate.remove("--public-flat-rw")
         variables = {**toolchain.MAKE_VARIABLES, "OPT_FAST": "-O2"}
-        return [verilate, [*make, *(f"{name}={value}" for name, value in variables.items())]]
+        # Objects copied from an earlier build must be newer than the makefile that the first command writes.
+        refresh = [["touch", *map(str, objects)] for objects in [list(self.build_dir.glob("*.o"))] if objects]
+        return [verilate, *refresh, [*make, *(f"{name}={value}" for name, value in variables.items())]]
 
 
 class _Icarus(_Quiet, cocotb_runner.Icarus):
