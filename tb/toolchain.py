@@ -13,6 +13,8 @@ from pathlib import Path
 
 import find_libpython
 
+from tb.prerequisites import PROGRAMS
+
 __all__ = ["MAKE_VARIABLES", "Tool", "ToolError", "child_environment", "require", "survey", "verilator_root"]
 
 
@@ -88,15 +90,13 @@ def survey(*, versions: bool = True) -> list[Tool]:
         Tool("libpython", Path(libpython) if libpython else None, sys.version.split()[0],
              "the shared library that cocotb loads", "apt-get install libpython3-dev"),
     ]
-    for name, purpose, remedy, optional in (
-        ("g++", "compiles what Verilator writes", "apt-get install g++", False),
-        ("make", "runs that compilation", "apt-get install make", False),
-        ("perl", "Verilator's launcher is a Perl script", "apt-get install perl", False),
-        ("iverilog", "second simulator, with unknown values", "apt-get install iverilog", True),
-    ):
+    programs = [(name, purpose, package, False) for name, (package, purpose) in PROGRAMS.items()]
+    programs.append(("iverilog", "second simulator, with unknown values", "iverilog", True))
+    for name, purpose, package, optional in programs:
         found = shutil.which(name)
         version = _first_line(found, "-V" if name == "iverilog" else "--version") if found and versions else ""
-        tools.append(Tool(name, Path(found) if found else None, version, purpose, remedy, optional))
+        tools.append(Tool(name, Path(found) if found else None, version, purpose, f"apt-get install {package}",
+                          optional))
     return tools
 
 

@@ -1,0 +1,33 @@
+# make demo | test | lint | bench. Each makes the environment in .venv first, if need be.
+
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell \
+	$(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))) python3)
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test lint bench clean prerequisites
+
+demo: $(READY)
+	$(BIN)/tenon run zoo:digits --config edge8
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: $(READY)
+	$(BIN)/ruff check .
+
+bench: $(READY)
+	$(BIN)/python -m flows.bench -o docs/benchmarks.md
+
+prerequisites:
+	@$(PYTHON) tb/prerequisites.py
+
+# A half-made environment is made anew: the mark comes last.
+$(READY): pyproject.toml | prerequisites
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf .venv build *.egg-info
