@@ -19,7 +19,7 @@ def fma(a: int, b: int, c: int) -> int:
     a, b, c = _flush(a), _flush(b), _flush(c)
     sign = (a ^ b) >> 31
     if _is_infinite(a) or _is_infinite(b):
-        if not a << 1 or not b << 1 or (_is_infinite(c) and c >> 31 != sign):
+        if not a & 0x7FFFFFFF or not b & 0x7FFFFFFF or (_is_infinite(c) and c >> 31 != sign):
             return NAN
         return sign << 31 | _INFINITY
     if _is_infinite(c):

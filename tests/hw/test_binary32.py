@@ -1,0 +1,273 @@
+# amaranth: UnusedElaboratable=no
+"""The binary32 units in simulation against exact integers."""
+
+import itertools
+
+import numpy as np
+import pytest
+from amaranth.hdl import Module, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.binary32 import Add, FromInteger, FusedMultiplyAdd, MinMax, Multiply, Quantise, RoundClamp
+from tb.models import binary32 as exact
+from tb.stream import Stream
+
+pytestmark = pytest.mark.rtl
+
+_MAGNITUDES = [
+    0x00000000, 0x00000001, 0x007FFFFF, 0x00800000, 0x00800001, 0x00FFFFFF, 0x01000000,  # zero to 2**-125
+    0x0C000000, 0x1F800000, 0x20000000, 0x1FFFFFFF, 0x2000AAAA,                          # squares near 2**-126
+    0x33800000, 0x34000000, 0x3F000000, 0x3F7FFFFF, 0x3F800000, 0x3F800001, 0x3FC00000, 0x3FFFFFFF, 0x40000000,
+    0x4B000000, 0x4B7FFFFF, 0x4B800000, 0x5F7FFFFF, 0x5F800000, 0x7F000000, 0x7F7FFFFF,  # to the largest
+    0x7F800000, 0x7F800001, 0x7FC00000, 0x7FFFFFFF,                                      # infinity, NaNs
+]
+CORNERS = np.array([sign | x for x in _MAGNITUDES for sign in (0, 1 << 31)], np.uint32)
+
+
+class Units(wiring.Component):
+    """Every unit on one set of operands; ``low`` comes a cycle later than its operand, ``enable`` two."""
+
+    def __init__(self):
+        self.units = {"fma": FusedMultiplyAdd(), "add": Add(), "multiply": Multiply(), "extreme": MinMax(),
+                      "convert": FromInteger(), "convert_byte": FromInteger(10), "quantise": Quantise(),
+                      "round_clamp": RoundClamp()}
+        super().__init__({
+            "a": In(32), "b": In(32), "c": In(32), "minimum": In(1), "offset": In(signed(10)), "post": In(signed(9)),
+            "low": In(signed(9)), "high": In(signed(9)), "enable": In(1), **{name: Out(32) for name in self.units}})
+
+    def elaborate(self, platform):
+        m = Module()
+        for name, unit in self.units.items():
+            m.submodules[name] = unit
+            m.d.comb += getattr(self, name).eq(unit.o)
+        fma, add, multiply, extreme, convert, convert_byte, quantise, round_clamp = self.units.values()
+        late = [Signal.like(s, reset_less=True) for s in (self.post, self.low, self.high, self.enable)]
+        m.d.sync += [register.eq(s) for register, s in zip(late, (self.post, self.low, self.high, self.enable))]
+        later = Signal()
+        m.d.sync += later.eq(late[3])
+        m.d.comb += [
+            fma.a.eq(self.a), fma.b.eq(self.b), fma.c.eq(self.c), add.a.eq(self.a), add.b.eq(self.b),
+            multiply.a.eq(self.a), multiply.b.eq(self.b),
+            extreme.a.eq(self.a), extreme.b.eq(self.b), extreme.minimum.eq(self.minimum),
+            convert.i.eq(self.a), convert.offset.eq(self.offset),
+            convert_byte.i.eq(self.a[:10]), convert_byte.offset.eq(self.offset),
+            quantise.x.eq(self.a), round_clamp.x.eq(self.a), round_clamp.enable.eq(later),
+        ]
+        for unit in (quantise, round_clamp):
+            m.d.comb += [unit.offset.eq(late[0]), unit.low.eq(late[1]), unit.high.eq(late[2])]
+        return m
+
+
+@pytest.fixture(scope="module")
+def units():
+    top = Units()
+    latencies = {name: unit.latency for name, unit in top.units.items()}
+    stream = Stream(top)
+
+    def run(unit, **operands):
+        length = len(operands["a"])
+        return stream.run(operands)[unit][latencies[unit]:][:length]
+
+    return run
+
+
+def check(got, expected, *operands):
+    """Equal, or the first differing operands in the message."""
+    expected = np.asarray(expected, np.int64) & 0xFFFFFFFF
+    wrong = np.flatnonzero(got != expected)
+    first = [hex(int(o[wrong[0]]) & 0xFFFFFFFF) for o in operands] if len(wrong) else None
+    assert not len(wrong), (f"{len(wrong)} of {len(got)} differ; {first} gives {int(got[wrong[0]]):#010x}, "
+                            f"not {int(expected[wrong[0]]):#010x}")
+
+
+def as_float(bits):
+    return bits.astype(np.uint32).view(np.float32)
+
+
+def as_bits(values):
+    return np.asarray(values, np.float32).view(np.uint32)
+
+
+def compose(sign, exponent, fraction):
+    return (np.asarray(sign, np.uint32) << 31 | np.clip(exponent, 0, 255).astype(np.uint32) << 23
+            | np.asarray(fraction, np.uint32) & 0x7FFFFF)
+
+
+def fractions(rng, n):
+    """Random, with few ones at the top, nearly all ones, or with few ones anywhere: sums and products that tie."""
+    kind = rng.integers(0, 4, n)
+    bits = rng.integers(0, 1 << 23, n)
+    top = bits >> rng.integers(0, 23, n) << rng.integers(8, 23, n)
+    few = (1 << rng.integers(0, 23, n)) | (1 << rng.integers(0, 23, n))
+    return np.choose(kind, [bits, top, ~(1 << rng.integers(0, 23, n)), few]) & 0x7FFFFF
+
+
+def triples(rng, n):
+    """Operands of the fma: an equal share of each kind of difficulty."""
+    part = n // 5
+    signs = rng.integers(0, 2, (3, n))
+    raw = rng.integers(0, 1 << 32, (3, part), dtype=np.uint64).astype(np.uint32)
+    parts = [raw]
+    for number in range(1, 5):
+        s = signs[:, :part]
+        signs = signs[:, part:]
+        ea, eb = rng.integers(1, 255, (2, part))
+        if number == 3:  # products at the edge of underflow, or of overflow
+            eb = np.where(rng.integers(0, 4, part) > 0, 127 - ea + rng.integers(-26, 4, part),
+                          381 - ea + rng.integers(-4, 3, part))
+        else:
+            eb = np.clip(127 - ea + rng.integers(30, 225, part), 1, 254)
+        a, b = compose(s[0], ea, fractions(rng, part)), compose(s[1], eb, fractions(rng, part))
+        with np.errstate(all="ignore"):
+            product = as_float(a) * as_float(b)
+        if number in (1, 3):  # the addend's bits overlap the product's, or nearly
+            c = compose(s[2], ea + eb - 127 + rng.integers(-52, 54, part), fractions(rng, part))
+        elif number == 2:     # the sum cancels but for a few last places
+            c = (as_bits(-product) + rng.integers(-3, 4, part)).astype(np.uint32)
+        else:                 # the addend is a tie, or a sticky bit, to the product: sparse significands
+            c = compose(s[2], ea + eb - 127 + rng.choice([-49, -48, -25, -24, -23, 23, 24, 25, 26, 27, 48, 51], part),
+                        np.where(rng.integers(0, 2, part), 0, 1 << rng.integers(0, 23, part)))
+        parts.append(np.stack([a, b, c]))
+    return np.concatenate(parts, axis=1)
+
+
+def pairs(rng, n):
+    """Operands of adder, multiplier and comparison, likewise."""
+    part = n // 4
+    raw = rng.integers(0, 1 << 32, (2, part), dtype=np.uint64).astype(np.uint32)
+    s, e = rng.integers(0, 2, (2, 3 * part)), rng.integers(1, 255, 3 * part)
+    a = compose(s[0], e, fractions(rng, 3 * part))
+    b = compose(s[1], np.concatenate([
+        e[:part] + rng.integers(-28, 29, part),                       # alignments of the adder
+        127 - e[part:2 * part] + rng.integers(-25, 3, part),          # products near 2**-126
+        e[2 * part:]]), fractions(rng, 3 * part))
+    near = slice(2 * part, None)
+    b[near] = (a[near] ^ 0x80000000) + rng.integers(-3, 4, part)      # cancellation
+    return np.concatenate([raw, np.stack([a, b])], axis=1)
+
+
+def reached(results):
+    """How often each kind of result occurs among binary32 results."""
+    exponent, magnitude = results >> 23 & 255, results & 0x7FFFFFFF
+    kinds = {"zero": magnitude == 0, "infinite": magnitude == 0x7F800000, "nan": results == exact.NAN,
+             "smallest": exponent == 1, "largest": exponent == 254}
+    return {kind: int(which.sum()) for kind, which in kinds.items()}
+
+
+def test_fma(units):
+    rng = np.random.default_rng(1)
+    corners = np.array(list(itertools.product(CORNERS, repeat=3)), np.uint32).T
+    a, b, c = operands = np.concatenate([corners, triples(rng, 1_000_000)], axis=1)
+    expected = [exact.fma(*abc) for abc in zip(*operands.tolist())]
+    got = units("fma", a=a, b=b, c=c)
+    check(got, expected, a, b, c)
+    assert min(reached(got[len(corners.T):]).values()) > 1000
+    normal = np.isfinite(as_float(got)) & (got & 0x7FFFFFFF != 0)
+    with np.errstate(all="ignore"):
+        double = (as_float(a).astype(np.float64) * as_float(b) + as_float(c)).astype(np.float32)
+        separate = as_float(a) * as_float(b) + as_float(c)
+    assert (normal & (as_bits(double) != got)).sum() > 100, "no operand tells one rounding from binary64's two"
+    assert (normal & (as_bits(separate) != got)).sum() > 100_000, "no operand tells fused from separate"
+
+
+def test_fma_forms_that_replace_bypasses(units):
+    """``fma(x, 1, -0)`` is x, ``fma(x, y, -0)`` the product, ``fma(x, 1, y)`` the sum."""
+    x, y = np.array(list(itertools.product(CORNERS, repeat=2)), np.uint32).T
+    one, minus_zero = np.full_like(x, 0x3F800000), np.full_like(x, 0x80000000)
+    same = units("fma", a=x, b=one, c=minus_zero)
+    plain = np.where(x >> 23 & 255, x, x & 0x80000000)
+    check(same, np.where(x & 0x7FFFFFFF > 0x7F800000, exact.NAN, plain), x)
+    assert np.array_equal(units("fma", a=x, b=y, c=minus_zero), units("multiply", a=x, b=y))
+    assert np.array_equal(units("fma", a=x, b=one, c=y), units("add", a=x, b=y))
+
+
+@pytest.mark.parametrize(("unit", "model"), [("add", exact.add), ("multiply", exact.multiply)])
+def test_sum_and_product(units, unit, model):
+    rng = np.random.default_rng(2)
+    corners = np.array(list(itertools.product(CORNERS, repeat=2)), np.uint32).T
+    a, b = operands = np.concatenate([corners, pairs(rng, 300_000)], axis=1)
+    got = units(unit, a=a, b=b)
+    check(got, [model(*ab) for ab in zip(*operands.tolist())], a, b)
+    assert min(reached(got).values()) > 100
+    with np.errstate(all="ignore"):
+        native = as_float(a) + as_float(b) if unit == "add" else as_float(a) * as_float(b)
+    both_normal = (a >> 23 & 255 > 0) & (b >> 23 & 255 > 0) & ~np.isnan(native) & (abs(native) >= 2.0**-126)
+    assert np.array_equal(as_bits(native)[both_normal], got[both_normal]), "the host's own arithmetic differs"
+
+
+@pytest.mark.parametrize("minimum", [0, 1])
+def test_extreme(units, minimum):
+    rng = np.random.default_rng(3)
+    corners = np.array(list(itertools.product(CORNERS, repeat=2)), np.uint32).T
+    a, b = operands = np.concatenate([corners, pairs(rng, 150_000)], axis=1)
+    model = exact.minimum if minimum else exact.maximum
+    got = units("extreme", a=a, b=b, minimum=np.full(len(a), minimum))
+    check(got, [model(*ab) for ab in zip(*operands.tolist())], a, b)
+
+
+@pytest.mark.parametrize(("unit", "width"), [("convert", 32), ("convert_byte", 10)])
+def test_convert(units, unit, width):
+    rng = np.random.default_rng(4)
+    powers = [s * (1 << k) + d for k in range(width - 1) for d in range(-3, 4) for s in (1, -1)]
+    ends = [-(1 << width - 1) + d for d in range(4)] + [(1 << width - 1) - 1 - d for d in range(4)]
+    random = rng.integers(-1 << width - 1, 1 << width - 1, 300_000) >> rng.integers(0, width, 300_000)
+    ties = rng.integers(0, 1 << 24, 50_000) * 2 + 1 << rng.integers(0, 7, 50_000)  # 25 bits, the last one set
+    values = np.concatenate([np.array(powers + ends), random, ties])
+    values = np.array([exact.wrap(v, width) for v in values.tolist()])
+    offset = np.where(rng.integers(0, 2, len(values)), 0, rng.integers(-383, 384, len(values)))
+    got = units(unit, a=values, offset=offset)
+    check(got, [exact.from_integer(v, o, width) for v, o in zip(values.tolist(), offset.tolist())], values, offset)
+
+
+def numbers_to_round(rng, n):
+    """binary32 values around the integers and halves of the byte range, across all exponents, and corners."""
+    halves = rng.integers(-2100, 2101, n // 2) / 2
+    beside = as_bits(halves) + rng.integers(-2, 3, n // 2)
+    wide = compose(rng.integers(0, 2, n // 4), rng.integers(115, 165, n // 4), fractions(rng, n // 4))
+    raw = rng.integers(0, 1 << 32, n // 4, dtype=np.uint64)
+    return np.concatenate([CORNERS, beside.astype(np.uint32), wide, raw.astype(np.uint32)])
+
+
+@pytest.mark.parametrize("unit", ["quantise", "round_clamp"])
+def test_round_offset_clamp(units, unit):
+    rng = np.random.default_rng(5)
+    x = numbers_to_round(rng, 300_000)
+    offset, low, high = rng.integers(-256, 256, (3, len(x)))
+    usual = rng.integers(0, 4, len(x)) > 0  # bounds in order; else hi wins over lo
+    low, high = np.where(usual, np.minimum(low, high), low), np.where(usual, np.maximum(low, high), high)
+    model = exact.quantise if unit == "quantise" else exact.round_clamp
+    got = units(unit, a=x, post=offset, low=low, high=high, enable=np.ones(len(x)))
+    expected = np.array([model(*o) for o in zip(x.tolist(), offset.tolist(), low.tolist(), high.tolist())])
+    if unit == "quantise":
+        got, expected = got & 0x1FF, expected & 0x1FF
+    check(got, expected, x, offset, low, high)
+    whole = np.array([exact.rne(v) for v in x.tolist()])
+    assert (whole + offset < low).sum() > 10_000 and (whole + offset > high).sum() > 10_000
+    assert ((whole + offset > low) & (whole + offset < high)).sum() > 10_000
+    assert {0, 2**31 - 1, -2**31} <= set(whole.tolist())
+
+
+def test_round_clamp_can_be_passed_by(units):
+    x = np.array([exact.multiply(v, 0x3F800000) for v in numbers_to_round(np.random.default_rng(6), 4000).tolist()])
+    check(units("round_clamp", a=x, enable=np.zeros(len(x))), x, x)
+
+
+def test_model_agrees_with_binary64_where_that_is_exact():
+    """The oracle itself: products of binary32 numbers are exact in binary64, and rounding them is the host's."""
+    rng = np.random.default_rng(7)
+    a, b = pairs(rng, 40_000)
+    with np.errstate(all="ignore"):
+        host = (as_float(a).astype(np.float64) * as_float(b)).astype(np.float32)
+    normal = (a >> 23 & 255 > 0) & (b >> 23 & 255 > 0) & (abs(host) >= 2.0**-126)
+    ours = np.array([exact.multiply(*ab) for ab in zip(a.tolist(), b.tolist())], np.uint32)
+    assert normal.sum() > 10_000
+    assert np.array_equal(as_bits(host)[normal], ours[normal])
+    assert [exact.rne(v) for v in as_bits([0.5, 1.5, -2.5, 3e9, -3e9, np.inf, np.nan]).tolist()] == [
+        0, 2, -2, 2**31 - 1, -2**31, 2**31 - 1, 0]
+
+
+@pytest.mark.parametrize("width", [1, 33])
+def test_convert_rejects(width):
+    with pytest.raises(ValueError, match=rf"^width must be in 2\.\.32, not {width}$"):
+        FromInteger(width)
