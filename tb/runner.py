@@ -31,8 +31,12 @@ _GENERATED_WAIVERS = ("PROCASSINIT", "WIDTHEXPAND", "WIDTHTRUNC", "UNUSEDSIGNAL"
                       "CASEOVERLAP", "UNSIGNED", "CMPCONST", "DECLFILENAME", "PINMISSING", "ASCRANGE", "SELRANGE",
                       "LATCH", "UNDRIVEN", "TIMESCALEMOD", "MULTITOP", "INITIALDLY")
 
-# Verilator's and cocotb's own C++ compiles to the same objects for every design.
-_RUNTIME_OBJECTS = ("verilated.o", "verilated_*.o", "verilator.o")
+# Changes whenever this file builds otherwise than before: an older build must not be taken for a new one.
+_RECIPE = 2
+
+# Verilator's own C++ compiles to the same objects for every design. (cocotb's main, ``verilator.o``, does not:
+# it holds the size of the design's class.)
+_RUNTIME_OBJECTS = ("verilated.o", "verilated_*.o")
 
 
 class BuildError(RuntimeError):
@@ -105,7 +109,7 @@ def build(verilog: Mapping[str, str], top: str, *, simulator: str = "verilator",
     else:
         raise ValueError(f"simulator must be 'verilator' or 'icarus', not {simulator!r}")
     versions = [tool.version for tool in toolchain.survey(versions=False)]
-    recipe = [simulator, top, sorted(files.items()), sorted((k, str(v)) for k, v in parameters.items()), arguments,
+    recipe = [_RECIPE, simulator, top, sorted(files.items()), sorted((k, str(v)) for k, v in parameters.items()), arguments,
               waves, versions, str(cocotb_tools.config.libs_dir), platform.machine()]
     key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:24]
     folder = cache_folder() / "builds" / f"{top}-{key}"
