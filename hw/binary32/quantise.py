@@ -58,9 +58,8 @@ class Quantise(wiring.Component):
 class RoundClamp(wiring.Component):
     """``o = binary32(min(max(rne(x) + offset, low), high))``, or ``x`` itself where ``enable`` is low.
 
-    Latency ``latency`` cycles; one result per cycle; order is kept. ``offset``, ``low`` and ``high`` belong to the
-    operand one cycle earlier, ``enable`` to the operand two cycles earlier. ``x`` must hold no subnormal and no other
-    NaN than the canonical one: the results of units do not.
+    Latency ``latency`` cycles; one result per cycle; order is kept. All but ``x`` belong to the operand one cycle
+    earlier. ``x`` must hold no subnormal and no other NaN than the canonical one: the results of units do not.
     """
 
     latency = Quantise.latency + 1
@@ -78,7 +77,10 @@ class RoundClamp(wiring.Component):
         m.d.comb += [quantise.x.eq(self.x), quantise.offset.eq(self.offset), quantise.low.eq(self.low),
                      quantise.high.eq(self.high)]
         unchanged = delay(m, self.x, Quantise.latency)
-        result, = registers(result=32)
-        m.d.sync += result.eq(Mux(self.enable, pack_integer(m, quantise.o), unchanged))
+        enable, result = registers(enable=1, result=32)
+        m.d.sync += [
+            enable.eq(self.enable),
+            result.eq(Mux(enable, pack_integer(m, quantise.o), unchanged)),
+        ]
         m.d.comb += self.o.eq(result)
         return m

@@ -26,7 +26,7 @@ CORNERS = np.array([sign | x for x in _MAGNITUDES for sign in (0, 1 << 31)], np.
 
 
 class Units(wiring.Component):
-    """Every unit on one set of operands; ``low`` comes a cycle later than its operand, ``enable`` two."""
+    """Every unit on one set of operands; offset, bounds and enable are delayed by the cycle that rounding wants."""
 
     def __init__(self):
         self.units = {"fma": FusedMultiplyAdd(), "add": Add(), "multiply": Multiply(), "extreme": MinMax(),
@@ -44,15 +44,13 @@ class Units(wiring.Component):
         fma, add, multiply, extreme, convert, convert_byte, quantise, round_clamp = self.units.values()
         late = [Signal.like(s, reset_less=True) for s in (self.post, self.low, self.high, self.enable)]
         m.d.sync += [register.eq(s) for register, s in zip(late, (self.post, self.low, self.high, self.enable))]
-        later = Signal()
-        m.d.sync += later.eq(late[3])
         m.d.comb += [
             fma.a.eq(self.a), fma.b.eq(self.b), fma.c.eq(self.c), add.a.eq(self.a), add.b.eq(self.b),
             multiply.a.eq(self.a), multiply.b.eq(self.b),
             extreme.a.eq(self.a), extreme.b.eq(self.b), extreme.minimum.eq(self.minimum),
             convert.i.eq(self.a), convert.offset.eq(self.offset),
             convert_byte.i.eq(self.a[:10]), convert_byte.offset.eq(self.offset),
-            quantise.x.eq(self.a), round_clamp.x.eq(self.a), round_clamp.enable.eq(later),
+            quantise.x.eq(self.a), round_clamp.x.eq(self.a), round_clamp.enable.eq(late[3]),
         ]
         for unit in (quantise, round_clamp):
             m.d.comb += [unit.offset.eq(late[0]), unit.low.eq(late[1]), unit.high.eq(late[2])]

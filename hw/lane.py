@@ -1,0 +1,176 @@
+"""One lane of the VECTOR chain: an int32 or byte in, a byte out, binary32 between."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from .binary32 import FromInteger, FusedMultiplyAdd, MinMax, Multiply, Quantise, RoundClamp, registers
+from .delay import delay
+from .reduction import Reduction
+
+__all__ = ["Lane"]
+
+_Y_BITS = 10  # a byte of either sign less its zero-point
+
+_ROUND = FromInteger().latency + Multiply.latency
+_REDUCE = _ROUND + RoundClamp.latency
+_SWAP = _REDUCE + Reduction.latency
+_SECOND = _SWAP + FusedMultiplyAdd.latency
+_EXTREME = _SECOND + FusedMultiplyAdd.latency
+_OUTPUT = _EXTREME + MinMax.latency
+_TABLE = _OUTPUT + Quantise.latency
+
+
+class Lane(wiring.Component):
+    """Convert, scale, round and clamp, reduce, swap, two fused multiply-adds, min/max, output byte, byte table.
+
+    Latency ``latency`` cycles; one element per cycle; order is kept; nothing ever stalls. A slot's settings are ports
+    of their own, applied ``at[slot]`` cycles after the element came in, so that each element has its own settings. A
+    slot that is to do nothing is given neutral constants: 1 and -0 for a multiply-add, -infinity for the maximum.
+
+    Parameters
+    ----------
+    partials : int
+        Depth of the reduction's ring.
+    table_bytes : int
+        Bytes of all tables, 256 each.
+    line_bytes : int
+        Bytes written to the tables at a time.
+
+    Members
+    -------
+    x, y : In(signed(32)), In(8)
+        The element's two operands; y's byte is read as signed where slot ``y`` says so.
+    s : In(32)
+        binary32 scale, ``at["scale"]`` cycles later.
+    first, read_index, write_index, write
+        Those of ``Reduction``, at ``at["reduce"]``, one cycle before, and ``at["swap"]`` twice.
+    slot_NAME : In(SLOTS[NAME])
+        Settings of each slot.
+    tab_en, tab_addr, tab_data, tab_mask : In
+        Table writes: line and byte mask. Elements looked up meanwhile read old or new bytes.
+    o : Out(8)
+    """
+
+    SLOTS = {
+        "convert": data.StructLayout({"zero": signed(9)}),
+        "scale": data.StructLayout({"by_lane": 1, "value": 32}),
+        "round": data.StructLayout({"enable": 1, "offset": signed(9), "low": signed(9), "high": signed(9)}),
+        "reduce": data.StructLayout({"maximum": 1}),
+        "convert_y": data.StructLayout({"used": 1, "signed": 1, "zero": signed(9)}),
+        "select1": data.StructLayout({"swap": 1, "times_y": 1, "plus_y": 1}),
+        "constants1": data.StructLayout({"p": 32, "q": 32}),  # x * (p or y) + (q or y)
+        "select2": data.StructLayout({"cross": 1, "times_y": 1}),
+        "constants2": data.StructLayout({"p": 32, "q": 32}),  # x * (p or y) + q, or y * p + x
+        "extreme": data.StructLayout({"with_y": 1, "minimum": 1, "p": 32}),
+        "output": data.StructLayout({"offset": signed(9), "low": signed(9), "high": signed(9)}),
+        "table": data.StructLayout({"enable": 1, "number": 8}),
+    }
+    at = {
+        "convert": 0, "scale": FromInteger().latency - 1, "round": _ROUND + 1, "reduce": _REDUCE,
+        "convert_y": _SWAP - FromInteger(_Y_BITS).latency, "select1": _SWAP, "constants1": _SWAP,
+        "select2": _SECOND, "constants2": _SECOND, "extreme": _EXTREME, "output": _OUTPUT + 1, "table": _TABLE,
+        "first": _REDUCE, "read_index": _REDUCE - 1, "write_index": _SWAP, "write": _SWAP,
+    }
+    latency = _TABLE + 2
+
+    def __init__(self, *, partials: int, table_bytes: int, line_bytes: int):
+        self.partials, self.table_bytes, self.line_bytes = partials, table_bytes, line_bytes
+        super().__init__({
+            "x": In(signed(32)), "y": In(8), "s": In(32),
+            "first": In(1), "read_index": In(range(partials)), "write_index": In(range(partials)), "write": In(1),
+            **{f"slot_{name}": In(layout) for name, layout in self.SLOTS.items()},
+            "tab_en": In(1), "tab_addr": In(range(table_bytes // line_bytes)), "tab_data": In(8 * line_bytes),
+            "tab_mask": In(line_bytes),
+            "o": Out(8),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        m.submodules.convert = convert = FromInteger()
+        m.d.comb += [convert.i.eq(self.x), convert.offset.eq(self.slot_convert.zero)]
+
+        m.submodules.multiply = multiply = Multiply()
+        scale, = registers(scale=32)
+        m.d.sync += scale.eq(Mux(self.slot_scale.by_lane, self.s, self.slot_scale.value))
+        m.d.comb += [multiply.a.eq(convert.o), multiply.b.eq(scale)]
+
+        m.submodules.round_clamp = round_clamp = RoundClamp()
+        m.d.comb += [
+            round_clamp.x.eq(multiply.o), round_clamp.enable.eq(self.slot_round.enable),
+            round_clamp.offset.eq(self.slot_round.offset),
+            round_clamp.low.eq(self.slot_round.low), round_clamp.high.eq(self.slot_round.high),
+        ]
+
+        m.submodules.reduction = reduction = Reduction(self.partials)
+        m.d.comb += [
+            reduction.x.eq(round_clamp.o), reduction.maximum.eq(self.slot_reduce.maximum),
+            reduction.first.eq(self.first), reduction.read_index.eq(self.read_index),
+            reduction.write_index.eq(self.write_index), reduction.write.eq(self.write),
+        ]
+
+        # y stays a byte until the swap is near.
+        m.submodules.convert_y = convert_y = FromInteger(_Y_BITS)
+        byte = delay(m, self.y, self.at["convert_y"])
+        number = Cat(byte, byte[7] & self.slot_convert_y.signed).as_signed()
+        m.d.comb += [
+            convert_y.i.eq(Mux(self.slot_convert_y.used, number, 0)), convert_y.offset.eq(self.slot_convert_y.zero),
+        ]
+
+        # Every form of a multiply-add is a choice of its operands; the result is never passed by.
+        x, y = Signal(32), Signal(32)
+        swap = self.slot_select1.swap
+        m.d.comb += [x.eq(Mux(swap, convert_y.o, reduction.o)), y.eq(Mux(swap, reduction.o, convert_y.o))]
+        m.submodules.fma1 = fma1 = FusedMultiplyAdd()
+        m.d.comb += [
+            fma1.a.eq(x),
+            fma1.b.eq(Mux(self.slot_select1.times_y, y, self.slot_constants1.p)),
+            fma1.c.eq(Mux(self.slot_select1.plus_y, y, self.slot_constants1.q)),
+        ]
+
+        y = delay(m, y, fma1.latency)
+        cross = self.slot_select2.cross
+        m.submodules.fma2 = fma2 = FusedMultiplyAdd()
+        m.d.comb += [
+            fma2.a.eq(Mux(cross, y, fma1.o)),
+            fma2.b.eq(Mux(self.slot_select2.times_y, y, self.slot_constants2.p)),
+            fma2.c.eq(Mux(cross, fma1.o, self.slot_constants2.q)),
+        ]
+
+        y = delay(m, y, fma2.latency)
+        m.submodules.extreme = extreme = MinMax()
+        m.d.comb += [
+            extreme.a.eq(fma2.o), extreme.b.eq(Mux(self.slot_extreme.with_y, y, self.slot_extreme.p)),
+            extreme.minimum.eq(self.slot_extreme.minimum),
+        ]
+
+        m.submodules.output = output = Quantise()
+        m.d.comb += [
+            output.x.eq(extreme.o), output.offset.eq(self.slot_output.offset),
+            output.low.eq(self.slot_output.low), output.high.eq(self.slot_output.high),
+        ]
+
+        # Table: a line is read, then its byte chosen.
+        in_line = (self.line_bytes - 1).bit_length()
+        m.submodules.table = table = memory.Memory(
+            shape=8 * self.line_bytes, depth=self.table_bytes // self.line_bytes, init=[])
+        read, write = table.read_port(), table.write_port(granularity=8)
+        looked_up = Signal(8)
+        plain, enable, result = registers(plain=8, enable=1, result=8)
+        m.d.comb += [
+            read.en.eq(self.slot_table.enable),
+            read.addr.eq(Cat(output.o[in_line:8], self.slot_table.number)),
+            write.addr.eq(self.tab_addr), write.data.eq(self.tab_data),
+            write.en.eq(Mux(self.tab_en, self.tab_mask, 0)),
+        ]
+        with m.Switch(plain[:in_line]):
+            for byte in range(self.line_bytes):
+                with m.Case(byte):
+                    m.d.comb += looked_up.eq(read.data.word_select(byte, 8))
+        m.d.sync += [
+            plain.eq(output.o), enable.eq(self.slot_table.enable),
+            result.eq(Mux(enable, looked_up, plain)),
+        ]
+        m.d.comb += self.o.eq(result)
+        return m

@@ -1,0 +1,61 @@
+"""Sums and maxima over loop levels, several outputs interleaved."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from .binary32 import MINUS_INFINITY, MINUS_ZERO, Add, registers, select_extreme
+
+__all__ = ["Reduction"]
+
+
+class Reduction(wiring.Component):
+    """``o = partial[index] = partial[index] + x``, or the larger of both; ``x`` itself where ``first`` is high.
+
+    Latency ``latency`` cycles; one element per cycle; order is kept. An element may follow the former one of the same
+    index after ``round_trip`` cycles at the earliest.
+
+    Parameters
+    ----------
+    depth : int
+        Partial results that can be open at a time.
+
+    Members
+    -------
+    x : In(32)
+    first, maximum : In(1)
+        With ``x``.
+    read_index : In(range(depth))
+        One cycle before ``x``.
+    write_index, write : In(range(depth)), In(1)
+        With ``o``; ``write`` where there is an element.
+    o : Out(32)
+    """
+
+    latency = 1 + Add.latency
+    round_trip = latency + 2  # written the cycle after ``o``, read the one after that, used the next
+
+    def __init__(self, depth: int):
+        self.depth = depth
+        super().__init__({"x": In(32), "first": In(1), "maximum": In(1), "read_index": In(range(depth)),
+                          "write_index": In(range(depth)), "write": In(1), "o": Out(32)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.partials = partials = memory.Memory(shape=32, depth=self.depth, init=[])
+        read, write = partials.read_port(), partials.write_port()
+        m.submodules.add = add = Add()
+
+        # Neutral elements, and one adder for both kinds: the larger one plus -0 is itself.
+        partial = Signal(32)
+        m.d.comb += [
+            read.addr.eq(self.read_index),
+            partial.eq(Mux(self.first, Mux(self.maximum, MINUS_INFINITY, MINUS_ZERO), read.data)),
+        ]
+        larger = select_extreme(m, self.x, partial, 0)
+        a, b = registers(a=32, b=32)
+        m.d.sync += [a.eq(Mux(self.maximum, larger, self.x)), b.eq(Mux(self.maximum, MINUS_ZERO, partial))]
+        m.d.comb += [add.a.eq(a), add.b.eq(b), self.o.eq(add.o)]
+
+        m.d.comb += [write.addr.eq(self.write_index), write.data.eq(add.o), write.en.eq(self.write)]
+        return m
