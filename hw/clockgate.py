@@ -1,0 +1,39 @@
+"""The clock gate: one seam for a clock-gating cell, a clock buffer with enable, or nothing."""
+
+from __future__ import annotations
+
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["ClockGate"]
+
+_TEXT = """\
+// Passes clk while enable, sampled when clk is low, is high. Replace the body by the library's clock-gating
+// cell, by a clock buffer with enable, or (GATED = 0) by a wire.
+module tenon_clock_gate #(parameter GATED = 1) (input wire clk, input wire enable, output wire gated);
+  generate
+    if (GATED) begin : gate
+      reg passing = 1'b1;
+      always @(negedge clk) passing <= enable;
+      assign gated = clk & passing;
+    end else begin : wire_only
+      assign gated = clk;
+    end
+  endgenerate
+endmodule
+"""
+
+
+class ClockGate(wiring.Component):
+    """Clock ``gated`` follows the clock in cycles that begin after ``enable`` was high."""
+
+    enable: In(1)
+    gated: Out(1)
+
+    def __init__(self, *, gated: bool = True):
+        self.is_gated = gated
+        super().__init__()
+
+    def black_box(self):
+        """Module name, text and parameters, for emission."""
+        return "tenon_clock_gate", _TEXT, {"GATED": int(self.is_gated)}

@@ -1,0 +1,54 @@
+"""On-chip memory: one module of our own, which infers block RAM and is the seam for a macro."""
+
+from __future__ import annotations
+
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["Memory"]
+
+_TEXT = """\
+// One write port with a mask of lanes, one synchronous read port. A word that is read and written in the
+// same cycle reads its old value. Replace the body of this module to use a memory macro.
+module tenon_memory #(
+  parameter WIDTH = 8, parameter DEPTH = 2, parameter LANE = 8, parameter ADDRESS = 1
+) (
+  input wire clk,
+  input wire [WIDTH/LANE-1:0] w_en, input wire [ADDRESS-1:0] w_addr, input wire [WIDTH-1:0] w_data,
+  input wire r_en, input wire [ADDRESS-1:0] r_addr, output reg [WIDTH-1:0] r_data
+);
+  reg [WIDTH-1:0] words [0:DEPTH-1];
+  integer i;
+  always @(posedge clk) begin
+    if (r_en) r_data <= words[r_addr];
+    for (i = 0; i < WIDTH/LANE; i = i + 1)
+      if (w_en[i]) words[w_addr][i*LANE +: LANE] <= w_data[i*LANE +: LANE];
+  end
+endmodule
+"""
+
+
+class Memory(wiring.Component):
+    """``depth`` words of ``width`` bits; written by lanes of ``lane_bits`` (whole words if not given).
+
+    Read data come the cycle after ``r_en`` and stay until the next one. Contents start undefined.
+
+    Members
+    -------
+    w_en, w_addr, w_data : In(width / lane_bits), In, In(width)
+    r_en, r_addr, r_data : In(1), In, Out(width)
+    """
+
+    def __init__(self, *, width: int, depth: int, lane_bits: int | None = None):
+        self.width, self.depth, self.lane_bits = width, depth, lane_bits or width
+        if width % self.lane_bits:
+            raise ValueError(f"width must be a multiple of lane_bits = {self.lane_bits}, not {width}")
+        super().__init__({
+            "w_en": In(width // self.lane_bits), "w_addr": In(range(max(depth, 2))), "w_data": In(width),
+            "r_en": In(1), "r_addr": In(range(max(depth, 2))), "r_data": Out(width),
+        })
+
+    def black_box(self):
+        """Module name, text and parameters, for emission."""
+        return "tenon_memory", _TEXT, {"WIDTH": self.width, "DEPTH": self.depth, "LANE": self.lane_bits,
+                                       "ADDRESS": max(self.depth - 1, 1).bit_length()}
