@@ -1,18 +1,20 @@
 """One lane of the VECTOR chain: an int32 or byte in, a byte out, binary32 between."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
-from amaranth.lib import data, memory, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .binary32 import FromInteger, FusedMultiplyAdd, MinMax, Multiply, Quantise, RoundClamp, registers
-from .delay import delay
-from .reduction import Reduction
+from hw import emit
+from hw.binary32 import FromInteger, FusedMultiplyAdd, MinMax, Multiply, Quantise, RoundClamp, registers
+from hw.delay import delay
+from hw.memory import Memory
+from hw.reduction import Reduction
 
 __all__ = ["Lane"]
 
 _Y_BITS = 10  # a byte of either sign less its zero-point
 
-_ROUND = FromInteger().latency + Multiply.latency
+_ROUND = FromInteger.latency_of(32) + Multiply.latency
 _REDUCE = _ROUND + RoundClamp.latency
 _SWAP = _REDUCE + Reduction.latency
 _SECOND = _SWAP + FusedMultiplyAdd.latency
@@ -67,8 +69,8 @@ class Lane(wiring.Component):
         "table": data.StructLayout({"enable": 1, "number": 8}),
     }
     at = {
-        "convert": 0, "scale": FromInteger().latency - 1, "round": _ROUND + 1, "reduce": _REDUCE,
-        "convert_y": _SWAP - FromInteger(_Y_BITS).latency, "select1": _SWAP, "constants1": _SWAP,
+        "convert": 0, "scale": FromInteger.latency_of(32) - 1, "round": _ROUND + 1, "reduce": _REDUCE,
+        "convert_y": _SWAP - FromInteger.latency_of(_Y_BITS), "select1": _SWAP, "constants1": _SWAP,
         "select2": _SECOND, "constants2": _SECOND, "extreme": _EXTREME, "output": _OUTPUT + 1, "table": _TABLE,
         "first": _REDUCE, "read_index": _REDUCE - 1, "write_index": _SWAP, "write": _SWAP,
     }
@@ -122,23 +124,23 @@ class Lane(wiring.Component):
         x, y = Signal(32), Signal(32)
         swap = self.slot_select1.swap
         m.d.comb += [x.eq(Mux(swap, convert_y.o, reduction.o)), y.eq(Mux(swap, reduction.o, convert_y.o))]
-        m.submodules.fma1 = fma1 = FusedMultiplyAdd()
+        fma1 = emit.instance(m, "fma1", FusedMultiplyAdd())
         m.d.comb += [
             fma1.a.eq(x),
             fma1.b.eq(Mux(self.slot_select1.times_y, y, self.slot_constants1.p)),
             fma1.c.eq(Mux(self.slot_select1.plus_y, y, self.slot_constants1.q)),
         ]
 
-        y = delay(m, y, fma1.latency)
+        y = delay(m, y, FusedMultiplyAdd.latency)
         cross = self.slot_select2.cross
-        m.submodules.fma2 = fma2 = FusedMultiplyAdd()
+        fma2 = emit.instance(m, "fma2", FusedMultiplyAdd())
         m.d.comb += [
             fma2.a.eq(Mux(cross, y, fma1.o)),
             fma2.b.eq(Mux(self.slot_select2.times_y, y, self.slot_constants2.p)),
             fma2.c.eq(Mux(cross, fma1.o, self.slot_constants2.q)),
         ]
 
-        y = delay(m, y, fma2.latency)
+        y = delay(m, y, FusedMultiplyAdd.latency)
         m.submodules.extreme = extreme = MinMax()
         m.d.comb += [
             extreme.a.eq(fma2.o), extreme.b.eq(Mux(self.slot_extreme.with_y, y, self.slot_extreme.p)),
@@ -153,21 +155,20 @@ class Lane(wiring.Component):
 
         # Table: a line is read, then its byte chosen.
         in_line = (self.line_bytes - 1).bit_length()
-        m.submodules.table = table = memory.Memory(
-            shape=8 * self.line_bytes, depth=self.table_bytes // self.line_bytes, init=[])
-        read, write = table.read_port(), table.write_port(granularity=8)
-        looked_up = Signal(8)
+        table = emit.instance(m, "table", Memory(
+            width=8 * self.line_bytes, depth=self.table_bytes // self.line_bytes, lane_bits=8))
         plain, enable, result = registers(plain=8, enable=1, result=8)
+        looked_up = Signal(8)
         m.d.comb += [
-            read.en.eq(self.slot_table.enable),
-            read.addr.eq(Cat(output.o[in_line:8], self.slot_table.number)),
-            write.addr.eq(self.tab_addr), write.data.eq(self.tab_data),
-            write.en.eq(Mux(self.tab_en, self.tab_mask, 0)),
+            table.r_en.eq(self.slot_table.enable),
+            table.r_addr.eq(Cat(output.o[in_line:8], self.slot_table.number)),
+            table.w_en.eq(Mux(self.tab_en, self.tab_mask, 0)),
+            table.w_addr.eq(self.tab_addr), table.w_data.eq(self.tab_data),
         ]
         with m.Switch(plain[:in_line]):
             for byte in range(self.line_bytes):
                 with m.Case(byte):
-                    m.d.comb += looked_up.eq(read.data.word_select(byte, 8))
+                    m.d.comb += looked_up.eq(table.r_data.word_select(byte, 8))
         m.d.sync += [
             plain.eq(output.o), enable.eq(self.slot_table.enable),
             result.eq(Mux(enable, looked_up, plain)),

@@ -1,10 +1,12 @@
 """Sums and maxima over loop levels, several outputs interleaved."""
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import memory, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .binary32 import MINUS_INFINITY, MINUS_ZERO, Add, registers, select_extreme
+from hw import emit
+from hw.binary32 import MINUS_INFINITY, MINUS_ZERO, Add, registers, select_extreme
+from hw.memory import Memory
 
 __all__ = ["Reduction"]
 
@@ -42,20 +44,18 @@ class Reduction(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.partials = partials = memory.Memory(shape=32, depth=self.depth, init=[])
-        read, write = partials.read_port(), partials.write_port()
+        partials = emit.instance(m, "partials", Memory(width=32, depth=self.depth))
         m.submodules.add = add = Add()
 
         # Neutral elements, and one adder for both kinds: the larger one plus -0 is itself.
         partial = Signal(32)
         m.d.comb += [
-            read.addr.eq(self.read_index),
-            partial.eq(Mux(self.first, Mux(self.maximum, MINUS_INFINITY, MINUS_ZERO), read.data)),
+            partials.r_en.eq(1), partials.r_addr.eq(self.read_index),
+            partials.w_en.eq(self.write), partials.w_addr.eq(self.write_index), partials.w_data.eq(add.o),
+            partial.eq(Mux(self.first, Mux(self.maximum, MINUS_INFINITY, MINUS_ZERO), partials.r_data)),
         ]
         larger = select_extreme(m, self.x, partial, 0)
         a, b = registers(a=32, b=32)
         m.d.sync += [a.eq(Mux(self.maximum, larger, self.x)), b.eq(Mux(self.maximum, MINUS_ZERO, partial))]
         m.d.comb += [add.a.eq(a), add.b.eq(b), self.o.eq(add.o)]
-
-        m.d.comb += [write.addr.eq(self.write_index), write.data.eq(add.o), write.en.eq(self.write)]
         return m

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from amaranth.back import verilog
-from amaranth.hdl import Cat, ClockDomain, ClockSignal, Const, Module, Value
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, Const, Module, ResetSignal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hw import emit
 from tb import runner
 
 __all__ = ["Stream"]
@@ -28,18 +28,15 @@ class Stream:
         With plain ports of any width. Its registers start at their initial values.
     no_inline : sequence of str
         Modules to compile once.
-    parts : mapping
-        Verilog text of modules that the component instantiates, by file name.
     """
 
-    def __init__(self, component: wiring.Component, *, no_inline: Sequence[str] = (),
-                 parts: Mapping[str, str] | None = None):
+    def __init__(self, component: wiring.Component, *, no_inline: Sequence[str] = ()):
         packed = _Packed(component)
         self._inputs, self._outputs = packed.inputs, packed.outputs
-        text = verilog.convert(packed, name="dut", emit_src=False, strip_internal_attrs=True)
+        text = emit.verilog(packed, "dut")
         bench = Path(__file__).with_name("stream_bench.sv").read_text()
         self._built = runner.build(
-            {"dut.v": text, "stream_bench.sv": bench, **(parts or {})}, "stream_bench", no_inline=no_inline,
+            {"dut.v": text, "stream_bench.sv": bench}, "stream_bench", no_inline=no_inline,
             timing=True, parameters={"IN_WORDS": packed.in_words, "OUT_WORDS": packed.out_words, "DRAIN": _DRAIN})
 
     def run(self, operands: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -99,9 +96,9 @@ class _Packed(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.domains.sync = ClockDomain(reset_less=True)
+        m.domains.sync = ClockDomain()
         m.submodules.component = self._component
-        m.d.comb += ClockSignal().eq(self.clk)
+        m.d.comb += [ClockSignal().eq(self.clk), ResetSignal().eq(0)]
         at = 0
         for _, value in self._in:
             m.d.comb += value.eq(self.i[at:at + len(value)])

@@ -48,8 +48,13 @@ class FromInteger(wiring.Component):
         if not 2 <= width <= 32:
             raise ValueError(f"width must be in 2..32, not {width}")
         self.width = width
-        self.latency = 3 if width > 24 else 2
+        self.latency = self.latency_of(width)
         super().__init__({"i": In(signed(width)), "offset": In(signed(10)), "o": Out(32)})
+
+    @staticmethod
+    def latency_of(width: int) -> int:
+        """Cycles; for who needs them before there is a unit."""
+        return 3 if width > 24 else 2
 
     def elaborate(self, platform):
         m = Module()

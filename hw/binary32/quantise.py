@@ -4,7 +4,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..delay import delay
+from hw.delay import delay
+
 from .convert import pack_integer
 from .format import Operand, registers, shift_right_sticky
 
