@@ -157,7 +157,9 @@ def simulate(built: Build, module: str, *, testcase: str | None = None, env: Map
             runner.test(module, built.top, hdl_toplevel_lang="verilog", testcase=testcase, seed=seed,
                         plusargs=list(plusargs), extra_env=dict(env or {}), build_dir=built.folder, test_dir=folder,
                         results_xml=str(results.resolve()), log_file=log, waves=waves is not None)
-        except (RuntimeError, SystemExit, subprocess.TimeoutExpired) as error:
+        except subprocess.TimeoutExpired:
+            problem = f"it took more than {timeout_seconds} s"
+        except (RuntimeError, SystemExit) as error:
             problem = str(error)
         text = log.read_text(errors="replace") if log.exists() else ""
         failures, count = _failures(results)

@@ -1,0 +1,265 @@
+"""Runs programs on the emitted RTL, in a simulated system with the standard DRAM."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hw.params import SystolicParams
+from hw.registers import COUNTERS, ENGINES, ErrorCode, registers
+from tb import runner
+
+__all__ = ["Dram", "Mark", "Outcome", "Run", "Stuck", "SystemResult", "build_system", "run_rtl"]
+
+_SOURCES = ("dram.sv", "axi_rules.sv", "system.sv")
+
+
+class Stuck(runner.SimulationError):
+    """A run reached its cycle limit; the message says what each engine waits for."""
+
+
+@dataclass(frozen=True)
+class Dram:
+    """Settings of the DRAM model (``tb/dram.sv``); the defaults are the standard DRAM."""
+
+    latency: int = 40  # cycles
+    beats: int = 1  # bandwidth: so many beats ...
+    cycles: int = 1  # ... in so many cycles
+    jitter: int = 0  # more cycles of latency at most, random per burst
+    stall: int = 0  # percent of cycles in which a channel stalls
+    seed: int = 1
+
+    def plusargs(self) -> list[str]:
+        return [f"+dram_{name}={getattr(self, name)}" for name in self.__dataclass_fields__]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One start of the accelerator: byte addresses in DRAM."""
+
+    program: int
+    length: int  # instructions
+    segments: tuple[int, int, int, int]  # bases of constants, arena, inputs, outputs
+    cycle_limit: int = 50_000_000
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A time stamp: the counters when the instruction with this mark was done."""
+
+    index: int
+    counters: dict[str, int]
+
+    @property
+    def cycle(self) -> int:
+        """Cycles since the start command."""
+        return self.counters["CYCLES"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run did."""
+
+    cycles: int  # from the start command to the interrupt
+    error: ErrorCode
+    index: int  # instructions dispatched
+    counters: dict[str, int]
+    marks: tuple[Mark, ...]
+    wall_seconds: float
+
+
+@dataclass(frozen=True)
+class SystemResult:
+    """What a simulation did: its runs, and the regions of DRAM asked for, after the last of them."""
+
+    runs: tuple[Outcome, ...]
+    regions: tuple[bytes, ...]
+
+    @property
+    def cycles(self) -> int:
+        return sum(run.cycles for run in self.runs)
+
+    @property
+    def wall_seconds(self) -> float:
+        return sum(run.wall_seconds for run in self.runs)
+
+    @property
+    def cycles_per_second(self) -> float:
+        return self.cycles / self.wall_seconds
+
+
+def build_system(verilog: str, params: SystolicParams, *, simulator: str = "verilator", dram_bytes: int = 1 << 26,
+                 waves: bool = False) -> runner.Build:
+    """Builds the system around the text of module ``tenon``; ``dram_bytes`` is a power of two."""
+    folder = Path(__file__).parent
+    texts = {name: (folder / name).read_text() for name in _SOURCES}
+    parameters = {"DATA_BITS": params.bus_bits, "COUNTERS": len(COUNTERS), "DRAM_BYTES": dram_bytes}
+    return runner.build({"tenon.v": verilog, **texts}, "tenon_system", simulator=simulator, parameters=parameters,
+                        exposed=runner.ports_of(texts["system.sv"], "tenon_system"),
+                        no_inline=_repeated_modules(verilog), timing=True, waves=waves)
+
+
+def run_rtl(verilog: str, params: SystolicParams, runs: Sequence[Run], *, image: Sequence[tuple[int, bytes]],
+            regions: Sequence[tuple[int, int]] = (), dram: Dram | None = None, simulator: str = "verilator",
+            waves: Path | None = None, progress: Callable[[int, int], None] | None = None,
+            folder: Path | None = None) -> SystemResult:
+    """Simulates ``runs`` one after the other, in one simulation, in RTL.
+
+    Parameters
+    ----------
+    verilog : str
+        Text of module ``tenon`` and of all its parts.
+    image : sequence of (address, bytes)
+        What DRAM holds at the start; the rest is zero (unknown in Icarus). Addresses are multiples of the bus
+        width; a last bus word is filled up with zeros.
+    regions : sequence of (address, size)
+        What to return of DRAM after the last run; addresses as above.
+    waves : Path, optional
+        Record traces there (VCD).
+    progress : callable, optional
+        Told (number of the run, cycles so far), about twice a second.
+    folder : Path, optional
+        Where to keep the simulation's files; they are temporary if not given.
+
+    Raises
+    ------
+    Stuck
+        A run reached its cycle limit.
+    tb.runner.SimulationError
+        The accelerator broke a rule of the bus, or the simulation failed.
+    ValueError
+        An address is not a multiple of the bus width.
+    """
+    for address, _ in (*image, *regions):
+        if address % params.bus_bytes:
+            raise ValueError(f"address must be a multiple of the bus width, {params.bus_bytes}, not {address:#x}")
+    end = max((address + (size if isinstance(size, int) else len(size)) for address, size in (*image, *regions)),
+              default=0)
+    least = 1 << (26 if simulator == "verilator" else 18)
+    built = build_system(verilog, params, simulator=simulator, waves=waves is not None,
+                         dram_bytes=max(least, 1 << max(0, end - 1).bit_length()))
+    with contextlib.ExitStack() as stack:
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tenon-rtl-")))
+        _write_image(folder, image, params.bus_bytes)
+        (folder / "dump.txt").write_text("".join(f"{a} {n} region{i}.bin\n" for i, (a, n) in enumerate(regions)))
+        _write_job(folder, runs, params)
+        if progress is not None:
+            stack.enter_context(_reporting(folder / "progress.txt", progress))
+        plusargs = ["+dram_image=image.txt", "+dram_dump=dump.txt", "+marks=marks.txt", *(dram or Dram()).plusargs()]
+        log = runner.simulate(built, "tb.system_bench", plusargs=plusargs, folder=folder, waves=waves,
+                              env={"TENON_JOB": str((folder / "job.json").resolve())})
+        return _collect(folder, regions, params, log)
+
+
+def _repeated_modules(verilog: str) -> list[str]:
+    """Modules with four instances or more: compiled once, called by each instance."""
+    names = re.findall(r"^module\s+(\w+)", verilog, re.M)
+    uses = re.findall(r"^\s+(\w+)\s+(?:#\s*\([^;]*?\)\s*)?\\?[\w.\[\]]+\s*\(\s*\.", verilog, re.M)
+    return [name for name in names if uses.count(name) >= 4]
+
+
+def _write_image(folder: Path, image: Sequence[tuple[int, bytes]], bus_bytes: int) -> None:
+    lines = []
+    for i, (address, contents) in enumerate(image):
+        contents = bytes(contents)
+        contents += bytes(-len(contents) % bus_bytes)
+        if contents:
+            (folder / f"image{i}.bin").write_bytes(contents)
+            lines.append(f"{address} {len(contents)} image{i}.bin\n")
+    (folder / "image.txt").write_text("".join(lines))
+
+
+def _write_job(folder: Path, runs: Sequence[Run], params: SystolicParams) -> None:
+    regs = registers(params)
+    control = regs["CONTROL"]
+    start = control.field("START").mask | control.field("IRQ_ENABLE").mask
+    job = []
+    for run in runs:
+        writes = [[regs.offset("PROGRAM"), run.program], [regs.offset("PROGRAM_LENGTH"), run.length]]
+        writes += [[regs.offset("SEGMENT", i), base] for i, base in enumerate(run.segments)]
+        job.append({"writes": writes, "start": [control.offset, start], "cycle_limit": run.cycle_limit,
+                    "clear": [control.offset, control.field("CLEAR").mask],
+                    "reads": [offset for _, offset in _read_back(params)]})
+    paths = {name: str((folder / f"{name}.txt").resolve()) for name in ("result", "progress")}
+    (folder / "job.json").write_text(json.dumps({"runs": job, **paths}))
+
+
+def _read_back(params: SystolicParams) -> list[tuple[str, int]]:
+    """(name, offset) of every register read after a run."""
+    regs = registers(params)
+    return [("STATUS", regs.offset("STATUS")),
+            *((name, regs.offset("COUNTER", i)) for i, name in enumerate(COUNTERS)),
+            *((f"WAITING.{engine}", regs.offset("WAITING", i)) for i, engine in enumerate(ENGINES))]
+
+
+def _collect(folder: Path, regions: Sequence[tuple[int, int]], params: SystolicParams, log: str) -> SystemResult:
+    result = json.loads((folder / "result.txt").read_text())
+    if result["violations"]:
+        broken = "\n".join([line for line in log.splitlines() if " axi: " in line][:5])
+        raise runner.SimulationError(f"the accelerator broke rules of the bus {result['violations']} times:\n{broken}")
+    status = registers(params)["STATUS"]
+    names = [name for name, _ in _read_back(params)]
+    outcomes = []
+    for number, run in enumerate(result["runs"]):
+        values = dict(zip(names, run["values"], strict=True))
+        if not run["interrupt"]:
+            raise Stuck(_diagnosis(number, run["cycles"], values, params))
+        fields = {f.name: (values["STATUS"] & f.mask) >> f.shift for f in status.fields}
+        outcomes.append(Outcome(run["cycles"], ErrorCode(fields["ERROR"]), fields["INDEX"],
+                                {name: values[name] for name in COUNTERS},
+                                tuple(_marks(folder / "marks.txt", number)), run["wall_seconds"]))
+    contents = [(folder / f"region{i}.bin").read_bytes()[:size] for i, (_, size) in enumerate(regions)]
+    return SystemResult(tuple(outcomes), tuple(contents))
+
+
+def _marks(path: Path, number: int) -> Iterator[Mark]:
+    for line in path.read_text().splitlines():
+        run, index, packed = line.split()
+        if int(run) == number:
+            words = int(packed, 16)
+            yield Mark(int(index), {name: words >> 32 * i & 0xFFFF_FFFF for i, name in enumerate(COUNTERS)})
+
+
+def _diagnosis(number: int, cycles: int, values: dict[str, int], params: SystolicParams) -> str:
+    """What a run that reached its cycle limit waits for, engine by engine."""
+    regs = registers(params)
+    dispatched = (values["STATUS"] & regs["STATUS"].field("INDEX").mask) >> regs["STATUS"].field("INDEX").shift
+    lines = [f"run {number} did not end within {cycles} cycles; {dispatched} instructions were dispatched"]
+    for engine in ENGINES:
+        fields = {f.name: (values[f"WAITING.{engine}"] & f.mask) >> f.shift for f in regs["WAITING"].fields}
+        tokens = [str(i) for i in range(fields["TOKENS"].bit_length()) if fields["TOKENS"] >> i & 1]
+        states = [text for name, text in (("ENGINE_BUSY", "has an instruction in flight"),
+                                          ("STALL_BANK", "waits for a memory bank"),
+                                          ("STALL_BUS", "waits for the bus")) if fields[name]]
+        if fields["HEAD"]:
+            states.append(f"its next instruction waits for token{'s'[:len(tokens) > 1]} {', '.join(tokens)}"
+                          if tokens else "its next instruction is ready")
+        lines.append(f"  {engine}: {'; '.join(states) or 'has nothing to do'}")
+    return "\n".join(lines)
+
+
+@contextlib.contextmanager
+def _reporting(path: Path, progress: Callable[[int, int], None]) -> Iterator[None]:
+    """Reports the bench's progress file while the simulation runs."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.5):
+            with contextlib.suppress(OSError, ValueError):
+                number, cycles = path.read_text().split()
+                progress(int(number), int(cycles))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

@@ -1,0 +1,108 @@
+// The whole system of a simulation: clock, accelerator, DRAM, rule checker. Its ports are the host's side; cocotb
+// drives them to start a run, then sleeps until `wake` rises, so the simulation runs at its own speed meanwhile.
+//
+// Plusargs, beside those of the DRAM
+//   +marks=FILE   gets a line "RUN MARK COUNTERS" for each time stamp: decimal, decimal, packed counters in hex
+
+module tenon_system #(
+    parameter int DATA_BITS = 128,
+    parameter int COUNTERS = 1,
+    parameter int DRAM_BYTES = 1 << 26
+) (
+    output logic clk,
+    input  logic rst,
+    output logic [63:0] cycle,  // since the start of the simulation
+    input  logic [63:0] deadline,  // wakes the host at this cycle if nothing else does
+    output logic wake,
+    output logic irq,
+    input  logic [31:0] run,  // number of the run, for the time stamps
+    input  logic dump,
+    output logic [31:0] violations,
+
+    input  logic [15:0] awaddr,
+    input  logic awvalid,
+    output logic awready,
+    input  logic [31:0] wdata,
+    input  logic wvalid,
+    output logic wready,
+    output logic bvalid,
+    input  logic bready,
+    input  logic [15:0] araddr,
+    input  logic arvalid,
+    output logic arready,
+    output logic [31:0] rdata,
+    output logic rvalid,
+    input  logic rready
+);
+    initial clk = 0;
+    always #5 clk = !clk;
+
+    initial cycle = 0;
+    always @(posedge clk) cycle <= cycle + 1;
+    assign wake = irq || cycle >= deadline;
+
+    logic [0:0] m_awid, m_arid, m_bid, m_rid;
+    logic [31:0] m_awaddr, m_araddr;
+    logic [7:0] m_awlen, m_arlen;
+    logic [2:0] m_awsize, m_arsize;
+    logic [1:0] m_awburst, m_arburst, m_bresp, m_rresp;
+    logic m_awvalid, m_awready, m_arvalid, m_arready, m_wvalid, m_wready, m_wlast;
+    logic m_bvalid, m_bready, m_rvalid, m_rready, m_rlast;
+    logic [DATA_BITS-1:0] m_wdata, m_rdata;
+    logic [DATA_BITS/8-1:0] m_wstrb;
+    logic [32*COUNTERS-1:0] perf_counters;
+    logic mark_valid;
+    logic [11:0] mark_index;
+    logic [1:0] unused_bresp, unused_rresp;
+
+    tenon dut (
+        .clk(clk), .rst(rst), .irq(irq),
+        .perf_counters(perf_counters), .mark_valid(mark_valid), .mark_index(mark_index),
+        .s_axil_awaddr(awaddr), .s_axil_awvalid(awvalid), .s_axil_awready(awready),
+        .s_axil_wdata(wdata), .s_axil_wstrb(4'hF), .s_axil_wvalid(wvalid), .s_axil_wready(wready),
+        .s_axil_bresp(unused_bresp), .s_axil_bvalid(bvalid), .s_axil_bready(bready),
+        .s_axil_araddr(araddr), .s_axil_arvalid(arvalid), .s_axil_arready(arready),
+        .s_axil_rdata(rdata), .s_axil_rresp(unused_rresp), .s_axil_rvalid(rvalid), .s_axil_rready(rready),
+        .m_axi_awid(m_awid), .m_axi_awaddr(m_awaddr), .m_axi_awlen(m_awlen), .m_axi_awsize(m_awsize),
+        .m_axi_awburst(m_awburst), .m_axi_awvalid(m_awvalid), .m_axi_awready(m_awready),
+        .m_axi_wdata(m_wdata), .m_axi_wstrb(m_wstrb), .m_axi_wlast(m_wlast), .m_axi_wvalid(m_wvalid),
+        .m_axi_wready(m_wready),
+        .m_axi_bid(m_bid), .m_axi_bresp(m_bresp), .m_axi_bvalid(m_bvalid), .m_axi_bready(m_bready),
+        .m_axi_arid(m_arid), .m_axi_araddr(m_araddr), .m_axi_arlen(m_arlen), .m_axi_arsize(m_arsize),
+        .m_axi_arburst(m_arburst), .m_axi_arvalid(m_arvalid), .m_axi_arready(m_arready),
+        .m_axi_rid(m_rid), .m_axi_rdata(m_rdata), .m_axi_rresp(m_rresp), .m_axi_rlast(m_rlast),
+        .m_axi_rvalid(m_rvalid), .m_axi_rready(m_rready)
+    );
+
+    tenon_dram #(.DATA_BITS(DATA_BITS), .BYTES(DRAM_BYTES)) dram (
+        .clk(clk), .rst(rst), .dump(dump),
+        .awid(m_awid), .awaddr(m_awaddr), .awlen(m_awlen), .awvalid(m_awvalid), .awready(m_awready),
+        .wdata(m_wdata), .wstrb(m_wstrb), .wlast(m_wlast), .wvalid(m_wvalid), .wready(m_wready),
+        .bid(m_bid), .bresp(m_bresp), .bvalid(m_bvalid), .bready(m_bready),
+        .arid(m_arid), .araddr(m_araddr), .arlen(m_arlen), .arvalid(m_arvalid), .arready(m_arready),
+        .rid(m_rid), .rdata(m_rdata), .rresp(m_rresp), .rlast(m_rlast), .rvalid(m_rvalid), .rready(m_rready)
+    );
+
+    tenon_axi_rules #(.DATA_BITS(DATA_BITS)) rules (
+        .clk(clk), .rst(rst),
+        .awid(m_awid), .awaddr(m_awaddr), .awlen(m_awlen), .awsize(m_awsize), .awburst(m_awburst),
+        .awvalid(m_awvalid), .awready(m_awready),
+        .arid(m_arid), .araddr(m_araddr), .arlen(m_arlen), .arsize(m_arsize), .arburst(m_arburst),
+        .arvalid(m_arvalid), .arready(m_arready),
+        .wdata(m_wdata), .wstrb(m_wstrb), .wlast(m_wlast), .wvalid(m_wvalid), .wready(m_wready),
+        .bvalid(m_bvalid), .bready(m_bready), .rvalid(m_rvalid), .rready(m_rready), .violations(violations)
+    );
+
+    string marks_path;
+    int marks;
+    initial begin
+        marks = 0;
+        if ($value$plusargs("marks=%s", marks_path)) marks = $fopen(marks_path, "w");
+    end
+    always @(posedge clk) begin
+        if (mark_valid && marks != 0) begin
+            $fdisplay(marks, "%0d %0d %h", run, mark_index, perf_counters);
+            $fflush(marks);
+        end
+    end
+endmodule
