@@ -1,0 +1,1 @@
+"""The Architecture Covenant Graph: what hardware promises its compiler, and the language it is said in."""

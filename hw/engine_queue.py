@@ -1,0 +1,135 @@
+"""The queue in front of an engine: decoded instructions, their waits, and the signals they owe."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Array, Cat, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from acg.mnemonic import HEADER, INSTRUCTION_BITS
+from hw import emit
+from hw.memory import Memory
+from hw.params import SystolicParams
+
+__all__ = ["EngineQueue"]
+
+_IN_FLIGHT = 16  # instructions that an engine may hold at once, from issue to done
+
+
+class _Owed(wiring.Component):
+    """A first-in first-out of small records, shown ahead. The user never overfills it."""
+
+    def __init__(self, width: int, depth: int):
+        self.width, self.depth = width, depth
+        super().__init__({"push": In(1), "w": In(width), "pop": In(1), "r": Out(width), "clear": In(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        slots = Array(Signal(self.width, name=f"slot{i}", reset_less=True) for i in range(self.depth))
+        head, tail = Signal(range(self.depth)), Signal(range(self.depth))
+        m.d.comb += self.r.eq(slots[head])
+        with m.If(self.push):
+            m.d.sync += [slots[tail].eq(self.w), tail.eq(tail + 1)]
+        with m.If(self.pop):
+            m.d.sync += head.eq(head + 1)
+        with m.If(self.clear):
+            m.d.sync += [head.eq(0), tail.eq(0)]
+        return m
+
+
+class EngineQueue(wiring.Component):
+    """Holds ``queue_depth`` instructions of one engine in order, and issues each when its tokens are there.
+
+    The engine answers every instruction with one release pulse (operands read) and one done pulse
+    (results visible), both in order; the queue turns them into the tokens that the instruction signals.
+
+    Members
+    -------
+    push, w_instr, push_ready : In(1), In(1024), Out(1)
+        From dispatch; a push while not ready is lost.
+    want_valid, want, grant : Out(1), Out(16), In(1)
+        To the token counters.
+    i_valid, i_instr, i_ready : Out(1), Out(1024), In(1)
+        To the engine.
+    e_release, e_done : In(1)
+        Pulses from the engine.
+    released, done : Out(16)
+        Tokens to add in this cycle.
+    mark_valid, mark : Out(1), Out(12)
+        The instruction that is done in this cycle carries this mark.
+    halt, clear : In(1)
+        Issue nothing more; forget everything (only while the engine is idle).
+    head, active, idle : Out(1)
+        An instruction waits at the head; the engine holds, or is about to take, one; nothing at all is here.
+    """
+
+    def __init__(self, params: SystolicParams):
+        self.params = params
+        t = params.tokens
+        super().__init__({
+            "push": In(1), "w_instr": In(INSTRUCTION_BITS), "push_ready": Out(1),
+            "want_valid": Out(1), "want": Out(t), "grant": In(1),
+            "i_valid": Out(1), "i_instr": Out(INSTRUCTION_BITS), "i_ready": In(1),
+            "e_release": In(1), "e_done": In(1), "released": Out(t), "done": Out(t),
+            "mark_valid": Out(1), "mark": Out(12), "halt": In(1), "clear": In(1), "head": Out(1),
+            "active": Out(1), "idle": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        depth = self.params.queue_depth
+        store = emit.instance(m, "store", Memory(width=INSTRUCTION_BITS, depth=depth))
+        write, read = Signal(range(depth)), Signal(range(depth))
+        stored = Signal(range(depth + 1))  # written and not yet moved to the head
+        fetch, take = Signal(), Signal()
+        head, acquired = Signal(), Signal()
+
+        # The memory's output register is the head: it is refilled when the engine takes it.
+        m.d.comb += [
+            take.eq(self.i_valid & self.i_ready),
+            fetch.eq((stored != 0) & (~head | take)),
+            self.push_ready.eq(stored != depth),
+            store.w_en.eq(self.push), store.w_addr.eq(write), store.w_data.eq(self.w_instr),
+            store.r_en.eq(fetch), store.r_addr.eq(read), self.i_instr.eq(store.r_data), self.head.eq(head),
+        ]
+        with m.If(self.push):
+            m.d.sync += write.eq(write + 1)
+        with m.If(fetch):
+            m.d.sync += [read.eq(read + 1), head.eq(1)]
+        with m.Elif(take):
+            m.d.sync += head.eq(0)
+        m.d.sync += stored.eq(stored + self.push - fetch)
+
+        def field(name: str):
+            return self.i_instr[HEADER[name][0]:HEADER[name][0] + HEADER[name][1]]
+
+        # Tokens are acquired once per head, then the instruction is offered until the engine takes it.
+        in_flight = Signal(range(_IN_FLIGHT + 1))
+        m.d.comb += [
+            self.want_valid.eq(head & ~acquired & ~self.halt), self.want.eq(field("waits")),
+            self.i_valid.eq(acquired & (in_flight != _IN_FLIGHT)),
+        ]
+        with m.If(self.grant):
+            m.d.sync += acquired.eq(1)
+        with m.Elif(take):
+            m.d.sync += acquired.eq(0)
+        m.d.sync += in_flight.eq(in_flight + take - self.e_done)
+
+        m.submodules.to_release = to_release = _Owed(self.params.tokens, _IN_FLIGHT)
+        m.submodules.to_finish = to_finish = _Owed(self.params.tokens + 12, _IN_FLIGHT)
+        m.d.comb += [
+            to_release.push.eq(take), to_release.w.eq(field("release")), to_release.pop.eq(self.e_release),
+            to_finish.push.eq(take), to_finish.w.eq(Cat(field("done"), field("mark"))),
+            to_finish.pop.eq(self.e_done), to_release.clear.eq(self.clear), to_finish.clear.eq(self.clear),
+        ]
+        tokens = self.params.tokens
+        with m.If(self.e_release):
+            m.d.comb += self.released.eq(to_release.r)
+        with m.If(self.e_done):
+            m.d.comb += [self.done.eq(to_finish.r[:tokens]), self.mark.eq(to_finish.r[tokens:]),
+                         self.mark_valid.eq(to_finish.r[tokens:] != 0)]
+        m.d.comb += [self.idle.eq(~head & (stored == 0) & (in_flight == 0)), self.active.eq(acquired | (in_flight != 0))]
+
+        with m.If(self.clear):
+            m.d.sync += [write.eq(0), read.eq(0), stored.eq(0), head.eq(0), acquired.eq(0), in_flight.eq(0)]
+        return m

@@ -1,0 +1,194 @@
+"""The instructions of the systolic family: fields in the order of their bits, effect, rules and cost.
+
+Every number comes from the parameters or from the engine whose latency it is.
+"""
+
+from __future__ import annotations
+
+from acg.expr import Aff, Choose, Expr, Load, Lookup, Loop, Nest, Op, Operand, Reduce, Val, field
+from acg.mnemonic import Field, Mnemonic, extent, integer, option, real, stride
+from hw.params import SystolicParams
+
+__all__ = ["load", "matrix", "store", "vector"]
+
+_BASE = (0, 2**16 - 1)
+_BYTE_ADDRESS = (0, 2**20 - 1)
+_DRAM = (-(2**31), 2**31 - 1)
+_SEGMENTS = ("constants", "arena", "inputs", "outputs")
+_LEVELS = ("l0", "l1", "l2", "l3")
+
+
+def _flag(name: str) -> Field:
+    return option(name, "off", "on")
+
+
+def _levels(*names: str) -> dict[str, Loop]:
+    return {name: Loop(name, f"n_{name}") for name in names}
+
+
+def _walk(base: str, loops: dict[str, Loop], *names: str) -> Aff:
+    """``base + base_k * k + ...``: an address that steps along the named levels."""
+    total = field(base)
+    for name in names:
+        total = total + field(f"{base}_{name}") * loops[name]
+    return total
+
+
+def _typed(name: str, unsigned: Load, signed: Load) -> Expr:
+    return Choose(name, (unsigned, signed))
+
+
+def matrix(p: SystolicParams, *, latency: int = 0) -> Mnemonic:
+    """A tile of products: accumulators (+)= activations x weights, weight-stationary.
+
+    Nest: for n, k3 .. k0: a tile of weights; for m2 .. m0: a vector streams through it.
+    """
+    ks, ms = ("k0", "k1", "k2", "k3"), ("m0", "m1", "m2")
+    loops = _levels("n", *ks, *ms)
+    r, c = Loop("r", p.rows), Loop("c", p.cols)
+
+    def activations(element):
+        return Load(Operand("ACT", element, (p.rows, 1)), (_walk("a", loops, *ks, *ms), Aff.of(r)))
+
+    def weights(element):
+        return Load(Operand("WGT", element, (p.cols, 1)), (_walk("w", loops, "n", *ks) + r, Aff.of(c)))
+
+    parameters = Operand("PAR", "i32", (4 * p.cols, 4))
+    sums = Load(Operand("ACC", "i32", (4 * p.cols, 4)), (_walk("d", loops, "n", *ms), Aff.of(c)))
+    bias = Load(parameters, (_walk("b", loops, "n"), Aff.of(c)))
+    zero = Choose("zero_per_column", (Val(field("zw")), Load(parameters, (_walk("z", loops, "n"), Aff.of(c)))))
+    x = _typed("act_signed", activations("u8"), activations("i8")) - Val(field("za"))
+    w = _typed("wgt_signed", weights("u8"), weights("i8")) - zero
+    start = Choose("init", (Val(0), sums, bias))
+    effect = Nest((loops["n"], *(loops[k] for k in reversed(ms)), c), sums,
+                  start + Reduce("add", (*(loops[k] for k in reversed(ks)), r), x * w))
+    fields = (
+        _flag("act_signed"), _flag("wgt_signed"), option("init", "zero", "keep", "bias"), _flag("zero_per_column"),
+        integer("za", -128, 255), integer("zw", -128, 255),
+        *(extent(f"n_{n}") for n in ("n", *ks, *ms)),
+        integer("a", *_BASE), *(stride(f"a_{n}") for n in (*ks, *ms)),
+        integer("w", *_BASE), *(stride(f"w_{n}") for n in ("n", *ks)),
+        integer("d", *_BASE), *(stride(f"d_{n}") for n in ("n", *ms)),
+        integer("b", *_BASE), stride("b_n"), integer("z", *_BASE), stride("z_n"),
+    )
+    steps = "n_n * n_k0 * n_k1 * n_k2 * n_k3"
+    return Mnemonic("MATRIX", 2, "MATRIX", fields, effect, {
+        "occupancy": f"{steps} * max(n_m0 * n_m1 * n_m2, {p.rows})", "latency": str(latency),
+    })
+
+
+def vector(p: SystolicParams, *, latency: int = 0, round_cycles: int = 1) -> Mnemonic:
+    """A pass through the binary32 chain: accumulators or bytes in, bytes out.
+
+    Nest: for o2, o1, o0: for q1, q0 (reduced): for i. ``round_cycles``: least cycles between two rounds of a reduction.
+    """
+    outer, reduced = ("o2", "o1", "o0"), ("q1", "q0")
+    loops = _levels(*outer, *reduced, "i")
+    c = Loop("c", p.cols)
+    written = (*outer, "i")
+
+    def words(memory, base, element, levels):
+        size = 4 if element in ("i32", "f32") else 1
+        return Load(Operand(memory, element, (size * p.cols, size)), (_walk(base, loops, *levels), Aff.of(c)))
+
+    def stream(load_, zero):
+        return Op("f32", (load_ - Val(field(zero)),))
+
+    def scalar(name):
+        return Val(field(name), "f32")
+
+    def op(name, *args):
+        return Op(name, args)
+
+    every = (*outer, *reduced, "i")
+    x = Choose("x_sel", tuple(stream(words(memory, "x", element, every), "zx")
+                              for memory, element in (("ACC", "i32"), ("VEC", "i8"), ("VEC", "u8"))))
+    y = Choose("y_sel", (Val(0.0, "f32"), *(stream(words("VEC", "y", e, every), "zy") for e in ("i8", "u8"))))
+    x = x * Choose("s_sel", (scalar("s_value"), words("PAR", "s", "f32", written)))
+    rounded = op("clamp", op("rne", x) + Val(field("rc_off")), Val(field("rc_lo")), Val(field("rc_hi")))
+    x = Choose("rc", (x, op("f32", rounded)))
+    qs = tuple(loops[q] for q in reduced)
+    x = Choose("reduce", (Reduce("add", qs, x), Reduce("max", qs, x)))
+    x, y = Choose("swap", (x, y)), Choose("swap", (y, x))
+    zero = Val(-0.0, "f32")
+    x = Choose("f1", (x, op("fma", x, scalar("f1_p"), scalar("f1_q")), x + y, op("fma", x, y, zero)))
+    x = Choose("f2", (x, op("fma", x, scalar("f2_p"), scalar("f2_q")), op("fma", y, scalar("f2_p"), x), op("fma", x, y, zero)))
+    x = Choose("mm", (x, op("max", x, scalar("mm_p")), op("min", x, scalar("mm_p")), op("max", x, y)))
+    byte = op("u8", op("clamp", op("rne", x) + Val(field("post")), Val(field("lo")), Val(field("hi"))))
+    table = Operand("TAB", "u8", (1,))
+    byte = Choose("table", (byte, Lookup(table, 256 * field("t"), byte)))
+    destination = Choose("d_sel", tuple(words(memory, "d", "u8", written) for memory in ("VEC", "ACT")))
+    effect = Nest((*(loops[o] for o in outer), loops["i"], c), destination, byte)
+
+    small = (-256, 255)
+    fields = (
+        option("x_sel", "acc", "i8", "u8"), integer("zx", -128, 255), option("y_sel", "none", "i8", "u8"),
+        integer("zy", -128, 255), *(extent(f"n_{n}") for n in every),
+        integer("x", *_BASE), *(stride(f"x_{n}") for n in every),
+        integer("y", *_BASE), *(stride(f"y_{n}") for n in every),
+        option("s_sel", "scalar", "lanes"), real("s_value"),
+        integer("s", *_BASE), *(stride(f"s_{n}") for n in written),
+        _flag("rc"), integer("rc_off", *small), integer("rc_lo", *small), integer("rc_hi", *small),
+        option("reduce", "add", "max"), _flag("swap"),
+        option("f1", "bypass", "affine", "add", "mul"), real("f1_p"), real("f1_q"),
+        option("f2", "bypass", "affine", "cross", "mul"), real("f2_p"), real("f2_q"),
+        option("mm", "bypass", "max", "min", "maxy"), real("mm_p"),
+        integer("post", *small), integer("lo", *small), integer("hi", *small),
+        _flag("table"), integer("t", 0, 255),
+        option("d_sel", "vec", "act"), integer("d", *_BASE), *(stride(f"d_{n}") for n in written),
+    )
+    issues = p.cols // p.lanes
+    outputs, rounds = "n_o2 * n_o1 * n_o0", "n_q1 * n_q0"
+    occupancy = (f"{outputs} * {rounds} * max(n_i * {issues}, {round_cycles} * min({rounds} - 1, 1))")
+    return Mnemonic("VECTOR", 3, "VECTOR", fields, effect, {"occupancy": occupancy, "latency": str(latency)},
+                    rules=(f"{rounds} == 1 or n_i * {issues} <= 16",))
+
+
+def _dma(base: str, loops: dict[str, Loop], b: Loop) -> Aff:
+    return _walk(base, loops, *reversed(_LEVELS)) + b
+
+
+def load(p: SystolicParams, *, latency: int = 0) -> Mnemonic:
+    """Runs of ``n`` bytes from DRAM into an on-chip memory; bytes outside the guard are filled.
+
+    The guard is two coordinates, Y and X, affine in all levels; X may also step along the run.
+    """
+    loops, b = _levels(*_LEVELS), Loop("b", "n")
+    y = _walk("y", loops, *_LEVELS)
+    x = _walk("x", loops, *_LEVELS)
+    inside = Op("and", (Op("within", (Val(y), Val(field("y_lim")))),
+                        Op("within", (Choose("x_run", (Val(x), Val(x + b))), Val(field("x_lim"))))))
+    source = Choose("seg", tuple(Load(Operand(s.upper(), "u8", (1,)), (_dma("s", loops, b),)) for s in _SEGMENTS))
+    destination = Choose("mem", tuple(Load(Operand(m, "u8", (1,)), (_dma("d", loops, b),))
+                                      for m in ("ACT", "WGT", "VEC", "PAR", "TAB")))
+    effect = Nest((*(loops[n] for n in reversed(_LEVELS)), b), destination,
+                  Op("select", (inside, source, Val(field("fill")))))
+    fields = (
+        option("mem", "act", "wgt", "vec", "par", "tab"), option("seg", *_SEGMENTS), integer("fill", 0, 255),
+        _flag("x_run"), extent("n"), *(extent(f"n_{n}") for n in _LEVELS),
+        integer("s", *_DRAM), *(stride(f"s_{n}", 32) for n in _LEVELS),
+        integer("d", *_BYTE_ADDRESS), *(stride(f"d_{n}", 24) for n in _LEVELS),
+        integer("y", -(2**15), 2**15 - 1), *(stride(f"y_{n}") for n in _LEVELS), integer("y_lim", 0, 2**16 - 1),
+        integer("x", -(2**23), 2**23 - 1), *(stride(f"x_{n}", 24) for n in _LEVELS), integer("x_lim", 0, 2**24 - 1),
+    )
+    return Mnemonic("LOAD", 1, "LOAD", fields, effect, _dma_cost(p, latency))
+
+
+def store(p: SystolicParams, *, latency: int = 0) -> Mnemonic:
+    """Runs of ``n`` bytes from the vector buffer into DRAM."""
+    loops, b = _levels(*_LEVELS), Loop("b", "n")
+    destination = Choose("seg", tuple(Load(Operand(s.upper(), "u8", (1,)), (_dma("d", loops, b),)) for s in _SEGMENTS))
+    effect = Nest((*(loops[n] for n in reversed(_LEVELS)), b), destination,
+                  Load(Operand("VEC", "u8", (1,)), (_dma("s", loops, b),)))
+    fields = (
+        option("seg", *_SEGMENTS), extent("n"), *(extent(f"n_{n}") for n in _LEVELS),
+        integer("s", *_BYTE_ADDRESS), *(stride(f"s_{n}", 24) for n in _LEVELS),
+        integer("d", *_DRAM), *(stride(f"d_{n}", 32) for n in _LEVELS),
+    )
+    return Mnemonic("STORE", 4, "STORE", fields, effect, _dma_cost(p, latency))
+
+
+def _dma_cost(p: SystolicParams, latency: int) -> dict[str, str]:
+    # A run takes a cycle per word of the bus that it touches on chip; aligned runs are assumed.
+    runs, beats = "n_l0 * n_l1 * n_l2 * n_l3", f"((n + {p.bus_bytes - 1}) // {p.bus_bytes})"
+    return {"occupancy": f"{runs} * {beats}", "beats": f"{runs} * {beats}", "latency": str(latency)}

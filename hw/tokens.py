@@ -1,0 +1,68 @@
+"""Counting tokens: how instructions of different engines wait for one another."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["TokenCounters"]
+
+
+class TokenCounters(wiring.Component):
+    """``count`` saturating counters of 8 bits, with all-or-nothing waits.
+
+    An engine asks for a mask of tokens; when every counter in it is above zero, all of them drop by one
+    and the engine is granted, in one cycle. One engine is granted per cycle, the first in order.
+    Signals are counted in the cycle after they arrive, so grants never depend on them combinationally.
+
+    Members
+    -------
+    want_valid, want, grant : per engine, In(1), In(count), Out(1)
+        The engine's request and its answer in the same cycle.
+    released, done : per engine, In(count)
+        Masks of tokens to add; zero when there is nothing to add.
+    clear : In(1)
+        Sets every counter to zero.
+    lacking : per engine, Out(count)
+        Tokens of ``want`` that are not there.
+    overflow : Out(1)
+        A counter passed 255. The program was not legal.
+    """
+
+    def __init__(self, engines: int, count: int = 16):
+        self.engines, self.count = engines, count
+        super().__init__({
+            "want_valid": In(1).array(engines), "want": In(count).array(engines), "grant": Out(1).array(engines),
+            "released": In(count).array(engines), "done": In(count).array(engines),
+            "lacking": Out(count).array(engines), "clear": In(1), "overflow": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        counters = [Signal(8, name=f"counter{i}") for i in range(self.count)]
+        empty = Signal(self.count)
+        m.d.comb += empty.eq(Cat(c == 0 for c in counters))
+        taken = 0
+        consumed = 0
+        for e in range(self.engines):
+            able = Signal(name=f"able{e}")
+            m.d.comb += [
+                self.lacking[e].eq(self.want[e] & empty),
+                able.eq(self.want_valid[e] & (self.lacking[e] == 0)),
+                self.grant[e].eq(able & ~taken),
+            ]
+            consumed = consumed | Mux(self.grant[e], self.want[e], 0)
+            taken = taken | able
+        take = Signal(self.count)
+        m.d.comb += take.eq(consumed)
+
+        overflows = []
+        for i, counter in enumerate(counters):
+            added = sum((self.released[e][i] + self.done[e][i] for e in range(self.engines)), 0)
+            total = Signal(10, name=f"total{i}")
+            m.d.comb += total.eq(counter + added - take[i])
+            overflows.append(total > 255)
+            m.d.sync += counter.eq(Mux(self.clear, 0, total))
+        m.d.sync += self.overflow.eq(Cat(overflows).any() & ~self.clear)
+        return m
