@@ -1,0 +1,86 @@
+"""Cuts runs of bus words into AXI4 bursts and keeps count of those in flight."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.axi import PAGE_BYTES
+from hw.params import SystolicParams
+from hw.realign import words_bits
+
+__all__ = ["Bursts", "burst_limit"]
+
+
+def burst_limit(params: SystolicParams) -> int:
+    """Beats of the longest burst, a power of two: bursts end where an address is a multiple of as many beats."""
+    return min(params.burst_beats, PAGE_BYTES // params.bus_bytes)
+
+
+class Bursts(wiring.Component):
+    """One request per cycle, also for runs of one beat; at most ``max_outstanding`` in flight.
+
+    Bursts end at multiples of ``burst_limit`` beats, and so at 4 KiB boundaries too.
+
+    Members
+    -------
+    i_valid, i_ready, i_word, i_count, i_last : In(1), Out(1), In, In, In(1)
+        A run: address in bus words, words - 1, whether it is the last of its instruction.
+    a_valid, a_ready, a_addr, a_len : Out(1), In(1), Out(32), Out(8)
+        The address channel.
+    issue, issue_last : Out(1)
+        A burst is offered from the next cycle on; it is the last one of an instruction.
+    retire : In(1)
+        The oldest burst in flight is complete.
+    idle : Out(1)
+        No run is held, no burst is in flight.
+    full : Out(1)
+        A burst waits because too many are in flight.
+    """
+
+    def __init__(self, params: SystolicParams):
+        self.params = params
+        super().__init__({
+            "i_valid": In(1), "i_ready": Out(1), "i_word": In(32 - _shift(params)),
+            "i_count": In(words_bits(params.bus_bytes)), "i_last": In(1),
+            "a_valid": Out(1), "a_ready": In(1), "a_addr": Out(32), "a_len": Out(8),
+            "issue": Out(1), "issue_last": Out(1), "retire": In(1), "idle": Out(1), "full": Out(1),
+        })
+
+    def ends_burst(self, word: Signal):
+        """Whether the beat at this address (in bus words) is the last of its burst, though not of its run."""
+        return word[:burst_limit(self.params).bit_length() - 1].all()
+
+    def elaborate(self, platform):
+        m = Module()
+        bits = burst_limit(self.params).bit_length() - 1
+        busy, last = Signal(), Signal(reset_less=True)
+        word, left = Signal.like(self.i_word, reset_less=True), Signal.like(self.i_count, reset_less=True)
+        in_flight = Signal(range(self.params.max_outstanding + 1))
+
+        to_boundary, length = Signal(bits), Signal(bits)
+        final, room, free = Signal(), Signal(), Signal()
+        m.d.comb += [
+            to_boundary.eq(~word[:bits]), final.eq(left <= to_boundary), length.eq(Mux(final, left, to_boundary)),
+            room.eq((in_flight != self.params.max_outstanding) | self.retire), free.eq(~self.a_valid | self.a_ready),
+            self.issue.eq(busy & room & free), self.issue_last.eq(final & last),
+            self.i_ready.eq(~busy | (self.issue & final)),
+            self.idle.eq(~busy & (in_flight == 0)), self.full.eq(busy & ~room),
+        ]
+        m.d.sync += in_flight.eq(in_flight + self.issue - self.retire)
+
+        with m.If(self.i_valid & self.i_ready):
+            m.d.sync += [busy.eq(1), word.eq(self.i_word), left.eq(self.i_count), last.eq(self.i_last)]
+        with m.Elif(self.issue):
+            m.d.sync += [busy.eq(~final), word.eq(Cat(Const(0, bits), word[bits:] + 1)), left.eq(left - length - 1)]
+
+        with m.If(self.issue):
+            m.d.sync += [self.a_valid.eq(1), self.a_addr.eq(word << _shift(self.params)), self.a_len.eq(length)]
+        with m.Elif(self.a_ready):
+            m.d.sync += self.a_valid.eq(0)
+        return m
+
+
+def _shift(params: SystolicParams) -> int:
+    return params.bus_bytes.bit_length() - 1
