@@ -153,6 +153,16 @@ async def half_bandwidth(dut):
 
 
 @cocotb.test()
+async def jittered(dut):
+    """With +dram_jitter=N a burst takes up to N cycles longer, each its own time."""
+    master = Master(dut, [Burst(0x80 * i, 1, at=100 * i) for i in range(40)])
+    await master.run()
+    delays = [r - ar for ar, r in zip(master.cycles("ar"), master.cycles("r"), strict=True)]
+    assert min(delays) >= 40 and max(delays) <= 48 and len(set(delays)) == 9
+    check_rules(dut)
+
+
+@cocotb.test()
 async def beyond(dut):
     """Addresses beyond the memory answer SLVERR and change nothing."""
     size = 65536

@@ -39,6 +39,10 @@ def test_bandwidth_is_a_setting(dram):
     runner.simulate(dram, BENCH, testcase="half_bandwidth", plusargs=["+dram_beats=1", "+dram_cycles=2"])
 
 
+def test_jitter_is_a_setting(dram):
+    runner.simulate(dram, BENCH, testcase="jittered", plusargs=["+dram_jitter=8"])
+
+
 @pytest.mark.parametrize(("stall", "jitter"), [(0, 0), (30, 0), (60, 25)])
 def test_random_traffic(dram, tmp_path, stall, jitter):
     (tmp_path / "image.bin").write_bytes(random.Random(stall).randbytes(8192))

@@ -75,7 +75,7 @@ def test_a_refused_text_leaves_nothing_behind(cache):
 
 
 @pytest.mark.rtl
-def test_hand_written_text_is_held_to_warnings(cache):
+def test_hand_written_text_is_held_to_warnings():
     text = "module m(input logic [7:0] a, output logic [3:0] b);\n  assign b = a;\nendmodule\n"
     runner.build({"m.v": text}, "m")
     with pytest.raises(runner.BuildError, match="WIDTHTRUNC"):
