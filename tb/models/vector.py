@@ -29,8 +29,8 @@ def reduce(f: Fields, partial: int | None, x: int) -> int:
 
 
 def after_reduction(f: Fields, x: int, y: int, table: bytes) -> int:
-    """From the swap to the output byte; ``y`` is a byte already signed, ``table`` holds all tables."""
-    y = f32.from_integer(y, f["zy"])
+    """From the swap to the output byte; ``y`` is a byte already signed."""
+    y = 0 if f["y_sel"] == "none" else f32.from_integer(y, f["zy"])
     if f["swap"]:
         x, y = y, x
     p, q = f["f1_p"], f["f1_q"]
@@ -55,31 +55,29 @@ def words(f: Fields) -> Iterator[tuple[dict[str, int], bool, bool]]:
         yield at, first, last
 
 
-def apply(f: Fields, *, acc: np.ndarray, vec: np.ndarray, par: np.ndarray, tab: bytes) -> dict[int, list[int]]:
-    """The words that the instruction writes, by destination address; later ones win.
+def apply(f: Fields, *, acc: np.ndarray, vec: np.ndarray, par: np.ndarray, tab: bytes) -> list[tuple[int, list[int]]]:
+    """The words that the instruction writes, (address, bytes) in order.
 
     ``acc`` int32 (word, lane), ``vec`` uint8 (word, lane), ``par`` uint32 (word, lane). Reads see the memories as they
     are given: an instruction must not read what it writes.
     """
-    written, partials = {}, {}
-    typed = {"i8": lambda byte: byte - 256 * (byte > 127), "u8": lambda byte: byte}
+    written, partials = [], {}
     for at, first, last in words(f):
-        address = {stream: f[stream] + sum(f.get(f"{stream}_{level}", 0) * at[level] for level in LEVELS)
-                   for stream in "xysd"}
-        lanes = acc.shape[1]
+        x_at, y_at, s_at, d_at = (f[stream] + sum(f.get(f"{stream}_{level}", 0) * at[level] for level in LEVELS)
+                                  for stream in "xysd")
         results = []
-        for lane in range(lanes):
-            if f["x_sel"] == "acc":
-                x = int(acc[address["x"], lane])
-            else:
-                x = typed[f["x_sel"]](int(vec[address["x"], lane]))
-            scale = f["s_value"] if f["s_sel"] == "scalar" else int(par[address["s"], lane])
+        for lane in range(acc.shape[1]):
+            x = int(acc[x_at, lane]) if f["x_sel"] == "acc" else _typed(f["x_sel"], vec[x_at, lane])
+            scale = f["s_value"] if f["s_sel"] == "scalar" else int(par[s_at, lane])
             key = at["i"], lane
-            value = reduce(f, None if first else partials[key], before_reduction(f, x, scale))
-            partials[key] = value
+            partials[key] = reduce(f, None if first else partials[key], before_reduction(f, x, scale))
             if last:
-                y = 0 if f["y_sel"] == "none" else typed[f["y_sel"]](int(vec[address["y"], lane]))
-                results.append(after_reduction(f, value, y, tab))
+                y = 0 if f["y_sel"] == "none" else _typed(f["y_sel"], vec[y_at, lane])
+                results.append(after_reduction(f, partials[key], y, tab))
         if last:
-            written[address["d"]] = results
+            written.append((d_at, results))
     return written
+
+
+def _typed(kind: str, byte: np.uint8) -> int:
+    return int(byte.astype(np.int8) if kind == "i8" else byte)

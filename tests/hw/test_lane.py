@@ -33,7 +33,8 @@ def settings(f):
         "scale": {"by_lane": f["s_sel"] == "lanes", "value": f["s_value"]},
         "round": {"enable": f["rc"], "offset": f["rc_off"], "low": f["rc_lo"], "high": f["rc_hi"]},
         "reduce": {"maximum": f["reduce"] == "max"},
-        "convert_y": {"used": f["y_sel"] != "none", "signed": f["y_sel"] == "i8", "zero": f["zy"]},
+        "convert_y": {"used": f["y_sel"] != "none", "signed": f["y_sel"] == "i8",
+                      "zero": f["zy"] if f["y_sel"] != "none" else 0},
         "select1": {"swap": f["swap"], "times_y": f["f1"] == "mul", "plus_y": f["f1"] == "add"},
         "constants1": {"p": ONE if bypass1 else f["f1_p"], "q": MINUS_ZERO if neutral1 else f["f1_q"]},
         "select2": {"cross": f["f2"] == "cross", "times_y": f["f2"] == "mul"},
@@ -107,7 +108,7 @@ def test_chain(lane):
         partials[index] = value
         if last:
             signed_y = y - 256 * (f["y_sel"] == "i8" and y > 127)
-            byte = model.after_reduction(f, value, signed_y if f["y_sel"] != "none" else 0, table)
+            byte = model.after_reduction(f, value, signed_y, table)
             expected.append((number + Lane.latency, byte, element))
             saturated = byte in (f["lo"] & 255, f["hi"] & 255) and not f["table"]
             reached[f["f1"], f["f2"], f["mm"], "saturated" if saturated else "free"] += 1

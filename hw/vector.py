@@ -1,0 +1,242 @@
+"""VECTOR: streams words of accumulators or bytes through the binary32 lanes and writes bytes."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from acg.mnemonic import INSTRUCTION_BITS
+from hw import emit
+from hw.decode import layout
+from hw.delay import delay
+from hw.lane import Lane
+from hw.mnemonics import vector
+from hw.nest import AddressNest
+from hw.params import SystolicParams
+from hw.reduction import Reduction
+from hw.vector_settings import SLOTS, settings
+
+__all__ = ["VectorEngine"]
+
+_LEVELS = ("o2", "o1", "o0", "q1", "q0", "i")
+_OPERANDS = {"x": _LEVELS, "y": _LEVELS, "s": ("o2", "o1", "o0", "i"), "d": ("o2", "o1", "o0", "i")}
+_INTERLEAVED = 16  # words between two rounds of a reduction at most
+
+_TO_LANES = 2  # cycles from an issue to the lanes' inputs: memory, operand register
+
+
+class VectorEngine(wiring.Component):
+    """Executes VECTOR instructions: ``lanes`` elements issued per cycle, ``latency`` cycles from issue to write.
+
+    Order is kept. A word of ``cols`` elements is read once and takes ``cols / lanes`` issues. What has been issued
+    never stalls: an issue waits for its read grants, and in a reduction for the former round's partial results. The
+    next instruction issues while its predecessor drains, each with settings of its own; a third waits until the first
+    has left.
+
+    Members
+    -------
+    i_valid, i_ready, i_instr : In(1), Out(1), In(1024)
+        Taken in the cycle of the former one's last issue, or when idle.
+    acc_en, acc_addr, acc_grant, acc_data : Out(1), Out, In(1), In(32 * cols)
+        Read port of the accumulators; data the cycle after enable and grant.
+    x_*, y_* : likewise, In(8 * cols)
+        Read ports of the vector buffer. Granted together with each other, or nothing is issued.
+    s_en, s_addr, s_data : Out(1), Out, In(32 * cols)
+        Private read port of the parameters, always granted.
+    v_en, v_addr, v_data, v_mask, v_grant : Out(1), Out, Out(8 * cols), Out(cols), In(1)
+        Write port of the vector buffer. The grant must be 1: VECTOR comes first.
+    act_* : likewise
+        Write port of the activation buffer, in words of ``cols`` bytes.
+    tab_en, tab_addr, tab_data, tab_mask : In
+        Writes lines of the byte tables, for LOAD; always taken.
+    o_release, o_done : Out(1)
+        Pulses per instruction, in order: all operands have been read; all results are visible.
+    o_busy, o_stall_bank : Out(1)
+        An instruction is in flight; an issue waits for a grant.
+    """
+
+    latency = _TO_LANES + Lane.latency
+    round_cycles = Reduction.round_trip  # least distance between two rounds of a reduction
+
+    def __init__(self, params: SystolicParams):
+        self.params = params
+        cols, line = params.cols, params.line_bytes
+
+        def address(words):
+            return Out(range(words))
+
+        def read(name, words, bits):
+            return {f"{name}_en": Out(1), f"{name}_addr": address(words), f"{name}_grant": In(1),
+                    f"{name}_data": In(bits)}
+
+        def write(name, words):
+            return {f"{name}_en": Out(1), f"{name}_addr": address(words), f"{name}_data": Out(8 * cols),
+                    f"{name}_mask": Out(cols), f"{name}_grant": In(1)}
+
+        parameters = read("s", params.par_words, 32 * cols)
+        del parameters["s_grant"]
+        super().__init__({
+            "i_valid": In(1), "i_ready": Out(1), "i_instr": In(INSTRUCTION_BITS),
+            **read("acc", params.acc_words, 32 * cols),
+            **read("x", params.vec_words, 8 * cols), **read("y", params.vec_words, 8 * cols), **parameters,
+            **write("v", params.vec_words), **write("act", params.activation_bytes // cols),
+            "tab_en": In(1), "tab_addr": In(range(256 * params.tables // line)), "tab_data": In(8 * line),
+            "tab_mask": In(line),
+            "o_release": Out(1), "o_done": Out(1), "o_busy": Out(1), "o_stall_bank": Out(1),
+        })
+
+    @staticmethod
+    def mnemonic(params: SystolicParams):
+        """This engine's part of the covenant."""
+        return vector(params, latency=VectorEngine.latency + 1, round_cycles=VectorEngine.round_cycles)
+
+    def elaborate(self, platform):
+        m = Module()
+        cols, lanes = self.params.cols, self.params.lanes
+        subs = cols // lanes  # issues that a word takes
+        mnemonic = self.mnemonic(self.params)
+        f = data.View(layout(mnemonic), self.i_instr)
+
+        m.submodules.nest = nest = AddressNest(_LEVELS, _OPERANDS)
+        m.d.comb += [getattr(nest, f"count_{level}").eq(f[f"n_{level}"]) for level in _LEVELS]
+        for operand, moved_by in _OPERANDS.items():
+            m.d.comb += getattr(nest, f"base_{operand}").eq(f[operand])
+            m.d.comb += [getattr(nest, f"stride_{operand}_{level}").eq(f[f"{operand}_{level}"]) for level in moved_by]
+
+        # Settings, twice: an instruction keeps its bank until its last write. ``tags`` go down the pipeline with the
+        # elements and choose the bank at every stage.
+        take, tag, following, live = Signal(), Signal(), Signal(), Signal(2)
+        banks = [{slot: Signal(shape, reset_less=True, name=f"{slot}_{bank}") for slot, shape in SLOTS.items()}
+                 for bank in range(2)]
+        for bank, slots in enumerate(banks):
+            with m.If(take & (following == bank)):
+                for slot, values in settings(f, mnemonic).items():
+                    m.d.sync += [slots[slot][name].eq(value) for name, value in values.items()]
+        tags = Signal(self.latency, reset_less=True)
+        m.d.sync += tags.eq(Cat(tag, tags))
+
+        def setting(slot, cycle):
+            """Settings of the element issued ``cycle`` cycles ago."""
+            value = Signal(SLOTS[slot], name=f"{slot}_at_{cycle}")
+            first, second = (bank[slot].as_value() for bank in banks)
+            m.d.comb += value.as_value().eq(Mux(tags[cycle - 1] if cycle else tag, second, first))
+            return value
+
+        # Issue: the first sub-word of a word needs the grants; the others find their operands in registers.
+        active, wanted, granted, issue = Signal(), Signal(), Signal(), Signal()
+        sub = Signal(range(max(subs, 2)))
+        pause, spacing = Signal(range(self.round_cycles)), Signal(range(self.round_cycles), init=self.round_cycles - 1)
+        reads, word_ends, emits, ends = Signal(), Signal(), Signal(), Signal()
+        fetch = setting("fetch", 0)
+        m.d.comb += [
+            wanted.eq(active & (pause == 0)),
+            reads.eq(wanted & (sub == 0)),
+            self.acc_en.eq(reads & fetch.from_acc), self.acc_addr.eq(nest.address_x),
+            self.x_en.eq(reads & ~fetch.from_acc), self.x_addr.eq(nest.address_x),
+            self.y_en.eq(reads & fetch.with_y), self.y_addr.eq(nest.address_y),
+            granted.eq(Mux(fetch.from_acc, self.acc_grant, self.x_grant) & (self.y_grant | ~fetch.with_y)),
+            issue.eq(wanted & (granted | (sub != 0))),
+            self.o_stall_bank.eq(reads & ~granted),
+            word_ends.eq(sub == subs - 1),
+            emits.eq(nest.last_q1 & nest.last_q0),
+            ends.eq(issue & word_ends & nest.last),
+            nest.load.eq(take), nest.step.eq(issue & word_ends),
+        ]
+        with m.If(issue):
+            m.d.sync += sub.eq(Mux(word_ends, 0, sub + 1))
+            # The shorter a round, the longer the pause before the next, for partial results to be back in time.
+            with m.If(word_ends & nest.last_i):
+                m.d.sync += [spacing.eq(self.round_cycles - 1), pause.eq(Mux(emits, 0, spacing))]
+            with m.Elif(spacing != 0):
+                m.d.sync += spacing.eq(spacing - 1)
+        with m.If(pause != 0):
+            m.d.sync += pause.eq(pause - 1)
+
+        # Instructions: the next one's first issue follows the former's last without a pause.
+        m.d.comb += [
+            self.i_ready.eq((~active | ends) & ~live.bit_select(following, 1)),
+            take.eq(self.i_valid & self.i_ready),
+        ]
+        with m.If(take):
+            m.d.sync += [active.eq(1), tag.eq(following), following.eq(~following)]
+        with m.Elif(ends):
+            m.d.sync += active.eq(0)
+
+        # What goes down the pipeline with an element.
+        at = {name: _TO_LANES + cycle for name, cycle in Lane.at.items()}
+        read_scale = at["scale"] - 1
+        index = nest.index_i[:4] if subs == 1 else Cat(sub, nest.index_i[:4])
+        valid = Signal(at["write"])
+        m.d.sync += valid.eq(Cat(issue, valid))
+        first = delay(m, (nest.index_q1 == 0) & (nest.index_q0 == 0), at["first"])
+        read_index = delay(m, index, at["read_index"])
+        write_index = delay(m, read_index, at["write_index"] - at["read_index"])
+
+        # Operands, and scales, which are read so late that they meet their elements.
+        fetched, scaled = setting("fetch", 1), setting("scale", read_scale)
+        words = self.x_data, self.y_data, self.acc_data, self.s_data
+        x_bytes, y_bytes, x_sums, scales = (
+            [word.word_select(c, len(word) // cols) for c in range(cols)] for word in words)
+        x_wide = [Mux(fetched.from_acc, whole, Cat(byte, (byte[7] & fetched.signed).replicate(24)))
+                  for whole, byte in zip(x_sums, x_bytes)]
+        arrives = delay(m, sub == 0, 1)
+        x, y = self._sub_words(m, x_wide, arrives), self._sub_words(m, y_bytes, arrives)
+        m.d.comb += [
+            self.s_en.eq(valid[read_scale - 1] & scaled.by_lane),
+            self.s_addr.eq(delay(m, nest.address_s, read_scale)),
+        ]
+        scale_sub = delay(m, sub, at["scale"])
+
+        slots = {slot: setting(slot, at[slot]) for slot in Lane.SLOTS}
+        results = []
+        for number in range(lanes):
+            lane = emit.instance(m, f"lane_{number}", Lane(
+                partials=_INTERLEAVED * subs, table_bytes=256 * self.params.tables,
+                line_bytes=self.params.line_bytes))
+            m.d.comb += [
+                lane.x.eq(x[number]), lane.y.eq(y[number]),
+                lane.s.eq(Cat(scales[number::lanes]).word_select(scale_sub if subs > 1 else 0, 32)),
+                lane.first.eq(first), lane.read_index.eq(read_index), lane.write_index.eq(write_index),
+                lane.write.eq(valid[at["write"] - 1]),
+                lane.tab_en.eq(self.tab_en), lane.tab_addr.eq(self.tab_addr), lane.tab_data.eq(self.tab_data),
+                lane.tab_mask.eq(self.tab_mask),
+            ]
+            m.d.comb += [getattr(lane, f"slot_{slot}").eq(value) for slot, value in slots.items()]
+            results.append(lane.o)
+
+        # Writes.
+        write = setting("write", self.latency)
+        writes = delay(m, issue & emits, self.latency, reset=True)
+        address, write_sub = delay(m, nest.address_d, self.latency), delay(m, sub, self.latency)
+        for port, chosen in (("v", ~write.to_act), ("act", write.to_act)):
+            m.d.comb += [
+                getattr(self, f"{port}_en").eq(writes & chosen),
+                getattr(self, f"{port}_addr").eq(address),
+                getattr(self, f"{port}_data").eq(Cat(results * subs)),
+                getattr(self, f"{port}_mask").eq(Cat((write_sub == k).replicate(lanes) for k in range(subs))),
+            ]
+
+        # Events. Tables are read last of all: an instruction that uses them releases its operands late, and so do
+        # those that come close behind it.
+        last_write, late = delay(m, ends, self.latency, reset=True), Signal()
+        late_releases = Signal(at["table"] + 1)
+        m.d.comb += late.eq(setting("table", 0).enable | late_releases.any())
+        m.d.sync += [
+            late_releases.eq(Cat(ends & late, late_releases)),
+            live.eq((live | Cat(take & ~following, take & following))
+                    & ~Cat(last_write & ~tags[-1], last_write & tags[-1])),
+            self.o_done.eq(last_write),
+        ]
+        m.d.comb += [
+            self.o_release.eq(late_releases[-1] | delay(m, ends & ~late, read_scale + 1, reset=True)),
+            self.o_busy.eq(live.any() | self.o_done),
+        ]
+        return m
+
+    def _sub_words(self, m: Module, word: list[Value], arrives: Value) -> list[Signal]:
+        """What the lanes take of ``word``, one sub-word after the other from the cycle in which it arrives."""
+        lanes = self.params.lanes
+        elements = [Signal(len(value), reset_less=True, name="element") for value in word]
+        for place, element in enumerate(elements):
+            waiting = elements[place + lanes] if place + lanes < len(elements) else 0
+            m.d.sync += element.eq(Mux(arrives, word[place], waiting))
+        return elements[:lanes]

@@ -1,0 +1,223 @@
+# amaranth: UnusedElaboratable=no
+"""VECTOR in simulation: writes, their order, pulses and cycles of random instructions against the model."""
+
+import random
+import struct
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from acg.mnemonic import encode
+from hw import emit
+from hw.params import SystolicParams
+from hw.vector import VectorEngine
+from tb import runner
+from tb.models import vector as model
+from tb.vector_fields import binary32, random_chain
+
+pytestmark = pytest.mark.rtl
+
+BENCH = Path(runner.__file__).with_name("vector_bench.sv")
+CONSTANTS = {"s_value", "f1_p", "f1_q", "f2_p", "f2_q", "mm_p"}
+FORMS = {"x_sel": ("acc", "i8", "u8"), "y_sel": ("none", "i8", "u8"), "s_sel": ("scalar", "lanes"), "rc": (0, 1),
+         "reduce": ("add", "max"), "swap": (0, 1), "f1": ("bypass", "affine", "add", "mul"),
+         "f2": ("bypass", "affine", "cross", "mul"), "mm": ("bypass", "max", "min", "maxy"), "table": (0, 1),
+         "d_sel": ("vec", "act")}
+SHAPES = {"4 lanes of 4": (4, 4), "1 lane of 4": (4, 1), "8 lanes of 8": (8, 8), "2 lanes of 8": (8, 2)}
+
+
+@dataclass
+class Log:
+    """What the bench saw: cycles of pulses, (cycle, address) of reads, (cycle, port, address, mask, data) of writes."""
+
+    pulses: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    reads: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    writes: list[tuple[int, str, int, int, int]] = field(default_factory=list)
+
+
+class Bench:
+    """The engine built for one shape, and memories with random contents."""
+
+    def __init__(self, cols, lanes):
+        self.params = SystolicParams(rows=4, cols=cols, lanes=lanes, bus_bits=32, activation_bytes=4096,
+                                     weight_bytes=4096, accumulator_bytes=8192, vector_bytes=4096,
+                                     parameter_bytes=2048, tables=2)
+        p, line = self.params, self.params.line_bytes
+        self.mnemonic = VectorEngine.mnemonic(p)
+        sizes = {"COLS": cols, "LINE": line, "ACC_WORDS": p.acc_words, "VEC_WORDS": p.vec_words,
+                 "PAR_WORDS": p.par_words, "ACT_WORDS": p.activation_bytes // cols,
+                 "TAB_LINES": 256 * p.tables // line}
+        text = emit.verilog(VectorEngine(p), "tenon_vector_engine")
+        self.built = runner.build({"tenon_vector_engine.v": text, "vector_bench.sv": BENCH.read_text()}, "vector_bench",
+                                  parameters=sizes, timing=True, no_inline=["tenon_lane"])
+        rng = np.random.default_rng(cols * lanes)
+        spread = rng.integers(1, 31, (p.acc_words, cols))
+        self.acc = (rng.integers(-2**31, 2**31, (p.acc_words, cols)) >> spread).astype(np.int32)
+        self.vec = rng.integers(0, 256, (p.vec_words, cols), dtype=np.uint8)
+        self.par = np.array([[binary32(2.0**-7 * v) for v in row] for row in rng.uniform(-2, 2, (p.par_words, cols))],
+                            np.uint32)
+        self.tab = rng.bytes(256 * p.tables)
+
+    def run(self, folder, instructions, *, stall=0, gap=0, poison=False, seed=1):
+        """Executes the instructions; returns the log."""
+        words = b"".join(encode(self.mnemonic, with_floats(f))[::-1] for f in instructions)
+        line = self.params.line_bytes
+        for name, content in (("acc", self.acc[:, ::-1].astype(">i4").tobytes()), ("vec", self.vec[:, ::-1].tobytes()),
+                              ("par", self.par[:, ::-1].astype(">u4").tobytes()), ("instructions", words),
+                              ("tab", np.frombuffer(self.tab, np.uint8).reshape(-1, line)[:, ::-1].tobytes())):
+            (folder / f"{name}.bin").write_bytes(content)
+        limit = 2000 + 20 * sum(cost(f, self.params) + 40 for f in instructions)
+        options = [f"+folder={folder}", f"+stall={stall}", f"+gap={gap}", f"+count={len(instructions)}",
+                   f"+limit={limit}", *(["+poison"] if poison else [])]
+        runner.simulate(self.built, "tb.vector_bench", folder=folder, plusargs=options, seed=seed)
+        log = Log()
+        for entry in (folder / "log.txt").read_text().splitlines():
+            event, *values = entry.split()
+            values = [int(value, 16) for value in values]
+            if event in "TRDN":
+                log.pulses[event].append(values[0])
+            elif event in "AXYS":
+                log.reads[event].append((values[0], values[1]))
+            else:
+                log.writes.append((values[0], event, *values[1:]))
+        return log
+
+    def check(self, log, instructions):
+        """Every write in order, and pulses no sooner than they may be."""
+        expected, ends = [], []
+        for f in instructions:
+            port = "V" if f["d_sel"] == "vec" else "C"
+            expected += [(port, address, result) for address, result
+                         in model.apply(f, acc=self.acc, vec=self.vec, par=self.par, tab=self.tab)]
+            ends.append(len(expected))
+        lanes, subs = self.params.lanes, self.params.cols // self.params.lanes
+        got = []
+        for number, (_, port, address, mask, data) in enumerate(log.writes):
+            sub = number % subs
+            assert mask == (1 << lanes) - 1 << sub * lanes, f"write {number}: mask {mask:#x}"
+            result = list(data.to_bytes(self.params.cols, "little")[sub * lanes:(sub + 1) * lanes])
+            if sub == 0:
+                got.append((port, address, result))
+            else:
+                assert got[-1][:2] == (port, address), f"write {number}: {port} {address:#x}"
+                got[-1] = port, address, got[-1][2] + result
+        for number, (one, other) in enumerate(zip(got, expected)):
+            instruction = sum(number >= end for end in ends)
+            assert one == other, f"write {number}, of instruction {instruction}: {one}, not {other}; " \
+                                 f"{instructions[instruction]}"
+        assert len(got) == len(expected)
+
+        taken, released, done = (log.pulses[event] for event in "TRD")
+        assert len(taken) == len(released) == len(done) == len(instructions)
+        assert all(t < r < d for t, r, d in zip(taken, released, done))
+        scales_read = 0
+        for number, f in enumerate(instructions):
+            assert log.writes[ends[number] * subs - 1][0] < done[number], "done before the last write"
+            if f["table"]:  # two cycles from the table to the write, one more to done
+                assert released[number] >= done[number] - 3, "released before the last look-up"
+            if f["s_sel"] == "lanes":
+                scales_read += subs * sum(1 for _ in model.words(f))
+                assert log.reads["S"][scales_read - 1][0] < released[number], "released before the last scale"
+        assert len(log.reads["S"]) == scales_read
+
+
+def with_floats(f):
+    """The fields as the mnemonic takes them: binary32 constants as numbers."""
+    return {name: struct.unpack("<f", struct.pack("<I", value))[0] if name in CONSTANTS else value
+            for name, value in f.items()}
+
+
+def cost(f, params):
+    """Cycles from an instruction's first issue to its last, if every read is granted at once."""
+    word = params.cols // params.lanes
+    rounds, outputs = f["n_q1"] * f["n_q0"], f["n_o2"] * f["n_o1"] * f["n_o0"]
+    return outputs * ((rounds - 1) * max(f["n_i"] * word, VectorEngine.round_cycles) + f["n_i"] * word)
+
+
+def placed(rng, f, stream, levels, low, high):
+    """Random base and strides of a stream that stays inside ``low..high - 1``."""
+    strides = {level: rng.choice((0, 1, -1, rng.randint(-9, 9), rng.randint(-60, 60))) for level in levels}
+    while True:
+        reach = {level: stride * (f[f"n_{level}"] - 1) for level, stride in strides.items()}
+        least, most = (sum(pick(0, r) for r in reach.values()) for pick in (min, max))
+        if most - least < high - low:
+            break
+        strides[max(reach, key=lambda level: abs(reach[level]))] = 0
+    return {stream: rng.randint(low - least, high - 1 - most)} | {f"{stream}_{l}": s for l, s in strides.items()}
+
+
+def random_instruction(rng, params, **given):
+    """A legal instruction. The upper half of the vector buffer is for results, so nothing is read that is written."""
+    f = random_chain(rng, tables=params.tables)
+    f |= {f"n_{level}": rng.choice((1, 1, 1, 2, 3)) for level in ("o2", "o1", "o0", "q1", "q0")}
+    f["n_i"] = rng.choice((1, 2, 3, 5, 7, 16, rng.randint(1, 16)))
+    if rng.random() < 0.3:
+        f |= {"n_q1": 1, "n_q0": 1, "n_i": rng.randint(1, 40)}
+    f["d_sel"] = rng.choice(("vec", "act"))
+    f |= given
+    half = params.vec_words // 2
+    outputs = ("o2", "o1", "o0", "i")
+    f |= placed(rng, f, "x", model.LEVELS, 0, params.acc_words if f["x_sel"] == "acc" else half)
+    f |= placed(rng, f, "y", model.LEVELS, 0, half)
+    f |= placed(rng, f, "s", outputs, 0, params.par_words)
+    act_words = params.activation_bytes // params.cols
+    f |= placed(rng, f, "d", outputs, *((half, params.vec_words) if f["d_sel"] == "vec" else (0, act_words)))
+    return f
+
+
+@pytest.fixture(scope="module", params=SHAPES.values(), ids=SHAPES.keys())
+def bench(request):
+    return Bench(*request.param)
+
+
+@pytest.mark.parametrize(("stall", "gap"), [(0, 0), (30, 30), (70, 0)])
+def test_random_instructions(bench, tmp_path, stall, gap):
+    rng = random.Random(stall)
+    instructions = [random_instruction(rng, bench.params) for _ in range(60)]
+    log = bench.run(tmp_path, instructions, stall=stall, gap=gap)
+    bench.check(log, instructions)
+    assert bool(log.pulses["N"]) == bool(stall)
+    reached = Counter((name, f[name]) for f in instructions for name in FORMS)
+    assert all(reached[name, form] >= 3 for name, forms in FORMS.items() for form in forms), reached
+    rounds = [f["n_q1"] * f["n_q0"] for f in instructions]
+    assert sum(n > 1 for n in rounds) > 10 and sum(n == 1 for n in rounds) > 10
+    assert any(f["n_i"] == 16 for f, n in zip(instructions, rounds) if n > 1), "the ring was never full"
+
+
+def test_cycles(bench, tmp_path):
+    """Instructions follow each other without a pause; a third waits for the first to leave."""
+    rng = random.Random(5)
+    instructions = [random_instruction(rng, bench.params) for _ in range(80)]
+    log = bench.run(tmp_path, instructions)
+    taken, done = log.pulses["T"], log.pulses["D"]
+    waited = 0
+    for number, f in enumerate(instructions):
+        last_issue = taken[number] + cost(f, bench.params)
+        assert done[number] == last_issue + VectorEngine.latency + 1
+        if number + 1 < len(instructions):
+            bank_free = done[number - 1] if number else 0
+            waited += bank_free > last_issue
+            assert taken[number + 1] == max(last_issue, bank_free), f"instruction {number + 1}"
+    assert 0 < waited < len(instructions) - 20, "both kinds of succession must occur"
+
+
+@pytest.mark.parametrize("table", [0, 1])
+def test_released_operands_may_be_overwritten(bench, tmp_path, table):
+    """From the last release on, everything an instruction reads holds something else."""
+    rng = random.Random(6 + table)
+    for number in range(4):
+        instructions = [random_instruction(rng, bench.params, table=t, s_sel="lanes") for t in (1 - table, table)]
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        bench.check(bench.run(folder, instructions, stall=20 * number, poison=True), instructions)
+
+
+def test_results_without_table_release_early(bench, tmp_path):
+    rng = random.Random(8)
+    f = random_instruction(rng, bench.params, table=0)
+    log = bench.run(tmp_path, [f])
+    last_read = log.pulses["T"][0] + cost(f, bench.params)
+    assert log.pulses["R"][0] - last_read < 6
