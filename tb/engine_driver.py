@@ -15,9 +15,8 @@ __all__ = ["EngineDriver", "reset"]
 
 
 async def reset(dut) -> None:
-    """Starts the clock and leaves the engine freshly reset."""
+    """Starts the clock and leaves the component freshly reset."""
     cocotb.start_soon(Clock(dut.clk, 2, unit="ns").start())
-    dut.i_valid.value = 0
     dut.rst.value = 1
     for _ in range(3):
         await RisingEdge(dut.clk)
@@ -39,6 +38,7 @@ class EngineDriver:
         self._dut, self._rng, self._gap = dut, rng, gap
         self._words = [int.from_bytes(text, "little") for text in instructions]
         self._valid = False
+        dut.i_valid.value = 0
         self.offered: list[int] = []
         self.taken: list[int] = []
         self.released: list[int] = []

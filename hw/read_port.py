@@ -1,0 +1,74 @@
+"""The AXI4 read channels, shared by instruction fetch and LOAD."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from acg.mnemonic import INSTRUCTION_BITS
+from hw import axi
+from hw.params import SystolicParams
+
+__all__ = ["ReadPort"]
+
+
+class ReadPort(wiring.Component):
+    """Merges the requests of two users, fetch first, and hands the beats back in order. Combinational both ways.
+
+    Fetch has few, short requests and takes every beat at once; so it does not slow LOAD down noticeably, nor can
+    either block the other for ever. Together they may have 2 * ``max_outstanding`` bursts in flight.
+
+    Members
+    -------
+    fetch_ar_valid, fetch_ar_ready, fetch_ar_addr : In(1), Out(1), In(32)
+        A request for one instruction.
+    fetch_r_valid, fetch_r_data, fetch_r_error : Out(1), Out, Out(1)
+        Its beats.
+    load_ar_*, load_r_* :
+        LOAD's channels.
+    ar_*, r_* :
+        The shared channels.
+    """
+
+    def __init__(self, params: SystolicParams):
+        self.params = params
+        load = {f"load_{name}": member.flip() for name, member in
+                {**axi.request("ar"), **axi.read_data(params.bus_bits)}.items()}
+        super().__init__({
+            "fetch_ar_valid": In(1), "fetch_ar_ready": Out(1), "fetch_ar_addr": In(32),
+            "fetch_r_valid": Out(1), "fetch_r_data": Out(params.bus_bits), "fetch_r_error": Out(1),
+            **load, **axi.request("ar"), **axi.read_data(params.bus_bits),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        # A request on offer stays until it is taken.
+        fetches, waits, fetch_waits = Signal(), Signal(), Signal()
+        m.d.comb += [
+            fetches.eq(Mux(waits, fetch_waits, self.fetch_ar_valid)),
+            self.ar_valid.eq(self.fetch_ar_valid | self.load_ar_valid),
+            self.ar_addr.eq(Mux(fetches, self.fetch_ar_addr, self.load_ar_addr)),
+            self.ar_len.eq(Mux(fetches, Const(INSTRUCTION_BITS // self.params.bus_bits - 1, 8), self.load_ar_len)),
+            self.fetch_ar_ready.eq(fetches & self.ar_ready), self.load_ar_ready.eq(~fetches & self.ar_ready),
+        ]
+        m.d.sync += [waits.eq(self.ar_valid & ~self.ar_ready), fetch_waits.eq(fetches)]
+
+        # Beats come in the order of the requests: one bit for each burst in flight tells whose it is.
+        depth = 2 * self.params.max_outstanding
+        whose, asked, answered = Signal(depth, reset_less=True), Signal(range(depth)), Signal(range(depth))
+        with m.If(self.ar_valid & self.ar_ready):
+            m.d.sync += [whose.bit_select(asked, 1).eq(fetches), asked.eq(asked + 1)]
+        with m.If(self.r_valid & self.r_ready & self.r_last):
+            m.d.sync += answered.eq(answered + 1)
+        fetched = Signal()
+        m.d.comb += [
+            fetched.eq(whose.bit_select(answered, 1)),
+            self.fetch_r_valid.eq(self.r_valid & fetched), self.fetch_r_data.eq(self.r_data),
+            self.fetch_r_error.eq(self.r_resp != axi.OKAY),
+            self.load_r_valid.eq(self.r_valid & ~fetched), self.load_r_data.eq(self.r_data),
+            self.load_r_resp.eq(self.r_resp), self.load_r_last.eq(self.r_last),
+            self.r_ready.eq(fetched | self.load_r_ready),
+        ]
+        return m

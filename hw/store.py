@@ -1,0 +1,162 @@
+"""STORE: moves nests of byte runs from the vector buffer to DRAM."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from acg.mnemonic import INSTRUCTION_BITS
+from hw import axi
+from hw.bursts import Bursts
+from hw.decode import layout
+from hw.fifo import Fifo
+from hw.load import ADDRESS_BITS, SEGMENTS
+from hw.mnemonics import store
+from hw.params import SystolicParams
+from hw.realign import Planner, Realigner, plan_layout, words_bits
+from hw.runs import LEVELS, Runs
+
+__all__ = ["StoreEngine"]
+
+_PLANS = 64  # runs between their requests and their data: more than bursts of one beat can be in flight
+
+
+class StoreEngine(wiring.Component):
+    """Executes STORE instructions: one run requested, one word read and one beat written per cycle.
+
+    Requests run ahead of the data; a beat is offered in the cycle of its burst's request at the earliest.
+    Everything is in order.
+
+    Members
+    -------
+    i_valid, i_ready, i_instr : In(1), Out(1), In(1024)
+        Taken with the instruction's last run, while earlier runs may be in flight; holds still till then.
+    base : In(32) x SEGMENTS
+        DRAM addresses of the segments; constant while busy.
+    aw_*, w_*, b_* :
+        AXI4 write channels.
+    r_en, r_grant, r_addr, r_data : Out(1), In(1), Out(20), In
+        Reads of aligned words of ``bus_bytes`` bytes; byte address; data in the cycle after the grant.
+    o_release, o_done : Out(1)
+        Pulses per instruction: the last word is read; the last write is confirmed.
+    o_busy, o_stall_bank, o_stall_bus, o_error : Out(1)
+        Something is in flight; no grant; the bus takes no request or beat, or owes responses before anything else can
+        go on; pulse: a write was answered with an error.
+    """
+
+    def __init__(self, params: SystolicParams):
+        self.params = params
+        super().__init__({
+            "i_valid": In(1), "i_ready": Out(1), "i_instr": In(INSTRUCTION_BITS),
+            "base": In(data.ArrayLayout(32, SEGMENTS)),
+            **axi.request("aw"), **axi.write_data(params.bus_bits), **axi.write_response(),
+            "r_en": Out(1), "r_grant": In(1), "r_addr": Out(ADDRESS_BITS), "r_data": In(params.bus_bits),
+            "o_release": Out(1), "o_done": Out(1), "o_busy": Out(1), "o_stall_bank": Out(1), "o_stall_bus": Out(1),
+            "o_error": Out(1),
+        })
+
+    @staticmethod
+    def mnemonic(params: SystolicParams):
+        """This engine's part of the covenant."""
+        return store(params)
+
+    def elaborate(self, platform):
+        m = Module()
+        width = self.params.bus_bytes
+        f = data.View(layout(store(self.params)), self.i_instr)
+
+        # Coordinates of the next run.
+        m.submodules.runs = runs = Runs(s=ADDRESS_BITS, d=32)
+        for name in runs.widths:
+            m.d.comb += getattr(runs, f"{name}_base").eq(f[name])
+            m.d.comb += [getattr(runs, f"{name}_stride")[l].eq(f[f"{name}_l{l}"]) for l in range(LEVELS)]
+        m.d.comb += [runs.count[l].eq(f[f"n_l{l}"]) for l in range(LEVELS)]
+
+        # One run, planned while it is held.
+        held, step, taken = Signal(), Signal(), Signal()
+        m.submodules.planner = planner = Planner(bus_bytes=width, src_bits=ADDRESS_BITS, dst_bits=32)
+        run = Signal(data.StructLayout({"src": ADDRESS_BITS, "dst": 32, "n": 16, "final": 1}), reset_less=True)
+        m.d.comb += [
+            step.eq(self.i_valid & (~held | taken)), runs.step.eq(step), self.i_ready.eq(step & runs.last),
+            planner.src.eq(run.src), planner.dst.eq(run.dst), planner.n.eq(run.n), planner.lo.eq(0),
+            planner.hi.eq(run.n), planner.sourced.eq(1), planner.final.eq(run.final),
+        ]
+        with m.If(step):
+            m.d.sync += [held.eq(1), run.src.eq(runs.s), run.dst.eq(self.base[f.seg] + runs.d), run.n.eq(f.n),
+                         run.final.eq(runs.last)]
+        with m.Elif(taken):
+            m.d.sync += held.eq(0)
+
+        # It goes to the requests, to the reader and, as a plan, to the writer. The latter two have queues, so that
+        # requests can run ahead by a memory's latency.
+        words = data.StructLayout({"word": ADDRESS_BITS - (width.bit_length() - 1), "count": words_bits(width),
+                                   "final": 1})
+        m.submodules.bursts = bursts = Bursts(self.params)
+        m.submodules.plans = plans = Fifo(width=plan_layout(width, 32, 0).size, depth=_PLANS)
+        m.submodules.reads = reads = Fifo(width=words.size, depth=_PLANS)
+        m.d.comb += [
+            taken.eq(held & plans.i_ready & reads.i_ready & bursts.i_ready),
+            plans.i_valid.eq(taken), plans.i.eq(planner.plan),
+            reads.i_valid.eq(taken), reads.i.eq(Cat(planner.src_word, planner.src_count, run.final)),
+            bursts.i_valid.eq(taken), bursts.i_word.eq(planner.plan.word), bursts.i_count.eq(planner.plan.count),
+            bursts.i_last.eq(run.final),
+            self.aw_valid.eq(bursts.a_valid), bursts.a_ready.eq(self.aw_ready),
+            self.aw_addr.eq(bursts.a_addr), self.aw_len.eq(bursts.a_len),
+        ]
+
+        # Reader: one word per cycle as long as there is room for all that were asked for.
+        read = data.View(words, reads.o)
+        index = Signal.like(read.count)
+        asked, arrives, at_end = Signal(), Signal(), Signal()
+        spare = [Signal(self.params.bus_bits, name=f"spare{i}", reset_less=True) for i in range(2)]
+        spares = Signal(range(3))  # words that arrived and were not used at once
+        used = Signal()
+        m.d.comb += [
+            self.r_en.eq(reads.o_valid & (spares + arrives < 2)), self.r_addr.eq((read.word + index) * width),
+            asked.eq(self.r_en & self.r_grant), at_end.eq(index == read.count), reads.o_ready.eq(asked & at_end),
+        ]
+        m.d.sync += [arrives.eq(asked), self.o_release.eq(asked & at_end & read.final),
+                     spares.eq(spares + arrives - used)]
+        with m.If(asked):
+            m.d.sync += index.eq(Mux(at_end, 0, index + 1))
+        with m.If(used):
+            m.d.sync += spare[0].eq(spare[1])
+        with m.If(arrives & ((spares == 0) | ((spares == 1) & used))):
+            m.d.sync += spare[0].eq(self.r_data)
+        with m.If(arrives & ~used):
+            m.d.sync += spare[1].eq(self.r_data)
+
+        # Data meets plan. A burst's beats may be offered once its request has been.
+        offered = Signal(range(self.params.max_outstanding + 1))  # bursts whose requests are ahead of their last beat
+        m.submodules.realign = realign = Realigner(bus_bytes=width, dst_bits=32)
+        m.d.comb += [
+            realign.i_valid.eq(plans.o_valid), plans.o_ready.eq(realign.i_ready), realign.i.eq(plans.o),
+            realign.s_valid.eq((spares != 0) | arrives), used.eq(realign.s_valid & realign.s_ready),
+            realign.s_data.eq(Mux(spares != 0, spare[0], self.r_data)),
+            self.w_valid.eq(realign.o_valid & (offered != 0)), realign.o_ready.eq(self.w_ready & (offered != 0)),
+            self.w_data.eq(realign.o_data), self.w_strb.eq(realign.o_mask),
+            self.w_last.eq(realign.o_last | bursts.ends_burst(realign.o_word)),
+        ]
+        m.d.sync += offered.eq(offered + bursts.issue - (self.w_valid & self.w_ready & self.w_last))
+
+        # Responses come in order: one bit per burst in flight tells which of them ends an instruction.
+        depth = self.params.max_outstanding
+        ends, issued, answered = Signal(depth, reset_less=True), Signal(range(depth)), Signal(range(depth))
+        m.d.comb += [self.b_ready.eq(1), bursts.retire.eq(self.b_valid)]
+        with m.If(bursts.issue):
+            m.d.sync += [ends.bit_select(issued, 1).eq(bursts.issue_last), issued.eq(issued + 1)]
+        with m.If(self.b_valid):
+            m.d.sync += answered.eq(answered + 1)
+        m.d.sync += [self.o_done.eq(self.b_valid & ends.bit_select(answered, 1)),
+                     self.o_error.eq(self.b_valid & (self.b_resp != axi.OKAY))]
+
+        blocked = (self.aw_valid & ~self.aw_ready) | (realign.o_valid & ~realign.o_ready)
+        m.d.comb += [
+            self.o_busy.eq(self.i_valid | held | plans.busy | reads.busy | arrives | ~bursts.idle | self.o_release
+                           | self.o_done | self.o_error),
+            self.o_stall_bank.eq(self.r_en & ~self.r_grant),
+            self.o_stall_bus.eq(~self.o_stall_bank & (blocked | ~(reads.o_valid | arrives | realign.o_valid))
+                                & ~bursts.idle),
+        ]
+        return m

@@ -1,0 +1,24 @@
+# amaranth: UnusedElaboratable=no
+"""STORE in simulation, for bus widths of 4, 8 and 16 bytes and arrays that differ in shape."""
+
+import pytest
+
+from hw import emit
+from hw.params import SystolicParams
+from hw.presets import preset
+from hw.store import StoreEngine
+from tb import runner
+from tb.bench_params import bench_environment
+
+CONFIGS = [
+    preset("tiny"),
+    SystolicParams(rows=4, cols=16, bus_bits=64, burst_beats=16),
+    SystolicParams(rows=16, cols=8, lanes=8, bus_bits=128),
+]
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize("params", CONFIGS, ids=lambda p: f"{p.rows}x{p.cols}-bus{p.bus_bits}")
+def test_store(params):
+    text = emit.verilog(StoreEngine(params), "tenon_store")
+    runner.run_bench({"store.v": text}, "tenon_store", "tb.store_bench", env=bench_environment(params))
