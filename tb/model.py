@@ -1,0 +1,295 @@
+"""The cycle model: when each instruction of a program begins and ends, from the covenant's costs and the DRAM's rules.
+
+Event-driven. Engines work in order, each behind its queue; instructions wait for tokens; whatever moves over the bus
+is cut into bursts, which share one data slot a cycle in order of arrival, as in ``tb/dram.sv``. What an instruction
+does is never executed. Banks are not modelled: every port is taken to be free.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from acg.mnemonic import INSTRUCTION_BYTES, Mnemonic, accesses
+from tb.functional import Instruction
+from tb.transfers import Transfer, transfer_of
+
+__all__ = ["Deadlock", "Machine", "ModelResult", "simulate_program"]
+
+
+class Deadlock(RuntimeError):
+    """The program stops before its end; the message says what each engine waits for."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the model needs to know beside the mnemonics."""
+
+    mnemonics: tuple[Mnemonic, ...]  # in order of the engines' priority for tokens
+    on_chip: frozenset[str]  # memories that are not DRAM
+    bus_bytes: int
+    queue_depth: int  # instructions that wait before an engine
+    burst_beats: int  # bursts end at multiples of as many beats
+    max_outstanding: int  # bursts in flight in each direction
+    fetch_ahead: int = 4  # instructions requested before they are needed
+    latency: int = 40  # of the DRAM, in cycles
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """Cycles of a program, under the names that hardware's counters have."""
+
+    cycles: int
+    counters: dict[str, int]
+    marks: tuple[tuple[int, int], ...]  # (mark, cycle), in order of time
+
+
+@dataclass
+class _Engine:
+    name: str
+    queue: deque = field(default_factory=deque)
+    granted: bool = False  # the instruction in front has its tokens
+    ready_at: int = 0  # when it can take the next one
+    end: int = 0  # of the last issue of what it has taken
+    busy: int = 0
+    busy_until: int = 0
+    waited: int = 0
+    head_since: int = 0
+
+
+class _Dram:
+    """One data slot a cycle, bursts in order of arrival; ``serve`` must be called in that order."""
+
+    def __init__(self, latency: int):
+        self.latency, self.free = latency, 0
+
+    def serve(self, now: int, cycles: int, not_before: int = 0) -> int:
+        """The cycle after a burst's last beat."""
+        self.free = max(self.free, now + self.latency, not_before) + cycles
+        return self.free
+
+
+def simulate_program(program: Sequence[Instruction], machine: Machine) -> ModelResult:
+    """Times ``program`` (without its END) on ``machine``.
+
+    Raises
+    ------
+    Deadlock
+        Some instruction never gets its tokens.
+    """
+    return _Simulation(program, machine).run()
+
+
+class _Simulation:
+    def __init__(self, program: Sequence[Instruction], machine: Machine):
+        self.program, self.machine = program, machine
+        self.engines = {m.unit: _Engine(m.unit) for m in machine.mnemonics}
+        self.dram = _Dram(machine.latency)
+        self.tokens = [0] * 16
+        self.events: list[tuple[int, int, Callable, tuple]] = []
+        self.order = 0
+        self.now = self.last = 0
+        self.fetched: list[int] = []  # when each instruction arrives
+        self.fetching = False
+        self.dispatched = 0
+        self.checking = self.blocked = False
+        self.beats = {"READ_BEATS": 0, "WRITE_BEATS": 0}
+        self.marks: list[tuple[int, int]] = []
+        self.flight: dict[str, deque] = {name: deque() for name in self.engines}
+        self.writer_free = {name: 0 for name in self.engines}
+        self.transfers: dict[int, Transfer] = {}
+
+    def run(self) -> ModelResult:
+        self.at(2, self.fetch)
+        while self.events:
+            self.now, _, action, args = heapq.heappop(self.events)
+            action(*args)
+        if self.dispatched < len(self.program) or any(e.queue for e in self.engines.values()):
+            raise Deadlock(self.diagnosis())
+        cycles = self.last + _END_CYCLES
+        counters = {"CYCLES": cycles, **self.beats}
+        for e in self.engines.values():
+            counters[f"{e.name}_BUSY"], counters[f"{e.name}_TOKEN"] = e.busy, e.waited
+        return ModelResult(cycles, counters, tuple(self.marks))
+
+    def at(self, time: int, action: Callable, *args) -> None:
+        self.order += 1
+        heapq.heappush(self.events, (max(time, self.now), self.order, action, args))
+
+    # Sequencer: fetch ahead, check, push.
+
+    def fetch(self) -> None:
+        """Requests the next instruction, if the buffer has room for it."""
+        k = len(self.fetched)
+        if k < len(self.program) and k - self.dispatched <= self.machine.fetch_ahead:
+            beats = max(1, INSTRUCTION_BYTES // self.machine.bus_bytes)
+            self.beats["READ_BEATS"] += beats
+            self.fetched.append(self.dram.serve(self.now, beats) + _FETCH_CYCLES)
+            self.at(self.fetched[k], self.check)
+            self.at(self.now + 2, self.fetch)
+            self.fetching = True
+        else:
+            self.fetching = False
+
+    def check(self) -> None:
+        k = self.dispatched
+        if self.checking or k >= len(self.fetched) or self.fetched[k] > self.now:
+            return
+        self.checking = True
+        self.at(self.now + _check_cycles(self.program[k], self.machine.on_chip), self.push)
+
+    def push(self) -> None:
+        instruction = self.program[self.dispatched]
+        engine = self.engines[instruction.mnemonic.unit]
+        if len(engine.queue) > self.machine.queue_depth:  # one more waits at the head
+            self.blocked = True  # until an engine takes one
+            return
+        engine.queue.append(instruction)
+        if len(engine.queue) == 1:
+            engine.head_since = self.now + 2
+        self.dispatched += 1
+        self.checking = False
+        self.at(self.now + 1, self.check)
+        if not self.fetching:
+            self.fetching = True
+            self.at(self.now + 1, self.fetch)
+        self.at(self.now + 2, self.grant)
+
+    # Tokens and issue.
+
+    def grant(self) -> None:
+        """Gives tokens to whoever has all of its own, in the engines' order."""
+        for engine in self.engines.values():
+            if not engine.queue or engine.granted or engine.head_since > self.now:
+                continue
+            wanted = _bits(engine.queue[0].header.waits)
+            if all(self.tokens[t] for t in wanted):
+                for t in wanted:
+                    self.tokens[t] -= 1
+                engine.granted = True
+                engine.waited += self.now - engine.head_since
+                self.at(self.now + 1, self.take, engine)
+
+    def signal(self, mask: int) -> None:
+        for t in _bits(mask):
+            self.tokens[t] += 1
+        self.at(self.now + 1, self.grant)
+
+    def finished(self, instruction: Instruction) -> None:
+        self.last = max(self.last, self.now)
+        if instruction.header.mark:
+            self.marks.append((instruction.header.mark, self.now))
+        self.signal(instruction.header.done)
+
+    def take(self, engine: _Engine) -> None:
+        if not engine.granted:
+            return
+        if engine.ready_at > self.now:
+            if engine.ready_at != _BUSY:  # a transfer's last request calls again
+                self.at(engine.ready_at, self.take, engine)
+            return
+        instruction = engine.queue.popleft()
+        engine.granted = False
+        engine.head_since = self.now + 1
+        self.at(self.now + 1, self.grant)
+        if self.blocked:
+            self.blocked = False
+            self.at(self.now + 1, self.push)
+        transfer = self.transfer(instruction)
+        if transfer is None:
+            self.compute(engine, instruction)
+        else:
+            self.move(engine, instruction, transfer)
+
+    def transfer(self, instruction: Instruction) -> Transfer | None:
+        key = id(instruction)
+        if key not in self.transfers:
+            self.transfers[key] = transfer_of(instruction, self.machine.on_chip, self.machine.bus_bytes,
+                                              self.machine.burst_beats)
+        return self.transfers[key]
+
+    def occupied(self, engine: _Engine, begin: int, end: int) -> None:
+        engine.busy += max(0, end - max(begin, engine.busy_until))
+        engine.busy_until = max(engine.busy_until, end)
+
+    def compute(self, engine: _Engine, instruction: Instruction) -> None:
+        mnemonic, fields = instruction.mnemonic, instruction.fields
+
+        def cost(what: str, otherwise: int = 0) -> int:
+            return mnemonic.evaluate(what, fields) if what in mnemonic.cost else otherwise
+
+        # What must be brought in before the first issue (a tile of weights) goes on beside the former's issues.
+        fill = cost("fill")
+        start = max(self.now + fill, engine.end)
+        engine.end = start + cost("occupancy")
+        engine.ready_at = max(self.now + 1, engine.end if not fill else engine.end - cost("step", engine.end - start))
+        done = engine.end + cost("latency")
+        self.occupied(engine, self.now, done)
+        self.at(engine.end + cost("release"), self.signal, instruction.header.release)
+        self.at(done, self.finished, instruction)
+
+    # Transfers: one burst requested a cycle.
+
+    def move(self, engine: _Engine, instruction: Instruction, transfer: Transfer) -> None:
+        engine.ready_at = _BUSY
+        self.at(self.now + _REQUEST_CYCLES, self.request, engine, instruction, transfer, 0, self.now)
+
+    def request(self, engine: _Engine, instruction: Instruction, transfer: Transfer, k: int, begin: int) -> None:
+        flight = self.flight[engine.name]
+        while flight and flight[0] <= self.now:
+            flight.popleft()
+        if len(flight) >= self.machine.max_outstanding:
+            self.at(flight[0], self.request, engine, instruction, transfer, k, begin)
+            return
+        beats, cycles = transfer.beats[k], transfer.cycles[k]
+        free = self.writer_free[engine.name]
+        if not beats:  # a run that is all fill
+            end = max(free, self.now) + cycles
+        else:
+            end = self.dram.serve(self.now, max(beats, cycles), 0 if transfer.write else free)
+            self.beats["WRITE_BEATS" if transfer.write else "READ_BEATS"] += beats
+            flight.append(end + (self.machine.latency if transfer.write else 0))
+        self.writer_free[engine.name] = end
+        if k + 1 < len(transfer.beats):
+            self.at(self.now + 1, self.request, engine, instruction, transfer, k + 1, begin)
+            return
+        engine.ready_at = self.now
+        self.at(self.now, self.take, engine)
+        cost = instruction.mnemonic.cost
+        latency = instruction.mnemonic.evaluate("latency", instruction.fields) if "latency" in cost else 0
+        done = end + latency + (self.machine.latency if transfer.write else _WRITE_CYCLES)
+        self.occupied(engine, begin, done)
+        self.at(end if transfer.write else done, self.signal, instruction.header.release)
+        self.at(done, self.finished, instruction)
+
+    def diagnosis(self) -> str:
+        lines = [f"the program stops after {self.dispatched} of {len(self.program)} dispatched instructions"]
+        for engine in self.engines.values():
+            if engine.queue:
+                lacking = [str(t) for t in _bits(engine.queue[0].header.waits) if not self.tokens[t]]
+                lines.append(f"  {engine.name}: {len(engine.queue)} wait, the first for tokens {', '.join(lacking)}")
+            else:
+                lines.append(f"  {engine.name}: has nothing to do")
+        return "\n".join(lines)
+
+
+_BUSY = 1 << 62  # until further notice
+
+# Pipelines of the sequencer and the DMA engines, in cycles: from a fetched beat to a decoded instruction; from the
+# last result to the interrupt; from a taken instruction to its first request; from a beat to its word on chip.
+_FETCH_CYCLES, _END_CYCLES, _REQUEST_CYCLES, _WRITE_CYCLES = 3, 4, 3, 2
+
+
+def _check_cycles(instruction: Instruction, on_chip: frozenset[str]) -> int:
+    """Legality is checked by one multiply-add per term of each chosen access, between decoding and the queue."""
+    cycles = 3
+    for access in accesses(instruction.mnemonic):
+        if access.memory in on_chip:
+            cycles += 2 + len(access.terms) if access.chosen(instruction.fields) else 1
+    return cycles
+
+
+def _bits(mask: int) -> list[int]:
+    return [i for i in range(mask.bit_length()) if mask >> i & 1]

@@ -1,0 +1,114 @@
+"""The cycle model's rules, one at a time, on programs short enough to count by hand."""
+
+import numpy as np
+import pytest
+
+from acg.mnemonic import Header
+from hw import mnemonics
+from hw.presets import preset
+from tb.functional import Instruction
+from tb.model import Deadlock, Machine, simulate_program
+from tb.transfers import transfer_of
+
+PARAMS = preset("edge16")
+LOAD, MATRIX, VECTOR, STORE = ISA = (mnemonics.load(PARAMS), mnemonics.matrix(PARAMS, latency=40),
+                                     mnemonics.vector(PARAMS, latency=30), mnemonics.store(PARAMS))
+ON_CHIP = frozenset({"ACT", "WGT", "ACC", "VEC", "PAR", "TAB"})
+MACHINE = Machine(ISA, ON_CHIP, PARAMS.bus_bytes, PARAMS.queue_depth, PARAMS.burst_beats, PARAMS.max_outstanding)
+WHOLE = {"y_lim": 1, "x_lim": 1}
+
+
+def instruction(mnemonic, header=None, **fields):
+    return Instruction(mnemonic, mnemonic.complete(fields), header or Header())
+
+
+def moved(mnemonic, **fields):
+    return transfer_of(instruction(mnemonic, **fields), ON_CHIP, 16, 64)
+
+
+def test_runs_are_cut_into_bursts():
+    assert moved(LOAD, n=16 * 100, **WHOLE).beats == (64, 36)
+    assert moved(LOAD, n=16 * 100, s=16 * 60, **WHOLE).beats == (4, 64, 32)
+    assert moved(LOAD, n=16, s=8, **WHOLE).beats == (2,), "an unaligned run touches one more word"
+    assert moved(STORE, n=32, n_l0=3, d_l0=64).beats == (2, 2, 2)
+    assert moved(STORE, n=32).write and not moved(LOAD, n=32, **WHOLE).write
+    assert moved(MATRIX) is None
+
+
+def test_unaligned_targets_take_longer_on_chip():
+    transfer = moved(LOAD, n=32, d=8, **WHOLE)
+    assert (transfer.beats, transfer.cycles) == ((2,), (3,))
+
+
+def test_guards_leave_out_what_is_not_fetched():
+    # five rows of 64 bytes, two of them outside; x runs along the row and begins 16 bytes before the tensor
+    fields = {"n": 64, "n_l0": 5, "s": -16 - 64, "s_l0": 64, "d_l0": 64, "y": -1, "y_l0": 1, "y_lim": 3, "x": -16,
+              "x_run": "on", "x_lim": 40}
+    transfer = moved(LOAD, **fields)
+    assert transfer.beats == (0, 3, 3, 3, 0), "40 bytes at an aligned address"
+    assert transfer.cycles == (4, 4, 4, 4, 4)
+
+
+def test_a_transfer_costs_its_latency_once():
+    short = simulate_program([instruction(LOAD, n=1024, **WHOLE)], MACHINE)
+    long = simulate_program([instruction(LOAD, n=1024, n_l0=8, s_l0=1024, d_l0=1024, **WHOLE)], MACHINE)
+    assert long.cycles - short.cycles == 7 * 64
+    # two latencies: the fetch's and the transfer's
+    assert 80 + 64 < short.cycles < 80 + 64 + 40
+    assert long.counters["READ_BEATS"] == 8 + 512
+
+
+def test_single_beats_are_bound_by_outstanding_requests():
+    many = simulate_program([instruction(LOAD, n=16, n_l0=1000, s_l0=64, d_l0=16, **WHOLE)], MACHINE)
+    few = simulate_program([instruction(LOAD, n=16, n_l0=100, s_l0=64, d_l0=16, **WHOLE)], MACHINE)
+    assert 900 * 40 / 32 <= many.cycles - few.cycles <= 900 * 43 / 32
+
+
+def test_engines_run_side_by_side_unless_tokens_say_otherwise():
+    fields = {"n_m0": 1000, "n_k0": 4}
+    matrix = instruction(MATRIX, **fields)
+    vector = {"n_o0": 4000, "hi": 1}
+    alone = simulate_program([matrix], MACHINE).cycles
+    beside = simulate_program([matrix, instruction(VECTOR, **vector)], MACHINE).cycles
+    behind = simulate_program([instruction(MATRIX, Header(done=1), **fields),
+                               instruction(VECTOR, Header(waits=1), **vector)], MACHINE)
+    assert 4000 < alone < 4200 and alone <= beside < alone + 100
+    assert behind.cycles > alone + 4000
+    assert behind.counters["VECTOR_TOKEN"] > 3900
+    assert behind.counters["MATRIX_BUSY"] == 4040
+
+
+def test_short_tiles_cost_their_rows():
+    result = simulate_program([instruction(MATRIX, n_k0=100, n_m0=3)], MACHINE)
+    assert 1600 < result.cycles < 1800
+
+
+def test_marks_are_stamped_when_results_are_visible():
+    program = [instruction(MATRIX, Header(mark=5), n_m0=100), instruction(MATRIX, Header(mark=6), n_m0=200)]
+    (first, at), (second, later) = simulate_program(program, MACHINE).marks
+    assert (first, second) == (5, 6)
+    assert later - at == 200
+
+
+def test_deadlock_names_the_token():
+    program = [instruction(VECTOR, Header(waits=0b100010), hi=1)]
+    with pytest.raises(Deadlock) as caught:
+        simulate_program(program, MACHINE)
+    assert str(caught.value).splitlines() == [
+        "the program stops after 1 of 1 dispatched instructions", "  LOAD: has nothing to do",
+        "  MATRIX: has nothing to do", "  VECTOR: 1 wait, the first for tokens 1, 5", "  STORE: has nothing to do"]
+
+
+def test_long_programs_pass_through_the_queues():
+    rng = np.random.default_rng(1)
+    program = []
+    for _ in range(200):
+        n = int(rng.integers(1, 60))
+        program.append(instruction(LOAD, Header(done=1), n=16 * n, **WHOLE))
+        program.append(instruction(MATRIX, Header(waits=1, done=2), n_m0=n))
+        program.append(instruction(VECTOR, Header(waits=2, done=4), n_o0=n, hi=1))
+        program.append(instruction(STORE, Header(waits=4), n=16 * n))
+    result = simulate_program(program, MACHINE)
+    assert result.counters["READ_BEATS"] == 800 * 8 + result.counters["WRITE_BEATS"]
+    # each instruction is checked alone; nothing else bounds this program
+    assert 800 * 16 < result.cycles < 800 * 40
