@@ -146,7 +146,7 @@ def as_expr(value) -> Expr:
     return value if isinstance(value, Expr) else Val(value)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Val(Expr):
     """A number, or an index form (over fields: a scalar of the instruction; over loops: a guard's coordinate).
 
@@ -157,7 +157,7 @@ class Val(Expr):
     element: str = "i32"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Load(Expr):
     """An affine read of one element."""
 
@@ -173,7 +173,7 @@ class Load(Expr):
         return total
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Op(Expr):
     """An operation of the closed vocabulary (``acg.ops``)."""
 
@@ -185,7 +185,7 @@ class Op(Expr):
         return self.args
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Choose(Expr):
     """``alternatives[field]``: a pipeline slot, a type switch, an accumulate mode."""
 
@@ -197,7 +197,7 @@ class Choose(Expr):
         return self.alternatives
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Reduce(Expr):
     """``op`` over ``loops``, which are local to it. Integers in any order, binary32 in loop order (first outermost).
 
@@ -213,7 +213,7 @@ class Reduce(Expr):
         return (self.body,)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Lookup(Expr):
     """``table[base + index]``: one of 256 consecutive elements, by an unsigned byte."""
 
@@ -226,7 +226,7 @@ class Lookup(Expr):
         return (self.index,)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Nest:
     """For every step of every loop: ``destination = expr``.
 

@@ -25,14 +25,16 @@ endmodule
 
 
 class ClockGate(wiring.Component):
-    """Clock ``gated`` follows the clock in cycles that begin after ``enable`` was high."""
+    """Clock ``gated`` rises at the end of each cycle in which ``enable`` is high.
 
-    enable: In(1)
-    gated: Out(1)
+    Members
+    -------
+    enable, gated : In(1), Out(1)
+    """
 
     def __init__(self, *, gated: bool = True):
         self.is_gated = gated
-        super().__init__()
+        super().__init__({"enable": In(1), "gated": Out(1)})
 
     def black_box(self):
         """Module name, text and parameters, for emission."""

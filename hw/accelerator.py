@@ -1,0 +1,233 @@
+"""The accelerator: engines, memories and sequencer behind an AXI4 and an AXI4-Lite port."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Module, ResetSignal, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw import emit
+from hw.accumulators import Accumulators
+from hw.buffers import activation_buffer, memory_bytes, parameter_buffer, vector_buffer, weight_buffer
+from hw.clockgate import ClockGate
+from hw.control import Control
+from hw.counters import Counters
+from hw.dispatch import Dispatch
+from hw.engine_queue import EngineQueue
+from hw.fetch import Fetch
+from hw.load import LoadEngine
+from hw.matrix import MatrixEngine
+from hw.params import SystolicParams
+from hw.read_port import ReadPort
+from hw.registers import COUNTERS, ENGINES, ErrorCode
+from hw.store import StoreEngine
+from hw.tokens import TokenCounters
+from hw.vector import VectorEngine
+
+__all__ = ["Accelerator", "engine_classes", "verilog"]
+
+_LINGER = 3  # cycles that an engine's clock goes on after its last work, so that its pulses end
+
+#: Memories in the order of LOAD's field ``mem``.
+_LOAD_TARGETS = ("ACT", "WGT", "VEC", "PAR", "TAB")
+
+
+def engine_classes() -> dict[str, type]:
+    """Each engine's component, in the order of ``hw.registers.ENGINES``."""
+    return dict(zip(ENGINES, (LoadEngine, MatrixEngine, VectorEngine, StoreEngine), strict=True))
+
+
+def verilog(params: SystolicParams, *, fingerprint: int = 0) -> str:
+    """Verilog of the whole accelerator, top module ``tenon``."""
+    return emit.verilog(Accelerator(params, fingerprint=fingerprint), "tenon")
+
+
+class Accelerator(wiring.Component):
+    """One DNN accelerator of the systolic family.
+
+    Members
+    -------
+    m_axi_* :
+        AXI4 manager: 32-bit addresses, ``bus_bits`` data, one id, INCR bursts.
+    s_axil_* :
+        AXI4-Lite subordinate with the registers of ``hw.registers``.
+    irq : Out(1)
+        High from the end of a program until it is cleared.
+    perf_counters, mark_valid, mark_index : Out(32 * counters), Out(1), Out(12)
+        For a bench: the counters, packed in order, and each time stamp as it is written.
+    """
+
+    def __init__(self, params: SystolicParams, *, fingerprint: int = 0):
+        self.params, self.fingerprint = params, fingerprint
+        bits = params.bus_bits
+        address = {"id": Out(1), "addr": Out(32), "len": Out(8), "size": Out(3), "burst": Out(2), "valid": Out(1), "ready": In(1)}
+        axi = {f"{channel}{name}": member for channel in ("aw", "ar") for name, member in address.items()} | {
+            "wdata": Out(bits), "wstrb": Out(bits // 8), "wlast": Out(1), "wvalid": Out(1), "wready": In(1),
+            "bid": In(1), "bresp": In(2), "bvalid": In(1), "bready": Out(1),
+            "rid": In(1), "rdata": In(bits), "rresp": In(2), "rlast": In(1), "rvalid": In(1), "rready": Out(1),
+        }
+        lite = {n: member for n, member in Control(params, fingerprint).signature.members.items() if n.startswith("s_axil_")}
+        super().__init__({
+            **{f"m_axi_{name}": member for name, member in axi.items()}, **lite, "irq": Out(1),
+            "perf_counters": Out(32 * len(COUNTERS)), "mark_valid": Out(1), "mark_index": Out(12),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        p = self.params
+        count = len(ENGINES)
+        control = emit.instance(m, "control", Control(p, self.fingerprint))
+        for name in self.signature.members:
+            if name.startswith("s_axil_"):
+                ours, theirs = getattr(self, name), getattr(control, name)
+                m.d.comb += theirs.eq(ours) if self.signature.members[name].flow == wiring.In else ours.eq(theirs)
+
+        # Sequencer: fetch, dispatch, a queue per engine, tokens.
+        fetch = emit.instance(m, "fetch", Fetch(p))
+        dispatch = emit.instance(m, "dispatch", Dispatch([c.mnemonic(p) for c in engine_classes().values()], memory_bytes(p)))
+        tokens = emit.instance(m, "tokens", TokenCounters(count, p.tokens))
+        counters = emit.instance(m, "counters", Counters())
+        queues = [emit.instance(m, f"queue_{e.lower()}", EngineQueue(p)) for e in ENGINES]
+        engines = [self._engine(m, name, kind(p), queue)
+                   for (name, kind), queue in zip(engine_classes().items(), queues, strict=True)]
+        m.d.comb += [
+            fetch.start.eq(control.start), fetch.base.eq(control.program), fetch.length.eq(control.length),
+            fetch.stop.eq(dispatch.fetch_stop), dispatch.i_valid.eq(fetch.o_valid), dispatch.i_instr.eq(fetch.o_instr),
+            fetch.o_ready.eq(dispatch.i_ready), dispatch.exhausted.eq(fetch.exhausted),
+            dispatch.fetch_quiet.eq(fetch.quiet), dispatch.start.eq(control.start),
+            dispatch.queues_idle.eq(Cat(q.idle for q in queues).all()),
+            dispatch.engines_busy.eq(Cat(q.active for q in queues).any()),
+            dispatch.token_error.eq(tokens.overflow), tokens.clear.eq(dispatch.clear | control.start),
+            control.finish.eq(dispatch.finish), control.error.eq(dispatch.error), control.index.eq(dispatch.index),
+            self.irq.eq(control.irq),
+        ]
+        for e, (queue, engine) in enumerate(zip(queues, engines, strict=True)):
+            m.d.comb += [
+                queue.push.eq(dispatch.push[e]), queue.w_instr.eq(fetch.o_instr), dispatch.push_ready[e].eq(queue.push_ready),
+                queue.halt.eq(dispatch.halt), queue.clear.eq(dispatch.clear),
+                tokens.want_valid[e].eq(queue.want_valid), tokens.want[e].eq(queue.want), queue.grant.eq(tokens.grant[e]),
+                tokens.released[e].eq(queue.released), tokens.done[e].eq(queue.done),
+                counters.busy[e].eq(engine.o_busy), counters.bank[e].eq(engine.o_stall_bank),
+                counters.bus[e].eq(getattr(engine, "o_stall_bus", 0)), counters.head[e].eq(queue.head),
+                counters.granted[e].eq(queue.i_valid),
+                control.waiting[e].eq(Cat(tokens.lacking[e], queue.head, engine.o_busy, engine.o_stall_bank,
+                                          getattr(engine, "o_stall_bus", 0))),
+            ]
+
+        # Time stamps: instructions of different engines may be done at once; the first in order is kept, which
+        # costs nothing, since a layer's mark is on one engine.
+        for queue in reversed(queues):
+            with m.If(queue.mark_valid):
+                m.d.comb += [self.mark_valid.eq(1), self.mark_index.eq(queue.mark)]
+        m.d.comb += [
+            control.mark_valid.eq(self.mark_valid), control.mark.eq(self.mark_index), control.cycle.eq(counters.value[0]),
+            counters.clear.eq(control.start), counters.run.eq(dispatch.running | control.start),
+            counters.read_beat.eq(self.m_axi_rvalid & self.m_axi_rready),
+            counters.write_beat.eq(self.m_axi_wvalid & self.m_axi_wready), self.perf_counters.eq(Cat(counters.value)),
+            *(control.counter[i].eq(value) for i, value in enumerate(counters.value)),
+        ]
+        load, matrix, vector, store = engines
+        m.d.comb += [load.base.eq(Cat(control.segment)), store.base.eq(Cat(control.segment))]
+        self._bus(m, fetch, dispatch, load, store)
+        self._memories(m, load, matrix, vector, store)
+        return m
+
+    def _engine(self, m, name, component, queue):
+        """An engine behind its clock gate, wired to its queue."""
+        gate = emit.instance(m, f"gate_{name.lower()}", ClockGate())
+        engine = emit.instance(m, name.lower(), component, clock=gate.gated)
+        linger = Signal(_LINGER, name=f"linger_{name.lower()}")
+        works = Signal(name=f"works_{name.lower()}")
+        m.d.comb += [
+            works.eq(queue.i_valid | engine.o_busy | getattr(engine, "tab_en", 0)),
+            gate.enable.eq(works | linger.any() | ResetSignal()),
+            engine.i_valid.eq(queue.i_valid), engine.i_instr.eq(queue.i_instr), queue.i_ready.eq(engine.i_ready),
+            queue.e_release.eq(engine.o_release), queue.e_done.eq(engine.o_done),
+        ]
+        m.d.sync += linger.eq(Cat(works, linger[:-1]))
+        return engine
+
+    def _bus(self, m, fetch, dispatch, load, store):
+        """The AXI4 port: reads shared by fetch and LOAD, writes of STORE."""
+        port = emit.instance(m, "read_port", ReadPort(self.params))
+        m.d.comb += [
+            port.fetch_ar_valid.eq(fetch.ar_valid), fetch.ar_ready.eq(port.fetch_ar_ready),
+            port.fetch_ar_addr.eq(fetch.ar_addr), fetch.r_valid.eq(port.fetch_r_valid),
+            fetch.r_data.eq(port.fetch_r_data), fetch.r_error.eq(port.fetch_r_error),
+        ]
+        for name in ("ar_valid", "ar_addr", "ar_len", "r_ready"):
+            m.d.comb += getattr(port, f"load_{name}").eq(getattr(load, name))
+        for name in ("ar_ready", "r_valid", "r_data", "r_resp", "r_last"):
+            m.d.comb += getattr(load, name).eq(getattr(port, f"load_{name}"))
+        size = (self.params.bus_bytes - 1).bit_length()
+        for channel, user in (("ar", port), ("aw", store)):
+            for name in ("valid", "addr", "len"):
+                m.d.comb += getattr(self, f"m_axi_{channel}{name}").eq(getattr(user, f"{channel}_{name}"))
+            m.d.comb += [getattr(user, f"{channel}_ready").eq(getattr(self, f"m_axi_{channel}ready")),
+                         getattr(self, f"m_axi_{channel}size").eq(size), getattr(self, f"m_axi_{channel}burst").eq(1)]
+        for ours, theirs in (("wvalid", "w_valid"), ("wdata", "w_data"), ("wstrb", "w_strb"), ("wlast", "w_last"), ("bready", "b_ready")):
+            m.d.comb += getattr(self, f"m_axi_{ours}").eq(getattr(store, theirs))
+        for ours, theirs in (("wready", "w_ready"), ("bvalid", "b_valid"), ("bresp", "b_resp")):
+            m.d.comb += getattr(store, theirs).eq(getattr(self, f"m_axi_{ours}"))
+        m.d.comb += [
+            port.r_valid.eq(self.m_axi_rvalid), port.r_data.eq(self.m_axi_rdata), port.r_resp.eq(self.m_axi_rresp),
+            port.r_last.eq(self.m_axi_rlast), self.m_axi_rready.eq(port.r_ready),
+        ]
+        for pulse, code in ((store.o_error, ErrorCode.STORE_BUS), (load.o_error, ErrorCode.LOAD_BUS),
+                            (fetch.o_error, ErrorCode.FETCH_BUS)):
+            with m.If(pulse):
+                m.d.comb += dispatch.bus_error.eq(code.value)
+
+    def _memories(self, m, load, matrix, vector, store):
+        """On-chip memories and who is connected to them."""
+        p = self.params
+        act = emit.instance(m, "activations", activation_buffer(p))
+        wgt = emit.instance(m, "weights", weight_buffer(p))
+        vec = {s: emit.instance(m, f"vectors_{s}", vector_buffer(p, stream=s)) for s in "xy"}
+        par = {r: emit.instance(m, f"parameters_{r}", parameter_buffer(p)) for r in "bzs"}
+        acc = emit.instance(m, "accumulators", Accumulators(p))
+        m.d.comb += [
+            act.matrix_en.eq(matrix.act_en), act.matrix_addr.eq(matrix.act_addr), matrix.act_data.eq(act.matrix_data),
+            wgt.matrix_en.eq(matrix.wgt_en), wgt.matrix_addr.eq(matrix.wgt_addr), matrix.wgt_data.eq(wgt.matrix_data),
+            acc.m_en.eq(matrix.accr_en), acc.m_addr.eq(matrix.accr_addr), matrix.accr_data.eq(acc.m_data),
+            acc.w_en.eq(matrix.accw_en), acc.w_addr.eq(matrix.accw_addr), acc.w_data.eq(matrix.accw_data),
+            acc.v_en.eq(vector.acc_en), acc.v_addr.eq(vector.acc_addr), vector.acc_grant.eq(acc.v_grant),
+            vector.acc_data.eq(acc.v_data),
+            act.vector_en.eq(vector.act_en), act.vector_addr.eq(vector.act_addr), act.vector_data.eq(vector.act_data),
+            act.vector_mask.eq(vector.act_mask), vector.act_grant.eq(act.vector_grant),
+            vec["x"].x_en.eq(vector.x_en), vec["x"].x_addr.eq(vector.x_addr), vector.x_grant.eq(vec["x"].x_grant),
+            vector.x_data.eq(vec["x"].x_data),
+            vec["y"].y_en.eq(vector.y_en), vec["y"].y_addr.eq(vector.y_addr), vector.y_grant.eq(vec["y"].y_grant),
+            vector.y_data.eq(vec["y"].y_data), vector.v_grant.eq(vec["x"].vector_grant),
+            vec["y"].store_en.eq(store.r_en), vec["y"].store_addr.eq(store.r_addr[(p.bus_bytes - 1).bit_length():]),
+            store.r_grant.eq(vec["y"].store_grant), store.r_data.eq(vec["y"].store_data),
+        ]
+        for copy in vec.values():
+            m.d.comb += [copy.vector_en.eq(vector.v_en), copy.vector_addr.eq(vector.v_addr),
+                         copy.vector_data.eq(vector.v_data), copy.vector_mask.eq(vector.v_mask)]
+        for reader, engine in (("b", matrix), ("z", matrix), ("s", vector)):
+            m.d.comb += [par[reader].word_en.eq(getattr(engine, f"{reader}_en")),
+                         par[reader].word_addr.eq(getattr(engine, f"{reader}_addr")),
+                         getattr(engine, f"{reader}_data").eq(par[reader].word_data)]
+
+        # LOAD writes whichever memory its instruction names; every copy of it.
+        chunk = load.w_addr[(p.bus_bytes - 1).bit_length():]
+        users = {"ACT": [act], "WGT": [wgt], "VEC": list(vec.values()), "PAR": list(par.values())}
+        with m.Switch(load.w_mem):
+            for index, memory in enumerate(_LOAD_TARGETS):
+                with m.Case(index):
+                    for user in users.get(memory, []):
+                        m.d.comb += user.load_en.eq(load.w_en)
+                    if memory == "TAB":
+                        m.d.comb += [vector.tab_en.eq(load.w_en), load.w_grant.eq(1)]
+                    else:
+                        m.d.comb += load.w_grant.eq(users[memory][0].load_grant)
+        for memory in users.values():
+            for user in memory:
+                m.d.comb += [user.load_addr.eq(chunk), user.load_data.eq(load.w_data), user.load_mask.eq(load.w_mask)]
+        parts = p.line_bytes // p.bus_bytes
+        part = chunk[:(parts - 1).bit_length()]
+        m.d.comb += [
+            vector.tab_addr.eq(chunk[(parts - 1).bit_length():]), vector.tab_data.eq(load.w_data.replicate(parts)),
+            vector.tab_mask.eq(load.w_mask << (part * p.bus_bytes) if parts > 1 else load.w_mask),
+        ]

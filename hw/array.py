@@ -1,0 +1,125 @@
+"""The systolic array: weight-stationary, weights double-buffered in the cells."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Module, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw import emit
+from hw.delay import delay
+
+__all__ = ["OPERAND_BITS", "SystolicArray", "SystolicRow"]
+
+OPERAND_BITS = 9  # an 8-bit operand of either signedness, less its zero-point
+
+
+class SystolicRow(wiring.Component):
+    """One row of cells: each multiplies its stationary weight and adds the partial sum from above.
+
+    Activations, ``swap`` and ``shift`` enter at the left and move one cell per cycle; sums and weights leave
+    below, a cycle later. ``shift`` takes the weight from above into the shadow, ``swap`` makes the shadow the
+    weight of the next cycle.
+
+    Members
+    -------
+    x, swap, shift : In(signed(9)), In(1), In(1)
+    w, sums : In(9 * cols), In(32 * cols)
+        From above: weights and partial sums, packed by column.
+    o_w, o_sums : Out(9 * cols), Out(32 * cols)
+    """
+
+    def __init__(self, cols: int):
+        self.cols = cols
+        super().__init__({
+            "x": In(signed(OPERAND_BITS)), "swap": In(1), "shift": In(1), "w": In(OPERAND_BITS * cols),
+            "sums": In(32 * cols), "o_w": Out(OPERAND_BITS * cols), "o_sums": Out(32 * cols),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        x, swap, shift = self.x, self.swap, self.shift
+        for c in range(self.cols):
+            shadow = Signal(OPERAND_BITS, name=f"shadow{c}", reset_less=True)
+            weight = Signal(signed(OPERAND_BITS), name=f"weight{c}", reset_less=True)
+            total = Signal(signed(32), name=f"total{c}", reset_less=True)
+            with m.If(shift):
+                m.d.sync += shadow.eq(self.w.word_select(c, OPERAND_BITS))
+            with m.If(swap):
+                m.d.sync += weight.eq(shadow)
+            m.d.sync += total.eq(self.sums.word_select(c, 32).as_signed() + x * weight)
+            m.d.comb += [self.o_w.word_select(c, OPERAND_BITS).eq(shadow), self.o_sums.word_select(c, 32).eq(total)]
+            if c < self.cols - 1:
+                x_next = Signal(signed(OPERAND_BITS), name=f"x{c + 1}", reset_less=True)
+                swap_next = Signal(name=f"swap{c + 1}", reset_less=True)
+                shift_next = Signal(name=f"shift{c + 1}", reset_less=True)
+                m.d.sync += [x_next.eq(x), swap_next.eq(swap), shift_next.eq(shift)]
+                x, swap, shift = x_next, swap_next, shift_next
+        return m
+
+
+class SystolicArray(wiring.Component):
+    """``rows x cols`` cells with their skew: whole vectors in, whole vectors of sums out, one per cycle.
+
+    ``o_sums`` follows ``x`` by ``latency`` cycles: ``o[c] = sum over r of x[r] * weight[r][c]``.
+
+    A tile of weights takes ``rows`` cycles, the last row first (``load`` with ``beat`` counting up). It may
+    begin in the cycle of the former tile's ``swap``; its own ``swap`` comes after its last beat and one cycle
+    before the first vector that it multiplies.
+
+    Members
+    -------
+    x : In(9 * rows)
+        A vector of activations, packed by row; ignored by whoever does not read the sums.
+    swap : In(1)
+    load, beat, w : In(1), In(range(rows)), In(9 * cols)
+        One row of weights.
+    o_sums : Out(32 * cols)
+    """
+
+    def __init__(self, rows: int, cols: int):
+        self.rows, self.cols = rows, cols
+        self.latency = rows + cols - 1
+        super().__init__({
+            "x": In(OPERAND_BITS * rows), "swap": In(1), "load": In(1), "beat": In(range(rows)),
+            "w": In(OPERAND_BITS * cols), "o_sums": Out(32 * cols),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        rows, cols, bits = self.rows, self.cols, OPERAND_BITS
+        x = _triangle(m, "x", [self.x.word_select(r, bits) for r in range(rows)], range(rows))
+        w = _triangle(m, "w", [self.w.word_select(c, bits) for c in range(cols)], range(cols))
+        weights, sums = Signal(bits * cols, name="w_row0"), Signal(32 * cols, name="sums_row0")
+        m.d.comb += weights.eq(Cat(w))
+        for r in range(rows):
+            row = emit.instance(m, f"row{r}", SystolicRow(cols))
+            shift = Signal(name=f"shift{r}")
+            m.d.comb += [
+                shift.eq(self.load & (self.beat >= r)), row.shift.eq(shift), row.x.eq(x[r]),
+                row.swap.eq(delay(m, self.swap, r)), row.w.eq(weights), row.sums.eq(sums),
+            ]
+            weights, sums = row.o_w, row.o_sums
+        late = _triangle(m, "o", [sums.word_select(c, 32) for c in range(cols)], [cols - 1 - c for c in range(cols)])
+        m.d.comb += self.o_sums.eq(Cat(late))
+        return m
+
+
+def _triangle(m: Module, name: str, items: list, delays) -> list:
+    """Item i, ``delays[i]`` cycles late. One register per stage holds all that is still under way.
+
+    The item with the longest way lies lowest, so that every stage is a prefix of the one before.
+    """
+    width = len(items[0])
+    order = sorted(range(len(items)), key=lambda i: -delays[i])
+    out: list = [None] * len(items)
+    line = Cat(items[i] for i in order)
+    left = list(order)
+    for stage in range(max(delays) + 1):
+        while left and delays[left[-1]] == stage:
+            out[left.pop()] = line[width * len(left):width * (len(left) + 1)]
+        if left:
+            register = Signal(width * len(left), name=f"{name}_stage{stage + 1}", reset_less=True)
+            m.d.sync += register.eq(line[:width * len(left)])
+            line = register
+    return out

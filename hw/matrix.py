@@ -1,0 +1,215 @@
+"""MATRIX: streams activations through tiles of weights and accumulates the sums."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from acg.mnemonic import INSTRUCTION_BITS
+from hw import emit
+from hw.array import OPERAND_BITS, SystolicArray
+from hw.decode import layout
+from hw.delay import delay
+from hw.memory import Memory
+from hw.mnemonics import matrix
+from hw.nest import AddressNest
+from hw.params import SystolicParams
+
+__all__ = ["MatrixEngine"]
+
+_KS, _MS = ("k3", "k2", "k1", "k0"), ("m2", "m1", "m0")
+_TO_ARRAY = 2  # cycles from an issue to the array's edge: memory, zero-point
+_UPDATE = 2  # cycles from the sums to the written accumulator: read, add
+
+
+class MatrixEngine(wiring.Component):
+    """Executes MATRIX instructions: a tile of weights takes ``max(vectors, rows)`` cycles, without a bubble between.
+
+    The loader reads the next tile's weights while the streamer sends this one's vectors, also across
+    instructions. What has been issued never stalls: its ports are its own, or always granted.
+
+    Members
+    -------
+    i_valid, i_ready, i_instr : In(1), Out(1), In(1024)
+        Taken when the loader has finished the former instruction's last tile and handed it over.
+    act_*, wgt_*, z_*, b_*, accr_* : `en`, `addr` Out, `data` In
+        Read ports, one word each: activations, weights, zero-points, biases, accumulators.
+    accw_en, accw_addr, accw_data : Out
+    o_release, o_done, o_busy : Out(1)
+    o_stall_bank, o_stall_bus : Out(1)
+        Always 0: no port of this engine is shared in a way that could stall it.
+    """
+
+    def __init__(self, params: SystolicParams):
+        self.params = params
+        p = params
+
+        def read(name, words, bits):
+            return {f"{name}_en": Out(1), f"{name}_addr": Out(range(words)), f"{name}_data": In(bits)}
+
+        super().__init__({
+            "i_valid": In(1), "i_ready": Out(1), "i_instr": In(INSTRUCTION_BITS),
+            **read("act", p.act_words, 8 * p.rows), **read("wgt", p.wgt_words, 8 * p.cols),
+            **read("z", p.par_words, 32 * p.cols), **read("b", p.par_words, 32 * p.cols),
+            **read("accr", p.acc_words, 32 * p.cols),
+            "accw_en": Out(1), "accw_addr": Out(range(p.acc_words)), "accw_data": Out(32 * p.cols),
+            "o_release": Out(1), "o_done": Out(1), "o_busy": Out(1), "o_stall_bank": Out(1), "o_stall_bus": Out(1),
+        })
+
+    @staticmethod
+    def latency(params: SystolicParams) -> int:
+        """Cycles from the last vector's issue to its accumulators' being written."""
+        return _TO_ARRAY + SystolicArray(params.rows, params.cols).latency + _UPDATE
+
+    @classmethod
+    def mnemonic(cls, params: SystolicParams):
+        """This engine's part of the covenant."""
+        return matrix(params, latency=cls.latency(params))
+
+    def elaborate(self, platform):
+        m = Module()
+        p = self.params
+        f = data.View(layout(self.mnemonic(p)), self.i_instr)
+        take, swap = Signal(), Signal()
+        m.d.comb += take.eq(self.i_valid & self.i_ready)
+
+        def kept(value, name, when):
+            """A register that takes ``value`` at the end of cycles with ``when``."""
+            held = Signal.like(value, name=name, reset_less=True)
+            with m.If(when):
+                m.d.sync += held.eq(value)
+            return held
+
+        # Loader: walks the weight tiles' rows, last row first.
+        m.submodules.loader = loader = AddressNest(("n", *_KS, "row"), {"w": ("n", *_KS, "row"), "z": ("n",)})
+        m.d.comb += [
+            loader.load.eq(take), loader.count_row.eq(p.rows - 1), loader.stride_w_row.eq(-1),
+            loader.base_w.eq(f.w + p.rows - 1), loader.base_z.eq(f.z), loader.stride_z_n.eq(f.z_n),
+        ]
+        for level in ("n", *_KS):
+            m.d.comb += [getattr(loader, f"count_{level}").eq(f[f"n_{level}"]),
+                         getattr(loader, f"stride_w_{level}").eq(f[f"w_{level}"])]
+        loading = Signal()  # the loader has rows to read
+        loaded = Signal()  # a tile is in the shadows, and no vector has used it
+        begin = Signal()  # a row is read in this cycle
+        m.d.comb += [begin.eq(loading & (~loaded | swap)), loader.step.eq(begin & ~loader.last)]
+        with m.If(swap):
+            m.d.sync += loaded.eq(0)
+        with m.If(begin & loader.last_row):
+            m.d.sync += loaded.eq(1)
+        with m.If(take):
+            m.d.sync += loading.eq(1)
+        with m.Elif(begin & loader.last):
+            m.d.sync += loading.eq(0)
+
+        # Streamer: at an instruction's first tile it takes over what the loader's instruction says.
+        stream_fields = {n: kept(f[n], f"next_{n}", take) for n in (
+            *(f"n_{x}" for x in ("n", *_KS, *_MS)), "a", *(f"a_{x}" for x in (*_KS, *_MS)),
+            "d", *(f"d_{x}" for x in ("n", *_MS)), "b", "b_n", "act_signed", "za", "init")}
+        handed = Signal(init=1)  # the streamer has what it needs of the loader's instruction
+        first_swap = Signal()
+        m.d.comb += [first_swap.eq(swap & ~handed), self.i_ready.eq(~loading & (~loaded | swap))]
+        with m.If(take):
+            m.d.sync += handed.eq(0)
+        with m.Elif(swap):
+            m.d.sync += handed.eq(1)
+
+        m.submodules.streamer = streamer = AddressNest(("n", *_KS, *_MS), {
+            "a": ("n", *_KS, *_MS), "d": ("n", *_MS), "b": ("n",)})
+        m.d.comb += [streamer.load.eq(first_swap)]
+        for operand in "adb":
+            m.d.comb += getattr(streamer, f"base_{operand}").eq(stream_fields[operand])
+        for level in ("n", *_KS, *_MS):
+            m.d.comb += getattr(streamer, f"count_{level}").eq(stream_fields[f"n_{level}"])
+            for operand in "adb":
+                if f"{operand}_{level}" in stream_fields:
+                    m.d.comb += getattr(streamer, f"stride_{operand}_{level}").eq(stream_fields[f"{operand}_{level}"])
+        streaming = Signal()  # a vector is sent in this cycle
+        tile_end = Signal()
+        m.d.comb += [
+            tile_end.eq(streamer.last_m0 & streamer.last_m1 & streamer.last_m2),
+            swap.eq(loaded & (~streaming | tile_end)), streamer.step.eq(streaming & ~streamer.last),
+        ]
+        # Between tiles the nest already shows the next tile's first vector; it is sent after the swap.
+        with m.If(swap):
+            m.d.sync += streaming.eq(1)
+        with m.Elif(streaming & tile_end):
+            m.d.sync += streaming.eq(0)
+        act_signed = kept(stream_fields["act_signed"], "act_signed", first_swap)
+        za = kept(stream_fields["za"], "za", first_swap)
+        init = kept(stream_fields["init"], "init", first_swap)
+
+        # Edges: read, subtract the zero-point.
+        array = emit.instance(m, "array", SystolicArray(p.rows, p.cols))
+        wgt_signed = kept(f.wgt_signed, "wgt_signed", take)
+        per_column = kept(f.zero_per_column, "zero_per_column", take)
+        zw = kept(f.zw, "zw", take)
+        m.d.comb += [
+            self.act_en.eq(streaming), self.act_addr.eq(streamer.address_a),
+            self.wgt_en.eq(begin), self.wgt_addr.eq(loader.address_w),
+            self.z_en.eq(begin & per_column), self.z_addr.eq(loader.address_z),
+        ]
+        # What belongs to a word is delayed with it: the next instruction may follow in the next cycle.
+        x_signed, x_zero = delay(m, act_signed, 1), delay(m, za, 1).as_signed()
+        w_signed, w_scalar, w_columns = delay(m, wgt_signed, 1), delay(m, zw, 1), delay(m, per_column, 1)
+        x_edge = Signal(OPERAND_BITS * p.rows, reset_less=True)
+        w_edge = Signal(OPERAND_BITS * p.cols, reset_less=True)
+        for r in range(p.rows):
+            m.d.sync += x_edge.word_select(r, OPERAND_BITS).eq(_operand(self.act_data.word_select(r, 8), x_signed) - x_zero)
+        for c in range(p.cols):
+            zero = Mux(w_columns, self.z_data.word_select(c, 32)[:OPERAND_BITS], w_scalar).as_signed()
+            m.d.sync += w_edge.word_select(c, OPERAND_BITS).eq(_operand(self.wgt_data.word_select(c, 8), w_signed) - zero)
+        m.d.comb += [
+            array.x.eq(x_edge), array.w.eq(w_edge), array.swap.eq(delay(m, swap, _TO_ARRAY, reset=True)),
+            array.load.eq(delay(m, begin, _TO_ARRAY, reset=True)), array.beat.eq(delay(m, loader.index_row[:len(array.beat)], _TO_ARRAY)),
+        ]
+
+        # What the sums will need waits in a ring while they are under way.
+        first_k = Cat(getattr(streamer, f"index_{k}") == 0 for k in _KS).all()
+        way = _TO_ARRAY + array_latency(p) - 1  # the ring gives its word one cycle before the sums arrive
+        depth = 1 << (way + 1).bit_length()
+        ring = emit.instance(m, "ring", Memory(width=16 + 16 + 2, depth=depth))
+        now = Signal(range(depth))
+        m.d.sync += now.eq(now + 1)
+        mode = Mux(first_k, init, 1)
+        m.d.comb += [
+            ring.w_en.eq(streaming), ring.w_addr.eq(now), ring.w_data.eq(Cat(streamer.address_d, streamer.address_b, mode)),
+        ]
+        arriving = delay(m, streaming, way - 1, reset=True)
+        m.d.comb += [ring.r_en.eq(arriving), ring.r_addr.eq(now - (way - 1))]
+        address, bias, how = ring.r_data[:16], ring.r_data[16:32], ring.r_data[32:]
+        reading = delay(m, arriving, 1, reset=True)
+        m.d.comb += [
+            self.accr_en.eq(reading & (how == 1)), self.accr_addr.eq(address),
+            self.b_en.eq(reading & (how == 2)), self.b_addr.eq(bias),
+        ]
+        adding = delay(m, reading, 1, reset=True)
+        what, where = delay(m, how, 1), delay(m, address, 1)
+        written = Signal(32 * p.cols, reset_less=True)
+        for c in range(p.cols):
+            start = Mux(what == 1, self.accr_data.word_select(c, 32), Mux(what == 2, self.b_data.word_select(c, 32), 0))
+            m.d.sync += written.word_select(c, 32).eq(array.o_sums.word_select(c, 32) + start)
+        m.d.comb += [self.accw_en.eq(delay(m, adding, 1, reset=True)), self.accw_addr.eq(delay(m, where, 1)),
+                     self.accw_data.eq(written)]
+
+        # Operands are read once the last vector's word (and, one tile earlier, its weights) has been.
+        ends = Signal()
+        m.d.comb += ends.eq(streaming & streamer.last)
+        m.d.comb += [
+            self.o_release.eq(delay(m, ends, way + _UPDATE, reset=True)),
+            self.o_done.eq(delay(m, ends, way + _UPDATE + 1, reset=True)),
+        ]
+        in_flight = Signal(range(way + 8))
+        m.d.sync += in_flight.eq(in_flight + take - self.o_done)
+        m.d.comb += self.o_busy.eq(in_flight != 0)
+        return m
+
+
+def array_latency(params: SystolicParams) -> int:
+    return SystolicArray(params.rows, params.cols).latency
+
+
+def _operand(byte, is_signed):
+    """A byte of either signedness as a signed number of nine bits."""
+    return Cat(byte, byte[7] & is_signed).as_signed()

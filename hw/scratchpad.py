@@ -1,0 +1,107 @@
+"""On-chip byte memories: lines in banks, behind ports of any width with fixed priorities."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw import emit
+from hw.memory import Memory
+
+__all__ = ["Scratchpad"]
+
+
+class Scratchpad(wiring.Component):
+    """``size`` bytes in ``banks`` banks, each with one read and one write per cycle.
+
+    A port is granted in the cycle it asks unless a port named before it uses the same bank. Read data come the
+    cycle after the grant and hold for that cycle. A bank is picked by the top bits of an address. Reading what is
+    being written gives either value: programs order such accesses by tokens.
+
+    Parameters
+    ----------
+    size, line : int
+        Bytes in all, and in a physical line: at least as wide as every port.
+    reads, writes : dict of str to int
+        Bytes of each port's word, in order of priority. Addresses count such words.
+
+    Members
+    -------
+    NAME_en, NAME_addr, NAME_grant, NAME_data : for each read port, In, In, Out, Out(8 * bytes)
+    NAME_en, NAME_addr, NAME_grant, NAME_data, NAME_mask : for each write port, In, In, Out, In, In(bytes)
+    """
+
+    def __init__(self, *, size: int, line: int, banks: int, reads: dict[str, int], writes: dict[str, int]):
+        self.size, self.line, self.banks, self.reads, self.writes = size, line, banks, dict(reads), dict(writes)
+        members = {}
+        for name, width in {**self.reads, **self.writes}.items():
+            members |= {f"{name}_en": In(1), f"{name}_addr": In(range(size // width)), f"{name}_grant": Out(1)}
+        members |= {f"{name}_data": Out(8 * width) for name, width in self.reads.items()}
+        members |= {f"{name}_data": In(8 * width) for name, width in self.writes.items()}
+        members |= {f"{name}_mask": In(width) for name, width in self.writes.items()}
+        super().__init__(members)
+
+    def elaborate(self, platform):
+        m = Module()
+        lines = self.size // self.line // self.banks
+        index_bits = (lines - 1).bit_length()
+        memories = [emit.instance(m, f"bank{b}", Memory(width=8 * self.line, depth=lines, lane_bits=8))
+                    for b in range(self.banks)]
+
+        def place(name, width):
+            """Sub-word, line and bank of a port's address."""
+            address = getattr(self, f"{name}_addr")
+            sub_bits = (self.line // width - 1).bit_length()
+            return address[:sub_bits], address[sub_bits:sub_bits + index_bits], address[sub_bits + index_bits:]
+
+        def arbitrate(ports):
+            """Grants, and for each bank the ports with whether each has it."""
+            users = [[] for _ in range(self.banks)]
+            for name, width in ports.items():
+                enable, grant = getattr(self, f"{name}_en"), getattr(self, f"{name}_grant")
+                _, _, bank = place(name, width)
+                free = 0
+                for b in range(self.banks):
+                    wants = Signal(name=f"{name}_wants{b}")
+                    before = [w for _, _, w in users[b]]
+                    taken = 0
+                    for w in before:
+                        taken |= w
+                    m.d.comb += wants.eq(enable & (bank == b))
+                    free |= (bank == b) & ~taken
+                    users[b].append((name, width, wants))
+                m.d.comb += grant.eq(free)
+            return users
+
+        # Reads: the first port that wants a bank gets it; all see the bank's line, each takes its part.
+        for b, users in enumerate(arbitrate(self.reads)):
+            address, enable = 0, 0
+            for name, width, wants in reversed(users):
+                address = Mux(wants, place(name, width)[1], address)
+                enable |= wants
+            m.d.comb += [memories[b].r_addr.eq(address), memories[b].r_en.eq(enable)]
+        for name, width in self.reads.items():
+            sub, _, bank = place(name, width)
+            sub_then, bank_then = (Signal.like(v, name=f"{name}_{n}", reset_less=True)
+                                   for v, n in ((sub, "sub"), (bank, "bank")))
+            m.d.sync += [sub_then.eq(sub), bank_then.eq(bank)]
+            line = memories[0].r_data
+            for b in range(1, self.banks):
+                line = Mux(bank_then == b, memories[b].r_data, line)
+            m.d.comb += getattr(self, f"{name}_data").eq(line.word_select(sub_then, 8 * width) if len(sub) else line)
+
+        # Writes: a word is repeated along the line, and the mask moved to its place.
+        for b, users in enumerate(arbitrate(self.writes)):
+            address, data, mask = 0, 0, 0
+            for name, width, wants in reversed(users):
+                sub, line_index, _ = place(name, width)
+                parts = self.line // width
+                enables = Signal(self.line, name=f"{name}_enables{b}")
+                m.d.comb += enables.eq(getattr(self, f"{name}_mask") << (sub * width) if parts > 1
+                                       else getattr(self, f"{name}_mask"))
+                address = Mux(wants, line_index, address)
+                data = Mux(wants, getattr(self, f"{name}_data").replicate(parts), data)
+                mask = Mux(wants, enables, mask)
+            m.d.comb += [memories[b].w_addr.eq(address), memories[b].w_data.eq(data), memories[b].w_en.eq(mask)]
+        return m
