@@ -196,7 +196,7 @@ async def random_traffic(dut):
 
     for _ in range(6):
         reads, writes = [], []
-        for i in range(rng.randint(5, 40)):
+        for _ in range(rng.randint(5, 40)):
             address, beats = span()
             reads.append(Burst(address, beats, at=rng.randrange(300)))
             address, beats = span()

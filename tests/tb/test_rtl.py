@@ -58,8 +58,8 @@ def test_many_runs_in_one_simulation(simulator):
 
 def test_stalls_change_cycles_and_nothing_else(simulator):
     data = random.Random(2).randbytes(SIZE)
-    result = run([rtl.Run(0, 1, (0, 0, 0x40, 0x2000), cycle_limit=5000)], [(0x40, data)], [(0x2000, SIZE)], simulator=simulator,
-                 dram=rtl.Dram(stall=50, jitter=30, seed=7))
+    result = run([rtl.Run(0, 1, (0, 0, 0x40, 0x2000), cycle_limit=5000)], [(0x40, data)], [(0x2000, SIZE)],
+                 simulator=simulator, dram=rtl.Dram(stall=50, jitter=30, seed=7))
     assert result.regions[0] == bytes(255 - byte for byte in data)
     assert result.runs[0].cycles > 150
 
