@@ -10,7 +10,7 @@ from hw import emit
 from hw.accumulators import Accumulators
 from hw.buffers import activation_buffer, memory_bytes, parameter_buffer, vector_buffer, weight_buffer
 from hw.clockgate import ClockGate
-from hw.control import Control
+from hw.control import AXI_LITE, Control
 from hw.counters import Counters
 from hw.dispatch import Dispatch
 from hw.engine_queue import EngineQueue
@@ -66,9 +66,8 @@ class Accelerator(wiring.Component):
             "bid": In(1), "bresp": In(2), "bvalid": In(1), "bready": Out(1),
             "rid": In(1), "rdata": In(bits), "rresp": In(2), "rlast": In(1), "rvalid": In(1), "rready": Out(1),
         }
-        lite = {n: member for n, member in Control(params, fingerprint).signature.members.items() if n.startswith("s_axil_")}
         super().__init__({
-            **{f"m_axi_{name}": member for name, member in axi.items()}, **lite, "irq": Out(1),
+            **{f"m_axi_{name}": member for name, member in axi.items()}, **AXI_LITE, "irq": Out(1),
             "perf_counters": Out(32 * len(COUNTERS)), "mark_valid": Out(1), "mark_index": Out(12),
         })
 

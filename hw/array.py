@@ -77,9 +77,13 @@ class SystolicArray(wiring.Component):
     o_sums : Out(32 * cols)
     """
 
+    @staticmethod
+    def latency(rows: int, cols: int) -> int:
+        """Cycles from a vector at ``x`` to its sums at ``o_sums``."""
+        return rows + cols - 1
+
     def __init__(self, rows: int, cols: int):
         self.rows, self.cols = rows, cols
-        self.latency = rows + cols - 1
         super().__init__({
             "x": In(OPERAND_BITS * rows), "swap": In(1), "load": In(1), "beat": In(range(rows)),
             "w": In(OPERAND_BITS * cols), "o_sums": Out(32 * cols),
@@ -117,7 +121,8 @@ def _triangle(m: Module, name: str, items: list, delays) -> list:
     left = list(order)
     for stage in range(max(delays) + 1):
         while left and delays[left[-1]] == stage:
-            out[left.pop()] = line[width * len(left):width * (len(left) + 1)]
+            item = left.pop()
+            out[item] = line[width * len(left):width * (len(left) + 1)]
         if left:
             register = Signal(width * len(left), name=f"{name}_stage{stage + 1}", reset_less=True)
             m.d.sync += register.eq(line[:width * len(left)])

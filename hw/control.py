@@ -11,7 +11,16 @@ from hw.memory import Memory
 from hw.params import SystolicParams
 from hw.registers import COUNTERS, ENGINES, ID, VERSION, ErrorCode, registers
 
-__all__ = ["Control"]
+__all__ = ["AXI_LITE", "Control"]
+
+#: Members of an AXI4-Lite subordinate.
+AXI_LITE = {
+    "s_axil_awvalid": In(1), "s_axil_awready": Out(1), "s_axil_awaddr": In(16),
+    "s_axil_wvalid": In(1), "s_axil_wready": Out(1), "s_axil_wdata": In(32), "s_axil_wstrb": In(4),
+    "s_axil_bvalid": Out(1), "s_axil_bready": In(1), "s_axil_bresp": Out(2),
+    "s_axil_arvalid": In(1), "s_axil_arready": Out(1), "s_axil_araddr": In(16),
+    "s_axil_rvalid": Out(1), "s_axil_rready": In(1), "s_axil_rdata": Out(32), "s_axil_rresp": Out(2),
+}
 
 
 class Control(wiring.Component):
@@ -39,11 +48,7 @@ class Control(wiring.Component):
     def __init__(self, params: SystolicParams, fingerprint: int):
         self.params, self.fingerprint = params, fingerprint
         super().__init__({
-            "s_axil_awvalid": In(1), "s_axil_awready": Out(1), "s_axil_awaddr": In(16),
-            "s_axil_wvalid": In(1), "s_axil_wready": Out(1), "s_axil_wdata": In(32), "s_axil_wstrb": In(4),
-            "s_axil_bvalid": Out(1), "s_axil_bready": In(1), "s_axil_bresp": Out(2),
-            "s_axil_arvalid": In(1), "s_axil_arready": Out(1), "s_axil_araddr": In(16),
-            "s_axil_rvalid": Out(1), "s_axil_rready": In(1), "s_axil_rdata": Out(32), "s_axil_rresp": Out(2),
+            **AXI_LITE,
             "irq": Out(1), "start": Out(1), "busy": Out(1), "finish": In(1), "error": In(4), "index": In(24),
             "program": Out(32), "length": Out(32), "segment": Out(32).array(4),
             "waiting": In(32).array(len(ENGINES)), "counter": In(32).array(len(COUNTERS)),

@@ -60,7 +60,7 @@ class MatrixEngine(wiring.Component):
     @staticmethod
     def latency(params: SystolicParams) -> int:
         """Cycles from the last vector's issue to its accumulators' being written."""
-        return _TO_ARRAY + SystolicArray(params.rows, params.cols).latency + _UPDATE
+        return _TO_ARRAY + SystolicArray.latency(params.rows, params.cols) + _UPDATE
 
     @classmethod
     def mnemonic(cls, params: SystolicParams):
@@ -167,7 +167,7 @@ class MatrixEngine(wiring.Component):
 
         # What the sums will need waits in a ring while they are under way.
         first_k = Cat(getattr(streamer, f"index_{k}") == 0 for k in _KS).all()
-        way = _TO_ARRAY + array_latency(p) - 1  # the ring gives its word one cycle before the sums arrive
+        way = _TO_ARRAY + SystolicArray.latency(p.rows, p.cols) - 1  # the ring gives its word one cycle before the sums arrive
         depth = 1 << (way + 1).bit_length()
         ring = emit.instance(m, "ring", Memory(width=16 + 16 + 2, depth=depth))
         now = Signal(range(depth))
@@ -204,10 +204,6 @@ class MatrixEngine(wiring.Component):
         m.d.sync += in_flight.eq(in_flight + take - self.o_done)
         m.d.comb += self.o_busy.eq(in_flight != 0)
         return m
-
-
-def array_latency(params: SystolicParams) -> int:
-    return SystolicArray(params.rows, params.cols).latency
 
 
 def _operand(byte, is_signed):

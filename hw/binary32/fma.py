@@ -18,7 +18,7 @@ class FusedMultiplyAdd(wiring.Component):
 
     Let the addend's lowest bit lie ``distance`` bits above the product's. From 27 the sum cannot cancel, so the lower
     22 bits of the product matter only as a sticky bit; below 27 the addend ends under bit 50. Either way both fit a
-    frame of 54 bits whose lowest is sticky.
+    frame of 54 bits whose lowest is sticky, and so does their sum.
     """
 
     latency = 6
@@ -58,7 +58,7 @@ class FusedMultiplyAdd(wiring.Component):
             addend.eq(c.mantissa),
             far.eq(is_far),
             right.eq(Mux(is_beyond, 0, Mux(is_far, far_right, Mux(near_right > 63, 63, near_right[:6])))),
-            exponent.eq(Mux(is_beyond, c.exponent + 1, exponents - Mux(is_far, 98, 120))),
+            exponent.eq(Mux(is_beyond, c.exponent, exponents - Mux(is_far, 99, 121))),
             sign.eq(Mux(c.infinite, c.sign, product_sign)),
             subtract.eq(opposite),
             infinite.eq(product_infinite | c.infinite),
@@ -75,19 +75,19 @@ class FusedMultiplyAdd(wiring.Component):
         exponent, sign, subtract, infinite, nan = carry_on(m, exponent, sign, subtract, infinite, nan)
 
         # 3: the sum.
-        total, = registers(total=signed(56))
+        total, = registers(total=signed(55))
         m.d.sync += total.eq(Mux(subtract, framed_product - framed_addend, framed_product + framed_addend))
         exponent, sign, subtract, infinite, nan = carry_on(m, exponent, sign, subtract, infinite, nan)
 
         # 4: its magnitude; the leading one comes into the upper 8 bits.
-        coarse, coarse_exponent, final_sign = registers(coarse=55, coarse_exponent=signed(10), final_sign=1)
-        magnitude = Signal(55)
-        m.d.comb += magnitude.eq(Mux(total[55], -total, total))
+        coarse, coarse_exponent, final_sign = registers(coarse=54, coarse_exponent=signed(10), final_sign=1)
+        magnitude = Signal(54)
+        m.d.comb += magnitude.eq(Mux(total[54], -total, total))
         normal, shift = normalise(m, magnitude, (32, 16, 8))
         m.d.sync += [
             coarse.eq(normal),
             coarse_exponent.eq(exponent - shift),
-            final_sign.eq(Mux(infinite, sign, Mux(total == 0, sign & ~subtract, sign ^ total[55]))),
+            final_sign.eq(Mux(infinite, sign, Mux(total == 0, sign & ~subtract, sign ^ total[54]))),
         ]
         infinite, nan = carry_on(m, infinite, nan)
 
@@ -96,7 +96,7 @@ class FusedMultiplyAdd(wiring.Component):
             mantissa=24, guard=1, sticky=1, final_exponent=signed(10))
         normal, shift = normalise(m, coarse, (4, 2, 1))
         m.d.sync += [
-            mantissa.eq(normal[31:]), guard.eq(normal[30]), sticky.eq(normal[:30].any()),
+            mantissa.eq(normal[30:]), guard.eq(normal[29]), sticky.eq(normal[1:29].any()),
             final_exponent.eq(coarse_exponent - shift),
         ]
         final_sign, infinite, nan = carry_on(m, final_sign, infinite, nan)

@@ -1,0 +1,89 @@
+# amaranth: UnusedElaboratable=no
+"""A small program written by hand: every engine once, RTL against the functional simulator, and errors."""
+
+import numpy as np
+import pytest
+
+from acg.mnemonic import Header, encode
+from hw.accelerator import engine_classes, verilog
+from hw.buffers import memory_bytes
+from hw.presets import preset
+from hw.registers import ErrorCode
+from tb.functional import FunctionalSimulator, decode_program
+from tb.rtl import Dram, Run, run_rtl
+
+pytestmark = pytest.mark.rtl
+
+_SEGMENTS = ("CONSTANTS", "ARENA", "INPUTS", "OUTPUTS")
+_SIZE = 1 << 14
+_BASES = (0x1000, 0x1000 + _SIZE, 0x1000 + 2 * _SIZE, 0x1000 + 3 * _SIZE)
+
+
+def _program(p, steps):
+    mnemonics = {name: kind.mnemonic(p) for name, kind in engine_classes().items()}
+    image = b"".join(encode(mnemonics[name], fields, header) for name, fields, header in steps)
+    return image + bytes(128), list(mnemonics.values())
+
+
+def _gemm(p):
+    """One tile: M vectors of 2 * rows bytes, cols columns, requantised to int8, in three pieces of M."""
+    m, rows, cols = 24, p.rows, p.cols
+    return [
+        ("LOAD", dict(mem="wgt", seg="constants", n=2 * rows * cols, y_lim=1, x_lim=1), Header()),
+        ("LOAD", dict(mem="par", seg="constants", n=8 * cols, s=4096, y_lim=1, x_lim=1), Header()),
+        ("LOAD", dict(mem="act", seg="inputs", n=2 * rows, n_l0=m, s=3, s_l0=2 * rows, d_l0=2 * rows, y_lim=1, x_lim=1), Header(done=1)),
+        *(("MATRIX", dict(act_signed=0, wgt_signed=1, init="bias", za=7, zw=-3, n_k0=2, a_k0=1, w_k0=rows,
+                          n_m0=m // 3, a=16 * i, a_m0=2, d=8 * i, d_m0=1), Header(waits=1 if i == 0 else 0, done=4))
+          for i in range(3)),
+        ("VECTOR", dict(x_sel="acc", n_i=8, x_i=1, s_sel="lanes", s=1, d_i=1, post=5, lo=-128, hi=127), Header(waits=4, done=8)),
+        ("VECTOR", dict(x_sel="acc", n_i=8, x=8, x_i=1, s_sel="lanes", s=1, d=8, d_i=1, post=5, lo=-128, hi=127), Header(waits=4, done=8)),
+        ("VECTOR", dict(x_sel="acc", n_i=8, x=16, x_i=1, s_sel="lanes", s=1, d=16, d_i=1, post=5, lo=-128, hi=127), Header(waits=4, done=8)),
+        *(("STORE", dict(seg="outputs", n=8 * cols, s=8 * cols * i, d=1 + 8 * cols * i), Header(waits=8, mark=i + 1)) for i in range(3)),
+    ]
+
+
+def _segments(p, rng):
+    segments = {name: rng.integers(0, 256, _SIZE, dtype=np.uint8) for name in _SEGMENTS}
+    constants = segments["CONSTANTS"]
+    constants[4096:4096 + 4 * p.cols].view(np.int32)[:] = rng.integers(-1000, 1000, p.cols)
+    constants[4096 + 4 * p.cols:4096 + 8 * p.cols].view(np.float32)[:] = rng.uniform(0.0005, 0.003, p.cols)
+    return segments
+
+
+def _run(p, image, segments, **dram):
+    place = [(0, image), *zip(_BASES, (segments[n].tobytes() for n in _SEGMENTS), strict=True)]
+    run = Run(0, len(image) // 128, _BASES, cycle_limit=100_000)
+    return run_rtl(verilog(p), p, [run, run], image=place, regions=[(_BASES[3], _SIZE)], dram=Dram(**dram))
+
+
+@pytest.mark.parametrize("dram", [{}, {"stall": 40, "jitter": 25, "seed": 5}], ids=["standard", "stalls"])
+def test_gemm_equals_the_functional_simulator(dram):
+    p = preset("tiny")
+    image, mnemonics = _program(p, _gemm(p))
+    segments = _segments(p, np.random.default_rng(1))
+    result = _run(p, image, segments, **dram)
+    FunctionalSimulator(memory_bytes(p)).run(decode_program(image, mnemonics), segments)
+    assert [r.error for r in result.runs] == [ErrorCode.NONE] * 2
+    assert [m.index for m in result.runs[1].marks] == [1, 2, 3]
+    assert len(set(segments["OUTPUTS"][1:1 + 24 * p.cols])) > 20, "the requantised values must vary"
+    assert result.regions[0] == segments["OUTPUTS"].tobytes()
+
+
+@pytest.mark.parametrize(("step", "error"), [
+    (("MATRIX", dict(a=2047, n_m0=2, a_m0=1), Header()), ErrorCode.ADDRESS),
+    (("STORE", dict(seg="outputs", n=4, d=-(2**31)), Header()), ErrorCode.STORE_BUS),
+    (("LOAD", dict(mem="act", seg="inputs", n=4, s=2**30, y_lim=1, x_lim=1), Header()), ErrorCode.LOAD_BUS),
+], ids=["address", "store bus", "load bus"])
+def test_errors_are_answered(step, error):
+    p = preset("tiny")
+    image, _ = _program(p, [*_gemm(p)[:3], step, *_gemm(p)[3:]])
+    result = _run(p, image, _segments(p, np.random.default_rng(2)))
+    assert [r.error for r in result.runs] == [error] * 2
+
+
+def test_an_unknown_opcode_and_a_missing_end_are_answered():
+    p = preset("tiny")
+    image, _ = _program(p, _gemm(p))
+    segments = _segments(p, np.random.default_rng(2))
+    assert _run(p, image[:256] + b"\x0f" + bytes(127) + image[256:], segments).runs[0].error == ErrorCode.OPCODE
+    assert _run(p, image[:-128], segments).runs[0].error == ErrorCode.NO_END
