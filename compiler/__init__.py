@@ -1,0 +1,1 @@
+"""ONNX in, program out: frontend, kernel graph, mapping, scheduling and emission, against a covenant alone."""

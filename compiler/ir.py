@@ -1,0 +1,273 @@
+"""The kernel graph: quantised tensors and the integer kernels between them.
+
+Tensors are NHWC with 8-bit elements; a matrix of M x K is (1, 1, M, K), a product with constant weights a 1x1
+convolution. Every kernel states its arithmetic exactly (``docs/numerics.md``); ``evaluate`` is its definition in numpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+__all__ = ["Add", "Conv", "Graph", "Kernel", "Lookup", "Pool", "Tensor", "evaluate"]
+
+_F32 = np.float32
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A quantised tensor: NHWC ``shape``, ``int8`` or ``uint8``, and what it stands for.
+
+    ``onnx_name`` and ``onnx_shape`` are those of the tensor in the model; ``onnx_order`` is "NCHW" if the model's
+    tensor is this one transposed, "same" if it is this one reshaped.
+    """
+
+    name: str
+    shape: tuple[int, int, int, int]
+    dtype: str
+    scale: float
+    zero_point: int
+    onnx_name: str = ""
+    onnx_shape: tuple[int, ...] = ()
+    onnx_order: str = "same"
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Smallest and largest element."""
+        return (-128, 127) if self.dtype == "int8" else (0, 255)
+
+    def to_onnx(self, array: np.ndarray) -> np.ndarray:
+        """The model's tensor out of this one's NHWC array."""
+        if self.onnx_order == "NCHW":
+            array = array.transpose(0, 3, 1, 2)
+        return array.reshape(self.onnx_shape or self.shape)
+
+    def from_onnx(self, array: np.ndarray) -> np.ndarray:
+        """This tensor's NHWC array out of the model's."""
+        n, h, w, c = self.shape
+        if self.onnx_order == "NCHW":
+            return array.reshape(n, c, h, w).transpose(0, 2, 3, 1)
+        return array.reshape(self.shape)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What all kernels have: a name, the ONNX nodes that it stands for, its operator, and its class.
+
+    ``exact``: equal to the reference bit for bit; otherwise within one step.
+    """
+
+    name: str
+    nodes: tuple[str, ...]
+    op: str
+    exact: bool
+
+
+@dataclass(frozen=True)
+class Conv(Kernel):
+    """``y = clamp(rne(f32(acc) * scale) + zy, lo, hi)``, ``acc = sum (x - zx) (w - zw) + bias`` in int32.
+
+    weight : int array [KH, KW, CI / group, CO]; bias : int32 [CO]; scale : binary32 [CO] or [1]; zw : int [CO] or [1].
+    ``pads`` are top, left, bottom, right. ``lo``, ``hi`` are the output's bounds, or tighter for a fused activation.
+    """
+
+    x: str
+    y: str
+    weight: np.ndarray
+    bias: np.ndarray
+    scale: np.ndarray
+    zx: int
+    zw: np.ndarray
+    zy: int
+    lo: int
+    hi: int
+    strides: tuple[int, int] = (1, 1)
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    dilations: tuple[int, int] = (1, 1)
+    group: int = 1
+
+    inputs = property(lambda self: (self.x,))
+
+
+@dataclass(frozen=True)
+class Add(Kernel):
+    """``y = clamp(rne(fma(a, ra, fma(b, rb, fixed))), lo, hi)`` on the raw elements of ``a`` and ``b``."""
+
+    a: str
+    b: str
+    y: str
+    ra: float
+    rb: float
+    fixed: float
+    lo: int
+    hi: int
+
+    inputs = property(lambda self: (self.a, self.b))
+
+
+@dataclass(frozen=True)
+class Pool(Kernel):
+    """``kind`` max: the largest element. average: binary32 sum of ``sx * (x - zx)`` in row-major order, divided by the
+    count and by ``sy``. global: ``rne(f32(sum (x - zx)) * scale) + zy``, ``scale = sx / (sy * n)``.
+    """
+
+    kind: str
+    x: str
+    y: str
+    kernel: tuple[int, int]
+    strides: tuple[int, int] = (1, 1)
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    dilations: tuple[int, int] = (1, 1)
+    count_include_pad: bool = False
+    sx: float = 1.0
+    sy: float = 1.0
+    zx: int = 0
+    zy: int = 0
+    lo: int = -128
+    hi: int = 127
+
+    inputs = property(lambda self: (self.x,))
+
+
+@dataclass(frozen=True)
+class Lookup(Kernel):
+    """``y = table[x as an unsigned byte]``; ``table`` holds 256 bytes."""
+
+    x: str
+    y: str
+    table: np.ndarray
+
+    inputs = property(lambda self: (self.x,))
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Kernels in an order in which each comes after what it reads.
+
+    ``outputs`` are the tensors that the host reads; ``aliases`` are further tensors of the model that hold the same
+    bytes as one of the graph's: model name to tensor.
+    """
+
+    name: str
+    tensors: Mapping[str, Tensor]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    kernels: tuple[Kernel, ...]
+    aliases: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def macs(self, kernel: Kernel) -> int:
+        """Multiply-accumulates of a kernel; 0 for what is not a product."""
+        if not isinstance(kernel, Conv):
+            return 0
+        kh, kw, ci, _ = kernel.weight.shape
+        return int(np.prod(self.tensors[kernel.y].shape)) * kh * kw * ci
+
+    def verify(self) -> None:
+        """Raises ValueError, naming the kernel, if one reads what is not there or shapes do not fit."""
+        known = set(self.inputs)
+        for kernel in self.kernels:
+            for name in kernel.inputs:
+                if name not in known:
+                    raise ValueError(f"{kernel.name} reads {name}, which nothing has written")
+            known.add(kernel.y)
+            y = self.tensors[kernel.y].shape
+            if isinstance(kernel, Conv | Pool):
+                k = kernel.weight.shape[:2] if isinstance(kernel, Conv) else kernel.kernel
+                expected = output_size(self.tensors[kernel.x].shape, k, kernel)
+                if expected != y[1:3]:
+                    raise ValueError(f"{kernel.name} gives {expected}, but {kernel.y} is {y}")
+        for name in self.outputs:
+            if name not in known:
+                raise ValueError(f"output {name} is never written")
+
+
+def output_size(x: tuple[int, ...], kernel: tuple[int, int], window: Conv | Pool) -> tuple[int, int]:
+    """Height and width of a sliding window's result."""
+    sizes = []
+    for axis in range(2):
+        padded = x[1 + axis] + window.pads[axis] + window.pads[axis + 2]
+        reach = (kernel[axis] - 1) * window.dilations[axis] + 1
+        sizes.append((padded - reach) // window.strides[axis] + 1)
+    return sizes[0], sizes[1]
+
+
+def evaluate(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Every tensor of the graph, NHWC, for ``inputs`` by tensor name."""
+    values = dict(inputs)
+    for kernel in graph.kernels:
+        y = graph.tensors[kernel.y]
+        result = _EVALUATE[type(kernel)](kernel, [values[n] for n in kernel.inputs], y)
+        values[kernel.y] = result.astype(y.dtype).reshape(y.shape)
+    return values
+
+
+def _windows(x: np.ndarray, kernel: tuple[int, int], window: Conv | Pool, fill, size: tuple[int, int]) -> np.ndarray:
+    """[N, OH, OW, KH, KW, C] views of ``x`` padded with ``fill``."""
+    top, left, bottom, right = window.pads
+    x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
+    (sh, sw), (dh, dw) = window.strides, window.dilations
+    n, h, w, c = x.strides
+    shape = (x.shape[0], *size, *kernel, x.shape[3])
+    return np.lib.stride_tricks.as_strided(x, shape, (n, h * sh, w * sw, h * dh, w * dw, c))
+
+
+def _clamped(v: np.ndarray, zero: int, kernel) -> np.ndarray:
+    return np.clip(np.rint(v).astype(np.float64) + zero, kernel.lo, kernel.hi)
+
+
+def _conv(kernel: Conv, operands, y: Tensor) -> np.ndarray:
+    (x,) = operands
+    kh, kw, ci, co = kernel.weight.shape
+    windows = _windows(x.astype(np.int32) - kernel.zx, (kh, kw), kernel, 0, y.shape[1:3])
+    weight = kernel.weight.astype(np.int64) - kernel.zw
+    parts = []
+    for g in range(kernel.group):
+        columns = slice(g * co // kernel.group, (g + 1) * co // kernel.group)
+        patch = windows[..., g * ci:(g + 1) * ci].reshape(*y.shape[:3], -1)
+        parts.append(patch.astype(np.float64) @ weight[..., columns].reshape(kh * kw * ci, -1).astype(np.float64))
+    total = np.concatenate(parts, -1).astype(np.int64) + kernel.bias
+    return _clamped(total.astype(np.int32).astype(_F32) * kernel.scale.astype(_F32), kernel.zy, kernel)
+
+
+def _add(kernel: Add, operands, y: Tensor) -> np.ndarray:
+    # binary64 holds a byte times a binary32 exactly; its sums here need no more than 53 bits but in rare cases that
+    # round the same way (the scales of one addition are of like size).
+    a, b = (v.astype(np.float64) for v in operands)
+    inner = (b * float(_F32(kernel.rb)) + float(_F32(kernel.fixed))).astype(_F32)
+    outer = (a * float(_F32(kernel.ra)) + inner.astype(np.float64)).astype(_F32)
+    return _clamped(outer, 0, kernel)
+
+
+def _pool(kernel: Pool, operands, y: Tensor) -> np.ndarray:
+    (x,) = operands
+    size = y.shape[1:3]
+    if kernel.kind == "max":
+        windows = _windows(x, kernel.kernel, kernel, np.iinfo(x.dtype).min, size)
+        return windows.max((3, 4))
+    if kernel.kind == "global":
+        total = (x.astype(np.int64) - kernel.zx).sum((1, 2), keepdims=True)
+        n = x.shape[1] * x.shape[2]
+        scale = _F32(_F32(kernel.sx) / _F32(_F32(kernel.sy) * _F32(n)))
+        return _clamped(total.astype(_F32) * scale, kernel.zy, kernel)
+    real = (x.astype(_F32) - _F32(kernel.zx)) * _F32(kernel.sx)
+    windows = _windows(real, kernel.kernel, kernel, _F32(0), size)
+    inside = _windows(np.ones((1, *x.shape[1:3], 1), _F32), kernel.kernel, kernel, _F32(0), size)
+    total = np.zeros((x.shape[0], *size, x.shape[3]), _F32)
+    count = np.zeros((1, *size, 1), _F32)
+    for i in range(kernel.kernel[0]):
+        for j in range(kernel.kernel[1]):
+            total += windows[:, :, :, i, j]
+            count += inside[:, :, :, i, j]
+    if kernel.count_include_pad:
+        count[:] = kernel.kernel[0] * kernel.kernel[1]
+    return _clamped((total / count) / _F32(kernel.sy) + _F32(kernel.zy), 0, kernel)
+
+
+def _lookup(kernel: Lookup, operands, y: Tensor) -> np.ndarray:
+    (x,) = operands
+    return kernel.table.astype(np.uint8)[np.ascontiguousarray(x).view(np.uint8)].view(y.dtype)
+
+
+_EVALUATE = {Conv: _conv, Add: _add, Pool: _pool, Lookup: _lookup}

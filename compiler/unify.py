@@ -1,0 +1,181 @@
+"""Unification of a statement with an instruction's effect: which choices and scalars make the one the other.
+
+A statement is a nest too; its fields are *parameters*, numbers that become known only when a program is written
+(addresses, coordinates). What depends on loops is not compared here: such pairs of index forms are collected, and
+``compiler.select`` solves them coefficient by coefficient.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from acg.expr import Aff, Choose, Expr, Load, Lookup, Loop, Op, Reduce, Val
+
+__all__ = ["Binding", "unify"]
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What has been found: ``values`` of fields, pairs of index ``forms`` (statement's, effect's), pairs of loops of
+    ``reductions``, and which operand of the statement each of the effect's reads stands for."""
+
+    values: Mapping[str, object]
+    forms: tuple[tuple[Aff, Aff], ...] = ()
+    reductions: tuple[tuple[tuple[Loop, ...], tuple[Loop, ...], str, bool], ...] = ()
+    reads: tuple[tuple[Load, Load], ...] = ()
+
+    def bind(self, name: str, value: object) -> Binding | None:
+        """With ``name`` bound, or None if it is already bound to something else."""
+        if name in self.values:
+            return self if _same(self.values[name], value) else None
+        return Binding({**self.values, name: value}, self.forms, self.reductions, self.reads)
+
+    def pair(self, ours: Aff, theirs: Aff) -> Binding:
+        return Binding(self.values, (*self.forms, (ours, theirs)), self.reductions, self.reads)
+
+    def reduce(self, ours: Reduce | None, theirs: Reduce) -> Binding:
+        entry = (ours.loops if ours else (), theirs.loops, theirs.op, ours is not None)
+        return Binding(self.values, self.forms, (*self.reductions, entry), self.reads)
+
+    def read(self, ours: Load, theirs: Load) -> Binding | None:
+        for known, effect in self.reads:
+            if effect is theirs:
+                return self if known is ours else None
+        bound = self.pair(ours.address, theirs.address)
+        return Binding(bound.values, bound.forms, bound.reductions, (*self.reads, (ours, theirs)))
+
+
+def _names(ours: str, theirs: str) -> bool:
+    """Whether an operand may live in an effect's memory: in that one, or in any (``?`` and a name of its own)."""
+    return ours == theirs or ours.startswith("?")
+
+
+def _bits(value: float) -> bytes:
+    return struct.pack("<f", value)
+
+
+def _same(a: object, b: object) -> bool:
+    if isinstance(a, float) and isinstance(b, float):
+        return _bits(a) == _bits(b)
+    return a == b
+
+
+def unify(ours: Expr, theirs: Expr, b: Binding) -> Iterator[Binding]:
+    """Every way to choose ``theirs`` (an effect) so that it computes ``ours``. The plainest come first."""
+    if isinstance(theirs, Choose):
+        chosen = b.values.get(theirs.field)
+        for k, alternative in enumerate(theirs.alternatives):
+            if chosen is None or chosen == k:
+                yield from unify(ours, alternative, b.bind(theirs.field, k))
+        return
+    yield from _direct(ours, theirs, b)
+    yield from _neutral(ours, theirs, b)
+
+
+def _direct(ours: Expr, theirs: Expr, b: Binding) -> Iterator[Binding]:
+    if isinstance(theirs, Val):
+        yield from _value(ours, theirs, b)
+    elif isinstance(theirs, Load):
+        if isinstance(ours, Load) and ours.operand.element == theirs.operand.element:
+            if _names(ours.operand.name, theirs.operand.name):
+                bound = b.read(ours, theirs)
+                if bound:
+                    yield bound
+    elif isinstance(theirs, Lookup):
+        if isinstance(ours, Lookup) and _names(ours.table.name, theirs.table.name):
+            yield from unify(ours.index, theirs.index, b.pair(ours.base, theirs.base))
+    elif isinstance(theirs, Reduce):
+        if isinstance(ours, Reduce) and ours.op == theirs.op:
+            yield from unify(ours.body, theirs.body, b.reduce(ours, theirs))
+        elif not isinstance(ours, Reduce):
+            yield from unify(ours, theirs.body, b.reduce(None, theirs))
+    elif isinstance(ours, Op) and ours.name == theirs.name and len(ours.args) == len(theirs.args):
+        yield from _all(ours.args, theirs.args, b)
+        if theirs.name in ("add", "mul"):
+            yield from _all(ours.args[::-1], theirs.args, b)
+
+
+def _all(ours, theirs, b: Binding) -> Iterator[Binding]:
+    if not ours:
+        yield b
+        return
+    for bound in unify(ours[0], theirs[0], b):
+        yield from _all(ours[1:], theirs[1:], bound)
+
+
+def _value(ours: Expr, theirs: Val, b: Binding) -> Iterator[Binding]:
+    if not isinstance(ours, Val) or ours.element != theirs.element:
+        return
+    if theirs.element == "f32":
+        yield from _float(ours.value, theirs, b)
+    else:
+        yield b.pair(Aff.of(ours.value), Aff.of(theirs.value))
+
+
+def _float(value, theirs: Val, b: Binding) -> Iterator[Binding]:
+    if isinstance(theirs.value, Aff):
+        (((_, name), _),) = theirs.value.terms
+        bound = b.bind(name, value)
+        if bound:
+            yield bound
+    elif not isinstance(value, Aff) and _bits(value) == _bits(theirs.value):
+        yield b
+
+
+def _neutral(ours: Expr, theirs: Expr, b: Binding) -> Iterator[Binding]:
+    """Operations that do nothing with the right second operand."""
+    if not isinstance(theirs, Op):
+        return
+    if theirs.name in ("add", "sub") and not _is_float(theirs):
+        yield from _with(ours, theirs.args[0], theirs.args[1], 0, b)
+        if theirs.name == "add":
+            yield from _with(ours, theirs.args[1], theirs.args[0], 0, b)
+    elif theirs.name == "mul" and _is_float(theirs):
+        yield from _with(ours, theirs.args[0], theirs.args[1], 1.0, b)
+    elif theirs.name == "fma" and isinstance(ours, Op):
+        x, p, q = theirs.args
+        if ours.name == "mul":
+            for bound in _constant(q, -0.0, b):
+                yield from _all(ours.args, (x, p), bound)
+                yield from _all(ours.args[::-1], (x, p), bound)
+        elif ours.name == "add":
+            for bound in _constant(p, 1.0, b):
+                yield from _all(ours.args, (x, q), bound)
+                yield from _all(ours.args[::-1], (x, q), bound)
+
+
+def _with(ours: Expr, kept: Expr, dropped: Expr, neutral: float, b: Binding) -> Iterator[Binding]:
+    for bound in _constant(dropped, neutral, b):
+        yield from unify(ours, kept, bound)
+
+
+def _constant(theirs: Expr, value: float, b: Binding) -> Iterator[Binding]:
+    """Ways to make an effect's expression the constant ``value``."""
+    if isinstance(theirs, Choose):
+        chosen = b.values.get(theirs.field)
+        for k, alternative in enumerate(theirs.alternatives):
+            if chosen is None or chosen == k:
+                yield from _constant(alternative, value, b.bind(theirs.field, k))
+    elif isinstance(theirs, Val):
+        if isinstance(value, float) and theirs.element == "f32":
+            yield from _float(value, theirs, b)
+        elif isinstance(value, int) and theirs.element == "i32":
+            yield b.pair(Aff.of(value), Aff.of(theirs.value))
+
+
+def _is_float(expr: Expr) -> bool:
+    """Whether an expression is binary32, by its leftmost leaf or conversion."""
+    while True:
+        if isinstance(expr, Op) and expr.name in ("f32", "fma"):
+            return True
+        if isinstance(expr, Op) and expr.name in ("rne", "clamp", "u8"):
+            return False
+        if isinstance(expr, Val):
+            return expr.element == "f32"
+        if isinstance(expr, Load):
+            return expr.operand.element == "f32"
+        if isinstance(expr, Lookup):
+            return expr.table.element == "f32"
+        expr = expr.children[0]
