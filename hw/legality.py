@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import functools
+import operator
+
 from amaranth.hdl import Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -117,11 +121,14 @@ class Legality(wiring.Component):
         return [a for a in accesses(mnemonic) if a.memory in self.memory_bytes]
 
     def _field_error(self, m, mnemonic):
-        """A field whose bits can hold more than its range does, or a broken predicate."""
+        """A field whose bits can hold more than its range does, or a broken rule."""
         bad = Const(0)
-        raw = {}
+        values = {}
         for f, offset, width, _ in mnemonic.layout():
-            bits = raw[f.name] = self.i_instr[offset:offset + width]
+            bits = self.i_instr[offset:offset + width]
+            values[f.name] = bits.as_signed() if f.low < 0 else bits + max(f.low, 0)
+            if f.kind == "f32":
+                continue
             if f.low < 0:
                 if -f.low < 1 << width - 1:
                     bad = bad | (bits.as_signed() < f.low)
@@ -129,4 +136,19 @@ class Legality(wiring.Component):
                     bad = bad | (bits.as_signed() > f.high)
             elif f.high - f.low < (1 << width) - 1:
                 bad = bad | (bits > f.high - f.low)
+        for rule in mnemonic.rules:
+            bad = bad | ~_gateware(ast.parse(rule, mode="eval").body, values)
         return bad
+
+
+def _gateware(node: ast.expr, values):
+    """A rule's expression, of comparisons joined by ``and`` and ``or``, as a value of one bit."""
+    if isinstance(node, ast.BoolOp):
+        parts = [_gateware(v, values) for v in node.values]
+        combine = operator.and_ if isinstance(node.op, ast.And) else operator.or_
+        return functools.reduce(combine, parts)
+    if isinstance(node, ast.Compare):
+        left, right = (values[v.id] if isinstance(v, ast.Name) else v.value for v in (node.left, node.comparators[0]))
+        compare = {ast.Eq: operator.eq, ast.LtE: operator.le, ast.GtE: operator.ge}[type(node.ops[0])]
+        return compare(left, right)
+    raise ValueError(f"a rule for hardware must be comparisons joined by and, or: not {ast.unparse(node)}")

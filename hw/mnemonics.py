@@ -141,7 +141,7 @@ def vector(p: SystolicParams, *, latency: int = 0, round_cycles: int = 1) -> Mne
     outputs, rounds = "n_o2 * n_o1 * n_o0", "n_q1 * n_q0"
     occupancy = (f"{outputs} * {rounds} * max(n_i * {issues}, {round_cycles} * min({rounds} - 1, 1))")
     return Mnemonic("VECTOR", 3, "VECTOR", fields, effect, {"occupancy": occupancy, "latency": str(latency)},
-                    rules=(f"{rounds} == 1 or n_i * {issues} <= 16",))
+                    rules=(f"n_q1 == 1 and n_q0 == 1 or n_i <= {16 // issues}",))
 
 
 def _dma(base: str, loops: dict[str, Loop], b: Loop) -> Aff:
