@@ -1,0 +1,155 @@
+"""The Architecture Covenant Graph: memories, edges, units and their mnemonics, as an object and as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from acg.mnemonic import Mnemonic
+from acg.serial import mnemonic_from, mnemonic_to
+
+__all__ = ["CovenantError", "Edge", "Graph", "Memory", "Sequencer", "Unit"]
+
+_FORMAT = 1
+
+
+class CovenantError(ValueError):
+    """A file that is not a covenant; one line."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A place for data. ``words`` of ``word_bytes`` bytes in ``banks``; ``space``: on-chip | dram.
+
+    Measured: ``words``, ``banks`` (one access per cycle each and direction).
+    """
+
+    name: str
+    word_bytes: int
+    words: int
+    banks: int = 1
+    space: str = "on-chip"
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.word_bytes * self.words
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A way for data: ``bytes_per_cycle`` from ``src`` to ``dst``, memories or units by name.
+
+    ``latency``: cycles on the way; ``burst_bytes``: the longest transfer of one request (0: no requests);
+    ``group``: edges that share one port.
+    """
+
+    src: str
+    dst: str
+    bytes_per_cycle: int
+    latency: int = 1
+    burst_bytes: int = 0
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """An engine with its own queue. ``ordered``: memories in which its instructions see each other's results
+    although they overlap (an accumulator updated in place)."""
+
+    name: str
+    ordered: tuple[str, ...] = ()
+    peak_macs_per_cycle: int = 0
+
+
+@dataclass(frozen=True)
+class Sequencer:
+    """Queues of ``queue_depth`` instructions before each unit, dispatched in order; counting ``tokens`` up to
+    ``token_limit``; ``issue_cycles``: least cycles from one dispatched instruction to the next."""
+
+    queue_depth: int
+    tokens: int
+    token_limit: int
+    issue_cycles: int
+    marks: int
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What hardware promises its compiler; the compiler knows nothing else.
+
+    ``notes`` are informative: not part of the fingerprint. ``segments`` names the DRAM segments in the order of
+    their base registers; ``block`` is the number of channels whose bytes lie together between layers.
+    """
+
+    name: str
+    memories: tuple[Memory, ...]
+    units: tuple[Unit, ...]
+    edges: tuple[Edge, ...]
+    sequencer: Sequencer
+    mnemonics: tuple[Mnemonic, ...]
+    segments: tuple[str, ...]
+    bus_bytes: int
+    block: int
+    notes: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def memory_bytes(self) -> dict[str, int]:
+        """Size of each on-chip memory."""
+        return {m.name: m.size for m in self.memories if m.space == "on-chip"}
+
+    @property
+    def peak_macs_per_cycle(self) -> int:
+        return sum(u.peak_macs_per_cycle for u in self.units)
+
+    def memory(self, name: str) -> Memory:
+        return next(m for m in self.memories if m.name == name)
+
+    def mnemonic(self, name: str) -> Mnemonic:
+        return next(m for m in self.mnemonics if m.name == name)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, of everything that is measured or encoded."""
+        return hashlib.sha256(json.dumps(self._promises(), sort_keys=True).encode()).hexdigest()
+
+    def _promises(self) -> dict[str, object]:
+        return {
+            "memories": [asdict(m) for m in self.memories], "units": [asdict(u) for u in self.units],
+            "edges": [asdict(e) for e in self.edges], "sequencer": asdict(self.sequencer),
+            "mnemonics": [mnemonic_to(m) for m in self.mnemonics], "segments": list(self.segments),
+            "bus_bytes": self.bus_bytes, "block": self.block,
+        }
+
+    def to_json(self) -> str:
+        head = {"covenant": _FORMAT, "name": self.name, "fingerprint": self.fingerprint, "notes": dict(self.notes)}
+        return json.dumps(head | self._promises(), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Graph:
+        """The graph that ``to_json`` wrote.
+
+        Raises
+        ------
+        CovenantError
+            If the text is not JSON, not a covenant of this format, or was changed (its fingerprint does not fit).
+        """
+        try:
+            data = json.loads(text)
+            if data["covenant"] != _FORMAT:
+                raise CovenantError(f"the covenant has format {data['covenant']!r}; this version reads {_FORMAT}")
+            graph = cls(
+                data["name"], tuple(Memory(**m) for m in data["memories"]),
+                tuple(Unit(**{**u, "ordered": tuple(u["ordered"])}) for u in data["units"]),
+                tuple(Edge(**e) for e in data["edges"]), Sequencer(**data["sequencer"]),
+                tuple(mnemonic_from(m) for m in data["mnemonics"]), tuple(data["segments"]), data["bus_bytes"],
+                data["block"], data["notes"])
+        except CovenantError:
+            raise
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+            raise CovenantError(f"not a covenant: {type(error).__name__}: {str(error).splitlines()[0]}") from None
+        if graph.fingerprint != data["fingerprint"]:
+            raise CovenantError("the covenant's contents do not have the fingerprint that it states")
+        return graph

@@ -1,0 +1,42 @@
+"""Derives the covenant of a configuration by walking its components' promises."""
+
+from __future__ import annotations
+
+from acg.graph import Edge, Graph, Memory, Sequencer, Unit
+from hw.accelerator import engine_classes
+from hw.accumulators import ACCUMULATOR_BANKS
+from hw.buffers import memory_bytes, vector_buffer
+from hw.params import SystolicParams
+
+__all__ = ["covenant"]
+
+#: DRAM segments in the order of their base registers.
+SEGMENTS = ("CONSTANTS", "ARENA", "INPUTS", "OUTPUTS")
+
+_ISSUE_CYCLES = 40  # dispatch checks an instruction's corners, about one multiply-add per cycle
+
+
+def covenant(params: SystolicParams) -> Graph:
+    """The Architecture Covenant Graph of ``params``."""
+    p = params
+    sizes = memory_bytes(p)
+    word = {"ACT": p.rows, "WGT": p.cols, "ACC": 4 * p.cols, "VEC": p.cols, "PAR": 4 * p.cols, "TAB": 256}
+    banks = {"ACC": ACCUMULATOR_BANKS, "VEC": vector_buffer(p, stream="x").banks}
+    memories = tuple(Memory(n, word[n], sizes[n] // word[n], banks.get(n, 1)) for n in word)
+    dram = Memory("DRAM", 1, 2**32, space="dram")
+    units = (Unit("LOAD"), Unit("MATRIX", ordered=("ACC",), peak_macs_per_cycle=p.peak_macs_per_cycle), Unit("VECTOR"), Unit("STORE"))
+    burst = p.burst_beats * p.bus_bytes
+    edges = (
+        Edge("DRAM", "LOAD", p.bus_bytes, burst_bytes=burst, group="bus"),
+        Edge("STORE", "DRAM", p.bus_bytes, burst_bytes=burst, group="bus"),
+        *(Edge("LOAD", m, p.bus_bytes) for m in ("ACT", "WGT", "VEC", "PAR", "TAB")),
+        Edge("ACT", "MATRIX", p.rows), Edge("WGT", "MATRIX", p.cols), Edge("PAR", "MATRIX", 4 * p.cols),
+        Edge("MATRIX", "ACC", 4 * p.cols), Edge("ACC", "MATRIX", 4 * p.cols),
+        Edge("ACC", "VECTOR", 4 * p.lanes), Edge("VEC", "VECTOR", p.lanes), Edge("PAR", "VECTOR", 4 * p.lanes),
+        Edge("TAB", "VECTOR", p.lanes), Edge("VECTOR", "VEC", p.lanes), Edge("VECTOR", "ACT", p.lanes),
+        Edge("VEC", "STORE", p.bus_bytes),
+    )
+    sequencer = Sequencer(p.queue_depth, p.tokens, 255, _ISSUE_CYCLES, p.markers)
+    mnemonics = tuple(kind.mnemonic(p) for kind in engine_classes().values())
+    return Graph(p.name, (*memories, dram), units, edges, sequencer, mnemonics, SEGMENTS, p.bus_bytes, p.block,
+                 {"parameters": p.to_dict()})
