@@ -123,7 +123,7 @@ class _Simulation:
     def fetch(self) -> None:
         """Requests the next instruction, if the buffer has room for it."""
         k = len(self.fetched)
-        if k < len(self.program) and k - self.dispatched <= self.machine.fetch_ahead:
+        if k <= len(self.program) and k - self.dispatched <= self.machine.fetch_ahead:  # END too
             beats = max(1, INSTRUCTION_BYTES // self.machine.bus_bytes)
             self.beats["READ_BEATS"] += beats
             self.fetched.append(self.dram.serve(self.now, beats) + _FETCH_CYCLES)
@@ -136,6 +136,9 @@ class _Simulation:
     def check(self) -> None:
         k = self.dispatched
         if self.checking or k >= len(self.fetched) or self.fetched[k] > self.now:
+            return
+        if k == len(self.program):
+            self.last = max(self.last, self.now)
             return
         self.checking = True
         self.at(self.now + _check_cycles(self.program[k], self.machine.on_chip), self.push)

@@ -55,7 +55,7 @@ def test_a_transfer_costs_its_latency_once():
     assert long.cycles - short.cycles == 7 * 64
     # two latencies: the fetch's and the transfer's
     assert 80 + 64 < short.cycles < 80 + 64 + 40
-    assert long.counters["READ_BEATS"] == 8 + 512
+    assert long.counters["READ_BEATS"] == 2 * 8 + 512, "END is fetched too"
 
 
 def test_single_beats_are_bound_by_outstanding_requests():
@@ -109,6 +109,6 @@ def test_long_programs_pass_through_the_queues():
         program.append(instruction(VECTOR, Header(waits=2, done=4), n_o0=n, hi=1))
         program.append(instruction(STORE, Header(waits=4), n=16 * n))
     result = simulate_program(program, MACHINE)
-    assert result.counters["READ_BEATS"] == 800 * 8 + result.counters["WRITE_BEATS"]
+    assert result.counters["READ_BEATS"] == 801 * 8 + result.counters["WRITE_BEATS"]
     # each instruction is checked alone; nothing else bounds this program
     assert 800 * 16 < result.cycles < 800 * 40
