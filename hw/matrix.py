@@ -19,15 +19,20 @@ from hw.params import SystolicParams
 __all__ = ["MatrixEngine"]
 
 _KS, _MS = ("k3", "k2", "k1", "k0"), ("m2", "m1", "m0")
-_TO_ARRAY = 2  # cycles from an issue to the array's edge: memory, zero-point
-_UPDATE = 2  # cycles from the sums to the written accumulator: read, add
+_KEEP, _BIAS = 1, 2  # what a sum starts from, as field `init` has it
+_WEIGHTS_TO_ARRAY = 2  # cycles from a row's issue to the array's edge: memory, zero-point
+_VECTORS_TO_ARRAY = 3  # one more: so the next weights may be issued in the cycle after a swap is, and be in time
+_UPDATE = 2  # cycles from the sums to the written accumulator: add, write
 
 
 class MatrixEngine(wiring.Component):
     """Executes MATRIX instructions: a tile of weights takes ``max(vectors, rows)`` cycles, without a bubble between.
 
     The loader reads the next tile's weights while the streamer sends this one's vectors, also across
-    instructions. What has been issued never stalls: its ports are its own, or always granted.
+    instructions. What has been issued never stalls: its ports are its own, or always granted. A vector whose sums
+    continue those of one of the two vectors before it waits until those are written.
+
+    Operands have nine bits: a zero-point is to be one that its operand's type can have.
 
     Members
     -------
@@ -38,7 +43,7 @@ class MatrixEngine(wiring.Component):
     accw_en, accw_addr, accw_data : Out
     o_release, o_done, o_busy : Out(1)
     o_stall_bank, o_stall_bus : Out(1)
-        Always 0: no port of this engine is shared in a way that could stall it.
+        A vector waits for sums; always 0: this engine has nothing to do with the bus.
     """
 
     def __init__(self, params: SystolicParams):
@@ -59,8 +64,8 @@ class MatrixEngine(wiring.Component):
 
     @staticmethod
     def latency(params: SystolicParams) -> int:
-        """Cycles from the last vector's issue to its accumulators' being written."""
-        return _TO_ARRAY + SystolicArray.latency(params.rows, params.cols) + _UPDATE
+        """Cycles from the last vector's issue to done, when its sums can be read."""
+        return _VECTORS_TO_ARRAY + SystolicArray.latency(params.rows, params.cols) + _UPDATE
 
     @classmethod
     def mnemonic(cls, params: SystolicParams):
@@ -91,13 +96,14 @@ class MatrixEngine(wiring.Component):
             m.d.comb += [getattr(loader, f"count_{level}").eq(f[f"n_{level}"]),
                          getattr(loader, f"stride_w_{level}").eq(f[f"w_{level}"])]
         loading = Signal()  # the loader has rows to read
-        loaded = Signal()  # a tile is in the shadows, and no vector has used it
         begin = Signal()  # a row is read in this cycle
-        m.d.comb += [begin.eq(loading & (~loaded | swap)), loader.step.eq(begin & ~loader.last)]
-        with m.If(swap):
-            m.d.sync += loaded.eq(0)
-        with m.If(begin & loader.last_row):
-            m.d.sync += loaded.eq(1)
+        loaded = Signal()  # a tile waits in the shadows for the streamer
+        full = Signal()  # it will, or does
+        m.d.comb += [
+            begin.eq(loading & ~loaded), loader.step.eq(begin & ~loader.last),
+            full.eq(loaded | (begin & loader.last_row)),
+        ]
+        m.d.sync += loaded.eq(full & ~swap)
         with m.If(take):
             m.d.sync += loading.eq(1)
         with m.Elif(begin & loader.last):
@@ -109,7 +115,10 @@ class MatrixEngine(wiring.Component):
             "d", *(f"d_{x}" for x in ("n", *_MS)), "b", "b_n", "act_signed", "za", "init")}
         handed = Signal(init=1)  # the streamer has what it needs of the loader's instruction
         first_swap = Signal()
-        m.d.comb += [first_swap.eq(swap & ~handed), self.i_ready.eq(~loading & (~loaded | swap))]
+        m.d.comb += [
+            first_swap.eq(swap & ~handed),
+            self.i_ready.eq((~loading | (begin & loader.last)) & (~full | swap)),
+        ]
         with m.If(take):
             m.d.sync += handed.eq(0)
         with m.Elif(swap):
@@ -125,20 +134,27 @@ class MatrixEngine(wiring.Component):
             for operand in "adb":
                 if f"{operand}_{level}" in stream_fields:
                     m.d.comb += getattr(streamer, f"stride_{operand}_{level}").eq(stream_fields[f"{operand}_{level}"])
-        streaming = Signal()  # a vector is sent in this cycle
-        tile_end = Signal()
-        m.d.comb += [
-            tile_end.eq(streamer.last_m0 & streamer.last_m1 & streamer.last_m2),
-            swap.eq(loaded & (~streaming | tile_end)), streamer.step.eq(streaming & ~streamer.last),
-        ]
         # Between tiles the nest already shows the next tile's first vector; it is sent after the swap.
+        streaming, issue, waits, tile_end = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [
+            issue.eq(streaming & ~waits), streamer.step.eq(issue & ~streamer.last),
+            tile_end.eq(streamer.last_m0 & streamer.last_m1 & streamer.last_m2),
+            swap.eq(full & (~streaming | (issue & tile_end))),
+        ]
         with m.If(swap):
             m.d.sync += streaming.eq(1)
-        with m.Elif(streaming & tile_end):
+        with m.Elif(issue & tile_end):
             m.d.sync += streaming.eq(0)
         act_signed = kept(stream_fields["act_signed"], "act_signed", first_swap)
         za = kept(stream_fields["za"], "za", first_swap)
         init = kept(stream_fields["init"], "init", first_swap)
+
+        # Sums are read while those of the two vectors before are still to be written.
+        first_k = Cat(getattr(streamer, f"index_{k}") == 0 for k in _KS).all()
+        mode, address = Signal(2), streamer.address_d
+        m.d.comb += mode.eq(Mux(first_k, init, _KEEP))
+        near = [delay(m, issue, n, reset=True) & (delay(m, address, n) == address) for n in (1, 2)]
+        m.d.comb += [waits.eq((mode == _KEEP) & (near[0] | near[1])), self.o_stall_bank.eq(streaming & waits)]
 
         # Edges: read, subtract the zero-point.
         array = emit.instance(m, "array", SystolicArray(p.rows, p.cols))
@@ -146,12 +162,12 @@ class MatrixEngine(wiring.Component):
         per_column = kept(f.zero_per_column, "zero_per_column", take)
         zw = kept(f.zw, "zw", take)
         m.d.comb += [
-            self.act_en.eq(streaming), self.act_addr.eq(streamer.address_a),
+            self.act_en.eq(delay(m, issue, 1, reset=True)), self.act_addr.eq(delay(m, streamer.address_a, 1)),
             self.wgt_en.eq(begin), self.wgt_addr.eq(loader.address_w),
             self.z_en.eq(begin & per_column), self.z_addr.eq(loader.address_z),
         ]
         # What belongs to a word is delayed with it: the next instruction may follow in the next cycle.
-        x_signed, x_zero = delay(m, act_signed, 1), delay(m, za, 1).as_signed()
+        x_signed, x_zero = delay(m, act_signed, 2), delay(m, za, 2).as_signed()
         w_signed, w_scalar, w_columns = delay(m, wgt_signed, 1), delay(m, zw, 1), delay(m, per_column, 1)
         x_edge = Signal(OPERAND_BITS * p.rows, reset_less=True)
         w_edge = Signal(OPERAND_BITS * p.cols, reset_less=True)
@@ -161,44 +177,42 @@ class MatrixEngine(wiring.Component):
             zero = Mux(w_columns, self.z_data.word_select(c, 32)[:OPERAND_BITS], w_scalar).as_signed()
             m.d.sync += w_edge.word_select(c, OPERAND_BITS).eq(_operand(self.wgt_data.word_select(c, 8), w_signed) - zero)
         m.d.comb += [
-            array.x.eq(x_edge), array.w.eq(w_edge), array.swap.eq(delay(m, swap, _TO_ARRAY, reset=True)),
-            array.load.eq(delay(m, begin, _TO_ARRAY, reset=True)), array.beat.eq(delay(m, loader.index_row[:len(array.beat)], _TO_ARRAY)),
+            array.x.eq(x_edge), array.w.eq(w_edge), array.swap.eq(delay(m, swap, _VECTORS_TO_ARRAY, reset=True)),
+            array.load.eq(delay(m, begin, _WEIGHTS_TO_ARRAY, reset=True)),
+            array.beat.eq(delay(m, loader.index_row[:len(array.beat)], _WEIGHTS_TO_ARRAY)),
         ]
 
         # What the sums will need waits in a ring while they are under way.
-        first_k = Cat(getattr(streamer, f"index_{k}") == 0 for k in _KS).all()
-        way = _TO_ARRAY + SystolicArray.latency(p.rows, p.cols) - 1  # the ring gives its word one cycle before the sums arrive
+        way = _VECTORS_TO_ARRAY + SystolicArray.latency(p.rows, p.cols) - 1  # the ring gives its word one cycle before the sums arrive
         depth = 1 << (way + 1).bit_length()
         ring = emit.instance(m, "ring", Memory(width=16 + 16 + 2, depth=depth))
         now = Signal(range(depth))
         m.d.sync += now.eq(now + 1)
-        mode = Mux(first_k, init, 1)
         m.d.comb += [
-            ring.w_en.eq(streaming), ring.w_addr.eq(now), ring.w_data.eq(Cat(streamer.address_d, streamer.address_b, mode)),
+            ring.w_en.eq(issue), ring.w_addr.eq(now), ring.w_data.eq(Cat(address, streamer.address_b, mode)),
         ]
-        arriving = delay(m, streaming, way - 1, reset=True)
+        arriving = delay(m, issue, way - 1, reset=True)
         m.d.comb += [ring.r_en.eq(arriving), ring.r_addr.eq(now - (way - 1))]
-        address, bias, how = ring.r_data[:16], ring.r_data[16:32], ring.r_data[32:]
+        sums, bias, how = ring.r_data[:16], ring.r_data[16:32], ring.r_data[32:]
         reading = delay(m, arriving, 1, reset=True)
         m.d.comb += [
-            self.accr_en.eq(reading & (how == 1)), self.accr_addr.eq(address),
-            self.b_en.eq(reading & (how == 2)), self.b_addr.eq(bias),
+            self.accr_en.eq(reading & (how == _KEEP)), self.accr_addr.eq(sums),
+            self.b_en.eq(reading & (how == _BIAS)), self.b_addr.eq(bias),
         ]
         adding = delay(m, reading, 1, reset=True)
-        what, where = delay(m, how, 1), delay(m, address, 1)
+        what, where = delay(m, how, 1), delay(m, sums, 1)
         written = Signal(32 * p.cols, reset_less=True)
         for c in range(p.cols):
-            start = Mux(what == 1, self.accr_data.word_select(c, 32), Mux(what == 2, self.b_data.word_select(c, 32), 0))
+            start = Mux(what == _KEEP, self.accr_data.word_select(c, 32), Mux(what == _BIAS, self.b_data.word_select(c, 32), 0))
             m.d.sync += written.word_select(c, 32).eq(array.o_sums.word_select(c, 32) + start)
         m.d.comb += [self.accw_en.eq(delay(m, adding, 1, reset=True)), self.accw_addr.eq(delay(m, where, 1)),
                      self.accw_data.eq(written)]
 
-        # Operands are read once the last vector's word (and, one tile earlier, its weights) has been.
+        # The bias is the last of the operands to be read.
         ends = Signal()
-        m.d.comb += ends.eq(streaming & streamer.last)
         m.d.comb += [
-            self.o_release.eq(delay(m, ends, way + _UPDATE, reset=True)),
-            self.o_done.eq(delay(m, ends, way + _UPDATE + 1, reset=True)),
+            ends.eq(issue & streamer.last), self.o_release.eq(delay(m, ends, way + 1, reset=True)),
+            self.o_done.eq(delay(m, ends, self.latency(p), reset=True)),
         ]
         in_flight = Signal(range(way + 8))
         m.d.sync += in_flight.eq(in_flight + take - self.o_done)
