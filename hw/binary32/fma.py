@@ -96,7 +96,7 @@ class FusedMultiplyAdd(wiring.Component):
             mantissa=24, guard=1, sticky=1, final_exponent=signed(10))
         normal, shift = normalise(m, coarse, (4, 2, 1))
         m.d.sync += [
-            mantissa.eq(normal[30:]), guard.eq(normal[29]), sticky.eq(normal[1:29].any()),
+            mantissa.eq(normal[30:]), guard.eq(normal[29]), sticky.eq(normal[:29].any()),
             final_exponent.eq(coarse_exponent - shift),
         ]
         final_sign, infinite, nan = carry_on(m, final_sign, infinite, nan)
