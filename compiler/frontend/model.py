@@ -1,0 +1,71 @@
+"""Loads an ONNX model and makes sure that everything later may rely on: static shapes, inferred everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from compiler.errors import CompileError
+
+__all__ = ["load_model", "prepared"]
+
+
+def load_model(path: str | Path) -> onnx.ModelProto:
+    """The model in a file.
+
+    Raises
+    ------
+    CompileError
+        If the file cannot be read, is not ONNX, or is cut short.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CompileError(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        model = onnx.load_model_from_string(data)
+    except (DecodeError, ValueError):
+        raise CompileError(f"{path}: is not an ONNX model, or is truncated") from None
+    if not model.graph.node:
+        raise CompileError(f"{path}: is not an ONNX model, or is truncated (it has no nodes)")
+    try:
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError) as error:
+        # Operators of other domains are the frontend's to refuse, node by node.
+        text = str(error).splitlines()[0]
+        if "No opset import for domain" not in text and "No Op registered" not in text:
+            raise CompileError(f"{path}: is not a valid ONNX model: {text}") from None
+    return model
+
+
+def prepared(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, tuple[int, ...]]]:
+    """The model with shapes inferred, and the shape of each tensor that has one.
+
+    Raises
+    ------
+    CompileError
+        If an input has a dynamic or missing shape.
+    """
+    initialised = {i.name for i in model.graph.initializer}
+    for value in model.graph.input:
+        if value.name in initialised:
+            continue
+        kind = value.type.tensor_type
+        dims = [d.dim_param or d.dim_value for d in kind.shape.dim]
+        if not kind.HasField("shape") or any(not isinstance(d, int) or d <= 0 for d in dims):
+            shown = ", ".join(str(d or "?") for d in dims)
+            raise CompileError(f"input {value.name!r} has the dynamic shape [{shown}]: fix every dimension of it, "
+                               f"for example with onnx.tools.update_model_dims")
+    try:
+        model = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except (onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
+        raise CompileError(f"shapes of the model do not fit: {str(error).splitlines()[0]}") from None
+    shapes = {}
+    for value in (*model.graph.input, *model.graph.value_info, *model.graph.output):
+        dims = tuple(d.dim_value for d in value.type.tensor_type.shape.dim)
+        if value.type.tensor_type.HasField("shape") and all(d > 0 for d in dims):
+            shapes[value.name] = dims
+    return model, shapes

@@ -1,0 +1,187 @@
+"""Walks through a model's nodes and builds the kernel graph; what it cannot, it lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from compiler.errors import CompileError, UnsupportedError
+from compiler.frontend.model import prepared
+from compiler.frontend.quantisation import Quantisation
+from compiler.frontend.values import Constant, Expression, FloatInput, Quantised, Reference, Value
+from compiler.ir import Graph, Kernel, Tensor
+
+__all__ = ["HANDLERS", "Reader", "Refused", "handles", "read_graph"]
+
+
+class Refused(Exception):
+    """Why a node is not supported."""
+
+
+HANDLERS: dict[str, Callable[[Reader, onnx.NodeProto], None]] = {}
+
+
+def handles(*operators: str):
+    """Registers a function that reads nodes of these operators."""
+
+    def register(function):
+        HANDLERS.update(dict.fromkeys(operators, function))
+        return function
+
+    return register
+
+
+def read_graph(model: onnx.ModelProto) -> Graph:
+    """The kernel graph of a quantised model (QDQ or QOperator form).
+
+    Raises
+    ------
+    CompileError
+        For dynamic shapes, or a model without quantised tensors.
+    UnsupportedError
+        Once, naming every node that is not supported, its operator and the reason.
+    """
+    # Handlers register themselves; they need this module's names.
+    from compiler.frontend import float_operators, integer_operators  # noqa: F401
+
+    model, shapes = prepared(model)
+    return Reader(model, shapes).read()
+
+
+class Reader:
+    """State of one walk: values of the model's tensors so far, and the graph that grows."""
+
+    def __init__(self, model: onnx.ModelProto, shapes: dict[str, tuple[int, ...]]):
+        self.model, self.shapes = model, shapes
+        self.opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
+        self.values: dict[str, Value | None] = {}  # None: of a node that was refused
+        self.tensors: dict[str, Tensor] = {}
+        self.inputs: list[str] = []
+        self.kernels: list[Kernel] = []
+        self.aliases: dict[str, Tensor] = {}
+        self.node: onnx.NodeProto | None = None
+
+    def read(self) -> Graph:
+        graph = self.model.graph
+        for initializer in graph.initializer:
+            self.values[initializer.name] = Constant(numpy_helper.to_array(initializer))
+        for value in graph.input:
+            if value.name not in self.values:
+                self._input(value)
+        reasons = []
+        for node in graph.node:
+            self.node = node
+            label = f"{node.name or node.output[0]} ({node.op_type})"
+            handler = HANDLERS.get(node.op_type) if node.domain in ("", "ai.onnx", "com.microsoft") else None
+            known = [self.values.get(n) for n in node.input if n]
+            try:
+                if handler is None:
+                    raise Refused("the operator is not supported")
+                if all(v is not None for v in known):
+                    handler(self, node)
+                    continue
+                missing = [n for n in node.input if n and n not in self.values]
+                if missing:
+                    raise Refused(f"its input {missing[0]!r} is defined nowhere")
+            except Refused as refusal:
+                reasons.append(f"{label}: {refusal}")
+            self.values.update(dict.fromkeys(node.output))
+        outputs = [] if reasons else [self._output(value, reasons) for value in graph.output]
+        if reasons:
+            raise UnsupportedError(reasons)
+        if not self.kernels:
+            raise CompileError("the model has no quantised operator: quantise it first, with calibration data")
+        result = Graph(graph.name or "network", self.tensors, tuple(self.inputs), tuple(outputs), tuple(self.kernels),
+                       self.aliases)
+        result.verify()
+        return result
+
+    def _input(self, value: onnx.ValueInfoProto) -> None:
+        kind = value.type.tensor_type.elem_type
+        shape = self.shapes[value.name]
+        if kind == onnx.TensorProto.FLOAT:
+            self.values[value.name] = FloatInput(value.name, shape)
+        elif kind in (onnx.TensorProto.INT8, onnx.TensorProto.UINT8):
+            dtype = "int8" if kind == onnx.TensorProto.INT8 else "uint8"
+            reference = self.tensor(value.name, shape, Quantisation(np.float32(1), 0, dtype))
+            self.inputs.append(reference.tensor)
+            self.values[value.name] = Quantised(reference)
+        else:
+            raise CompileError(f"input {value.name!r} must be float, int8 or uint8, "
+                               f"not {onnx.TensorProto.DataType.Name(kind).lower()}")
+
+    def _output(self, value: onnx.ValueInfoProto, reasons: list[str]) -> str:
+        found = self.values.get(value.name)
+        if isinstance(found, Expression) and found.op == "dequantise" and found.clip is None:
+            reference = found.operands[0]
+        elif isinstance(found, Quantised):
+            reference = found.reference
+        else:
+            reasons.append(f"output {value.name!r}: it must be quantised (a QuantizeLinear before it)")
+            return ""
+        self.aliases[value.name] = self.view(reference, value.name)
+        return reference.tensor
+
+    # What handlers use.
+
+    def value(self, index: int) -> Value | None:
+        """The node's input ``index``, or None if it is not given."""
+        inputs = self.node.input
+        return self.values[inputs[index]] if index < len(inputs) and inputs[index] else None
+
+    def constant(self, index: int, what: str) -> np.ndarray:
+        value = self.value(index)
+        if not isinstance(value, Constant):
+            raise Refused(f"its {what} must be constant")
+        return value.array
+
+    def attributes(self) -> dict[str, object]:
+        return {a.name: onnx.helper.get_attribute_value(a) for a in self.node.attribute}
+
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the node's first output in the model."""
+        name = self.node.output[0]
+        if name not in self.shapes:
+            raise Refused("the shape of its output is not known")
+        return self.shapes[name]
+
+    def quantisation(self, scale: int, zero_point: int, default: str = "uint8") -> Quantisation:
+        """Per-tensor parameters from the node's inputs of these indices."""
+        scales = self.constant(scale, "scale")
+        zero = self.constant(zero_point, "zero-point") if self.value(zero_point) is not None else np.zeros((), default)
+        if scales.size != 1 or zero.size != 1:
+            raise Refused("activations must be quantised per tensor")
+        if zero.dtype not in (np.int8, np.uint8):
+            raise Refused(f"activations must be int8 or uint8, not {zero.dtype}")
+        return Quantisation(np.float32(scales.reshape(())), int(zero.reshape(())), str(zero.dtype))
+
+    def of_tensor(self, name: str) -> Quantisation:
+        t = self.tensors[name]
+        return Quantisation(np.float32(t.scale), t.zero_point, t.dtype)
+
+    def tensor(self, name: str, shape: tuple[int, ...], q: Quantisation, *, nhwc: tuple[int, ...] | None = None) -> Reference:
+        """A new tensor of the graph for the model's tensor ``name``."""
+        order = "NCHW" if len(shape) == 4 and nhwc is None else "same"
+        if nhwc is None:
+            if len(shape) > 4 or not shape:
+                raise Refused(f"tensors must have 1 to 4 dimensions, not {len(shape)}")
+            nhwc = (shape[0], shape[2], shape[3], shape[1]) if order == "NCHW" else (1,) * (4 - len(shape)) + tuple(shape)
+        self.tensors[name] = Tensor(name, tuple(nhwc), q.dtype, float(q.scale), q.zero_point, name, tuple(shape), order)
+        return Reference(name, tuple(shape), order)
+
+    def view(self, reference: Reference, onnx_name: str) -> Tensor:
+        t = self.tensors[reference.tensor]
+        return Tensor(t.name, t.shape, t.dtype, t.scale, t.zero_point, onnx_name, reference.shape, reference.order)
+
+    def image(self, reference: Reference) -> Tensor:
+        """The tensor, if the model sees it as NCHW."""
+        if reference.order != "NCHW" or len(reference.shape) != 4:
+            raise Refused(f"its input must have 4 dimensions (NCHW), not {len(reference.shape)}")
+        return self.tensors[reference.tensor]
+
+    def add_kernel(self, kernel: Kernel, reference: Reference) -> None:
+        self.kernels.append(kernel)
+        self.values[self.node.output[0]] = Quantised(reference)

@@ -1,0 +1,285 @@
+"""Random small models over every supported operator, seeded; each says which class its arithmetic is of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+__all__ = ["Case", "random_case"]
+
+_KINDS = ("conv", "conv", "conv_relu", "conv_clip", "grouped", "matmul", "gemm", "add", "conv_add", "relu", "clip",
+          "requantise", "maxpool", "averagepool", "global", "flatten_gemm", "qlinearconv", "qlinearadd", "chain")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model with one set of inputs."""
+
+    name: str
+    model: onnx.ModelProto
+    inputs: dict[str, np.ndarray]
+
+
+class _Builder:
+    """Grows one model: every float tensor goes through QuantizeLinear and DequantizeLinear."""
+
+    def __init__(self, rng: np.random.Generator):
+        self.rng = rng
+        self.kind = np.dtype(rng.choice(["uint8", "int8"]))
+        self.nodes: list[onnx.NodeProto] = []
+        self.initialisers: list[onnx.TensorProto] = []
+        self.inputs: list[onnx.ValueInfoProto] = []
+        self.feeds: dict[str, np.ndarray] = {}
+        self.count = 0
+
+    def fresh(self, stem: str) -> str:
+        self.count += 1
+        return f"{stem}{self.count}"
+
+    def put(self, array: np.ndarray, stem: str = "k") -> str:
+        name = self.fresh(stem)
+        self.initialisers.append(numpy_helper.from_array(np.asarray(array), name))
+        return name
+
+    def zero_point(self) -> np.ndarray:
+        symmetric = 0 if self.kind == np.int8 else 128
+        low = np.iinfo(self.kind).min
+        return np.asarray(self.rng.choice([symmetric, low, int(self.rng.integers(low, low + 256))])).astype(self.kind)
+
+    def scale(self, like: float = 0.05) -> np.ndarray:
+        if self.rng.random() < 0.25:
+            return np.asarray(2.0 ** np.round(np.log2(like)), np.float32)
+        return np.asarray(like * self.rng.uniform(0.5, 2.0), np.float32)
+
+    def op(self, kind: str, inputs: list[str], domain: str = "", **attributes) -> str:
+        out = self.fresh("t")
+        self.nodes.append(helper.make_node(kind, inputs, [out], out + "_" + kind, domain=domain, **attributes))
+        return out
+
+    def parameters(self, like: float, zero: np.ndarray | None = None) -> list[str]:
+        return [self.put(self.scale(like), "s"), self.put(self.zero_point() if zero is None else zero, "z")]
+
+    def quantise(self, x: str, like: float = 0.05, zero: np.ndarray | None = None, parameters: list[str] | None = None) -> str:
+        """Q then DQ; the float name of the result."""
+        p = parameters or self.parameters(like, zero)
+        self.last = self.op("QuantizeLinear", [x, *p])
+        return self.op("DequantizeLinear", [self.last, *p])
+
+    def input(self, shape: list[int], parameters: list[str] | None = None) -> str:
+        name = self.fresh("x")
+        self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+        self.feeds[name] = (self.rng.standard_normal(shape) * self.rng.uniform(1, 6)).astype(np.float32)
+        return self.quantise(name, parameters=parameters)
+
+    def weight(self, shape: tuple[int, ...], axis: int) -> tuple[str, np.ndarray, np.ndarray]:
+        """A dequantised weight, its scale, and how large sums of products with it are."""
+        kind = np.dtype("int8" if self.kind == np.int8 else self.rng.choice(["int8", "uint8"]))
+        per_channel = self.rng.random() < 0.5
+        n = shape[axis] if per_channel else 1
+        info = np.iinfo(kind)
+        q = self.rng.integers(info.min, info.max + 1, shape, dtype=kind)
+        scale = self.rng.uniform(0.002, 0.02, n).astype(np.float32)
+        middle = 0 if kind == np.int8 else 128
+        zero = np.full(n, middle, kind) if self.rng.random() < 0.6 else self.rng.integers(middle - 8, middle + 8, n).astype(kind)
+        if not per_channel:
+            scale, zero = scale.reshape(()), zero.reshape(())
+        names = [self.put(v, "w") for v in (q, scale, zero)]
+        return self.op("DequantizeLinear", names, axis=axis), scale, zero
+
+    def model(self, output: str, shape: list[int], integer: bool = False) -> onnx.ModelProto:
+        kind = TensorProto.FLOAT if not integer else helper.np_dtype_to_tensor_dtype(self.kind)
+        graph = helper.make_graph(self.nodes, "random", self.inputs, [helper.make_tensor_value_info(output, kind, shape)],
+                                  self.initialisers)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)],
+                                 ir_version=8)
+
+
+def random_case(seed: int) -> Case:
+    """The model of a seed; kinds take turns, so that any run of seeds has them all."""
+    rng = np.random.default_rng(seed)
+    b = _Builder(rng)
+    kind = _KINDS[seed % len(_KINDS)]
+    output, shape, integer = _MAKERS[kind](b)
+    return Case(f"{kind}-{b.kind}-{seed}", b.model(output, shape, integer), b.feeds)
+
+
+def _window(rng, size: tuple[int, int], *, dilate: bool = True):
+    """Attributes of a window that fits, and the size it gives."""
+    while True:
+        kernel = [int(v) for v in rng.integers(1, 5, 2)]
+        strides = [int(v) for v in rng.integers(1, 4, 2)]
+        dilations = [int(v) for v in rng.choice([1, 1, 2], 2)] if dilate else [1, 1]
+        pads = [int(rng.integers(0, k)) for k in kernel * 2]
+        out = [(size[i] + pads[i] + pads[i + 2] - (kernel[i] - 1) * dilations[i] - 1) // strides[i] + 1 for i in range(2)]
+        if min(out) > 0:
+            attributes = {"kernel_shape": kernel, "strides": strides, "pads": pads}
+            return (attributes | {"dilations": dilations} if dilate else attributes), out
+
+
+def _image(b: _Builder):
+    shape = [1, int(b.rng.integers(1, 40)), int(b.rng.integers(3, 12)), int(b.rng.integers(3, 12))]
+    return b.input(shape), shape
+
+
+def _spread(depth: int) -> float:
+    """A scale with which sums of ``depth`` products fill the output's range."""
+    return 2.5 * 0.01 * 74 * float(np.sqrt(depth)) / 60
+
+
+def _conv(b: _Builder, *, activation: str = "", group: bool = False):
+    x, (n, c, h, w) = _image(b)
+    groups = int(b.rng.choice([g for g in (2, 3, 4) if c % g == 0] or [1])) if group else 1
+    attributes, out = _window(b.rng, (h, w))
+    per_group = int(b.rng.integers(1, 40)) if groups == 1 else int(b.rng.integers(1, 10))
+    co = per_group * groups
+    k = attributes["kernel_shape"]
+    weight, scale, _ = b.weight((co, c // groups, *k), 0)
+    inputs = [x, weight]
+    if b.rng.random() < 0.7:
+        inputs.append(b.put(b.rng.standard_normal(co).astype(np.float32) * 3))
+    y = b.op("Conv", inputs, group=groups, **attributes)
+    zero = None
+    if activation:
+        y = b.op("Relu", [y]) if activation == "relu" else b.op("Clip", [y, b.put(np.float32(0)), b.put(np.float32(6))])
+        if b.rng.random() < 0.5:
+            zero = np.asarray(np.iinfo(b.kind).min, b.kind)
+    return b.quantise(y, _spread(c // groups * k[0] * k[1]), zero), [n, co, *out], False
+
+
+def _matmul(b: _Builder):
+    m, k, n = (int(v) for v in b.rng.integers(1, 70, 3))
+    lead = [int(b.rng.integers(1, 4))] if b.rng.random() < 0.4 else []
+    x = b.input([*lead, m, k])
+    weight, _, _ = b.weight((k, n), 1)
+    return b.quantise(b.op("MatMul", [x, weight]), _spread(k)), [*lead, m, n], False
+
+
+def _gemm(b: _Builder):
+    m, k, n = (int(v) for v in b.rng.integers(1, 70, 3))
+    x = b.input([m, k])
+    transposed = bool(b.rng.integers(0, 2))
+    weight, _, _ = b.weight((n, k) if transposed else (k, n), 0 if transposed else 1)
+    bias = b.put(b.rng.standard_normal(n).astype(np.float32))
+    return b.quantise(b.op("Gemm", [x, weight, bias], transB=int(transposed)), _spread(k)), [m, n], False
+
+
+def _add(b: _Builder):
+    x, shape = _image(b)
+    other = b.input(shape)
+    pair = [x, other] if b.rng.random() < 0.5 else [other, x]
+    return b.quantise(b.op("Add", pair), 0.1), shape, False
+
+
+def _conv_add(b: _Builder):
+    """Two convolutions of one input, or one and the input itself, added, with or without an activation."""
+    c = int(b.rng.integers(1, 24))
+    shape = [1, c, int(b.rng.integers(3, 10)), int(b.rng.integers(3, 10))]
+    x = b.input(shape)
+
+    def conv(tensor):
+        weight, _, _ = b.weight((c, c, 3, 3), 0)
+        return b.quantise(b.op("Conv", [tensor, weight], pads=[1, 1, 1, 1]), _spread(9 * c))
+
+    left = conv(x)
+    right = conv(x) if b.rng.random() < 0.5 else x
+    y = b.op("Add", [left, right] if b.rng.random() < 0.5 else [right, left])
+    zero = None
+    if b.rng.random() < 0.5:
+        y, zero = b.op("Relu", [y]), np.asarray(np.iinfo(b.kind).min, b.kind)
+    return b.quantise(y, _spread(9 * c), zero), shape, False
+
+
+def _unary(b: _Builder, kind: str):
+    x, shape = _image(b)
+    if kind == "relu":
+        x = b.op("Relu", [x])
+    elif kind == "clip":
+        low, high = sorted(b.rng.uniform(-4, 6, 2))
+        x = b.op("Clip", [x, b.put(np.float32(low)), b.put(np.float32(high))])
+    return b.quantise(x, 0.04), shape, False
+
+
+def _maxpool(b: _Builder):
+    shape = [1, int(b.rng.integers(1, 40)), int(b.rng.integers(3, 12)), int(b.rng.integers(3, 12))]
+    parameters = b.parameters(0.05)
+    x = b.input(shape, parameters)
+    attributes, out = _window(b.rng, tuple(shape[2:]))
+    return b.quantise(b.op("MaxPool", [x], **attributes), parameters=parameters), [*shape[:2], *out], False
+
+
+def _averagepool(b: _Builder):
+    x, shape = _image(b)
+    attributes, out = _window(b.rng, tuple(shape[2:]), dilate=False)
+    y = b.op("AveragePool", [x], count_include_pad=int(b.rng.integers(0, 2)), **attributes)
+    return b.quantise(y, 0.04), [*shape[:2], *out], False
+
+
+def _global(b: _Builder):
+    x, shape = _image(b)
+    return b.quantise(b.op("GlobalAveragePool", [x]), 0.03), [*shape[:2], 1, 1], False
+
+
+def _flatten_gemm(b: _Builder):
+    shape = [int(b.rng.integers(1, 4)), int(b.rng.integers(1, 12)), int(b.rng.integers(1, 5)), int(b.rng.integers(1, 5))]
+    x = b.op("Flatten", [b.input(shape)])
+    k, n = int(np.prod(shape[1:])), int(b.rng.integers(1, 40))
+    weight, _, _ = b.weight((k, n), 1)
+    return b.quantise(b.op("MatMul", [x, weight]), _spread(k)), [shape[0], n], False
+
+
+def _qlinearconv(b: _Builder):
+    """In QOperator form, with 8-bit input and output."""
+    shape = [1, int(b.rng.integers(1, 24)), int(b.rng.integers(3, 10)), int(b.rng.integers(3, 10))]
+    xp = b.parameters(0.05)
+    b.input(shape, xp)
+    x = b.last
+    b.nodes.pop()  # the DequantizeLinear
+    attributes, out = _window(b.rng, tuple(shape[2:]))
+    co = int(b.rng.integers(1, 24))
+    k = attributes["kernel_shape"]
+    weight = b.put(b.rng.integers(-128, 128, (co, shape[1], *k), dtype=np.int8))
+    wp = [b.put(np.asarray(b.rng.uniform(0.002, 0.02), np.float32)), b.put(np.int8(0))]
+    bias = b.put(b.rng.integers(-3000, 3000, co, dtype=np.int32))
+    y = b.op("QLinearConv", [x, *xp, weight, *wp, *b.parameters(_spread(shape[1] * k[0] * k[1])), bias], **attributes)
+    return y, [1, co, *out], True
+
+
+def _qlinearadd(b: _Builder):
+    shape = [1, int(b.rng.integers(1, 40)), int(b.rng.integers(3, 10)), int(b.rng.integers(3, 10))]
+    operands = []
+    for _ in range(2):
+        p = b.parameters(0.05)
+        b.input(shape, p)
+        b.nodes.pop()
+        operands += [b.last, *p]
+    return b.op("QLinearAdd", [*operands, *b.parameters(0.08)], "com.microsoft"), shape, True
+
+
+def _chain(b: _Builder):
+    """Convolution, pooling, convolution, global average, product."""
+    c, size = int(b.rng.integers(1, 20)), int(b.rng.integers(5, 12))
+    x = b.input([1, c, size, size])
+    middle = int(b.rng.integers(1, 30))
+    weight, _, _ = b.weight((middle, c, 3, 3), 0)
+    parameters = b.parameters(_spread(9 * c))
+    x = b.quantise(b.op("Conv", [x, weight], pads=[1, 1, 1, 1]), parameters=parameters)
+    x = b.quantise(b.op("MaxPool", [x], kernel_shape=[2, 2], strides=[2, 2]), parameters=parameters)
+    last = int(b.rng.integers(1, 20))
+    weight, _, _ = b.weight((last, middle, 1, 1), 0)
+    x = b.quantise(b.op("Conv", [x, weight]), _spread(middle))
+    x = b.op("Flatten", [b.quantise(b.op("GlobalAveragePool", [x]), 0.05)])
+    n = int(b.rng.integers(1, 20))
+    weight, _, _ = b.weight((last, n), 1)
+    return b.quantise(b.op("MatMul", [x, weight]), _spread(last)), [1, n], False
+
+
+_MAKERS = {
+    "conv": _conv, "conv_relu": lambda b: _conv(b, activation="relu"), "conv_clip": lambda b: _conv(b, activation="clip"),
+    "grouped": lambda b: _conv(b, group=True), "matmul": _matmul, "gemm": _gemm, "add": _add, "conv_add": _conv_add,
+    "relu": lambda b: _unary(b, "relu"), "clip": lambda b: _unary(b, "clip"), "requantise": lambda b: _unary(b, "requantise"),
+    "maxpool": _maxpool, "averagepool": _averagepool, "global": _global, "flatten_gemm": _flatten_gemm,
+    "qlinearconv": _qlinearconv, "qlinearadd": _qlinearadd, "chain": _chain,
+}

@@ -1,0 +1,34 @@
+"""The kernel graph's arithmetic against ONNX Runtime, over random models of every operator."""
+
+from collections import Counter
+
+import numpy as np
+
+from compiler.frontend import read_graph
+from compiler.host import quantise_inputs
+from compiler.ir import evaluate
+from tb.random_layers import random_case
+from tb.reference import Reference
+
+_CASES = 304
+
+
+def test_kernels_equal_the_reference():
+    seen = Counter()
+    for seed in range(_CASES):
+        case = random_case(seed)
+        graph = read_graph(case.model)
+        values = evaluate(graph, quantise_inputs(graph, case.inputs))
+        expected = Reference(case.model, [graph.tensors[k.y].onnx_name for k in graph.kernels]).run(case.inputs)
+        for kernel in graph.kernels:
+            tensor = graph.tensors[kernel.y]
+            difference = np.abs(tensor.to_onnx(values[kernel.y]).astype(int) - expected[tensor.onnx_name].astype(int))
+            assert difference.max() <= (0 if kernel.exact else 1), f"{case.name}: {kernel.op}"
+            seen["exact" if kernel.exact else "step"] += difference.size
+            seen[kernel.op] += 1
+            seen[tensor.dtype] += 1
+            seen["varied"] += len(np.unique(expected[tensor.onnx_name])) > 2
+    assert seen["exact"] > 100_000 and seen["step"] > 3_000
+    assert set(seen) >= {"Conv", "MatMul", "Add", "MaxPool", "AveragePool", "GlobalAveragePool", "Clip", "Requantise",
+                         "int8", "uint8"}
+    assert seen["varied"] > _CASES / 2, "results must not all be saturated"
