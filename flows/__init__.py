@@ -1,0 +1,1 @@
+"""The `tenon` command and the pipelines behind it."""

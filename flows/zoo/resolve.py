@@ -1,0 +1,72 @@
+"""From a built-in's name to its model and test inputs."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from compiler.errors import CompileError
+
+__all__ = ["ZooModel", "is_zoo", "resolve"]
+
+_PREFIX = "zoo:"
+_PATTERNS = ("zoo:digits", "zoo:gemm_MxKxN", "zoo:conv_KHxKW_CIN_COUT_SIZE", "zoo:conv_KHxKW_CIN_COUT_SIZE_sN")
+_LARGEST = 1 << 16  # of any dimension: more is a slip of the keyboard
+
+
+@dataclass(frozen=True)
+class ZooModel:
+    """A built-in: ``inputs(n)`` gives n sets of test inputs; ``labels(n)`` their classes, if there are any."""
+
+    name: str
+    model: onnx.ModelProto
+    inputs: Callable[[int], list[dict[str, np.ndarray]]]
+    labels: Callable[[int], np.ndarray] | None = None
+
+
+def is_zoo(name: str) -> bool:
+    return name.startswith(_PREFIX)
+
+
+def resolve(name: str, cache: Path) -> ZooModel:
+    """The built-in called ``name``; what takes long to make is kept in ``cache``.
+
+    Raises
+    ------
+    CompileError
+        For an unknown name, with the nearest ones.
+    """
+    if name == "zoo:digits":
+        from flows.zoo import digits
+
+        return ZooModel(name, digits.model(cache), lambda n: [{"image": image[None]} for image in digits.test_set(n)[0]],
+                        lambda n: digits.test_set(n)[1])
+    from flows.zoo import layers
+
+    if match := re.fullmatch(r"zoo:gemm_(\d+)x(\d+)x(\d+)", name):
+        sizes = _sizes(name, match)
+        return ZooModel(name, layers.gemm(*sizes), lambda n: _random(n, sizes[:2]))
+    if match := re.fullmatch(r"zoo:conv_(\d+)x(\d+)_(\d+)_(\d+)_(\d+)(?:_s(\d+))?", name):
+        kh, kw, c_in, c_out, size, stride = _sizes(name, match)
+        return ZooModel(name, layers.conv((kh, kw), c_in, c_out, size, stride), lambda n: _random(n, (1, c_in, size, size)))
+    near = difflib.get_close_matches(name, _PATTERNS, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise CompileError(f"{name!r} is not a built-in network{hint} (known: {', '.join(_PATTERNS)})")
+
+
+def _sizes(name: str, match: re.Match) -> list[int]:
+    sizes = [int(g or 1) for g in match.groups()]
+    if min(sizes) < 1 or max(sizes) > _LARGEST:
+        raise CompileError(f"{name!r}: every size must be in 1..{_LARGEST}")
+    return sizes
+
+
+def _random(count: int, shape) -> list[dict[str, np.ndarray]]:
+    rng = np.random.default_rng(7)
+    return [{"x": rng.uniform(-2.56, 2.54, shape).astype(np.float32)} for _ in range(count)]
