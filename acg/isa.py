@@ -1,0 +1,113 @@
+"""The instruction set as text: disassembly of programs, and the page of the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from acg.expr import Aff, Choose, Expr, Load, Lookup, Nest, Op, Reduce, Val
+from acg.graph import Graph
+from acg.mnemonic import HEADER, INSTRUCTION_BITS, INSTRUCTION_BYTES, Header, Mnemonic, decode
+
+__all__ = ["disassemble", "effect_text", "instruction_text", "isa_page"]
+
+
+def _tokens(mask: int) -> str:
+    return ",".join(str(i) for i in range(mask.bit_length()) if mask >> i & 1)
+
+
+def instruction_text(mnemonic: Mnemonic | None, fields, header: Header) -> str:
+    """One instruction in a line: what it waits for, its fields that differ from their defaults, what it signals."""
+    if mnemonic is None:
+        return "END"
+    parts = []
+    defaults = mnemonic.complete({})
+    for f in mnemonic.fields:
+        value = fields[f.name]
+        if value != defaults[f.name] or (f.kind == "f32" and str(value) != str(defaults[f.name])):
+            shown = f.choices[value] if f.choices else f"{value:.8g}" if f.kind == "f32" else str(value)
+            parts.append(f"{f.name}={shown}")
+    waits = f"[{_tokens(header.waits)}]" if header.waits else ""
+    signals = [f"{word}[{_tokens(mask)}]" for word, mask in (("release", header.release), ("done", header.done)) if mask]
+    mark = [f"mark={header.mark}"] if header.mark else []
+    return " ".join([f"{mnemonic.name:<7}{waits:<8}", *parts, *(["->"] if signals or mark else []), *signals, *mark]).rstrip()
+
+
+def disassemble(image: bytes, mnemonics: Sequence[Mnemonic]) -> Iterator[str]:
+    """A line for each instruction of a program image, END included. EncodingError for what is no instruction."""
+    for index in range(len(image) // INSTRUCTION_BYTES):
+        place = index * INSTRUCTION_BYTES
+        mnemonic, fields, header = decode(image[place:place + INSTRUCTION_BYTES], mnemonics)
+        yield f"{index:6d}  {instruction_text(mnemonic, fields, header)}"
+        if mnemonic is None:
+            return
+
+
+def effect_text(nest: Nest) -> str:
+    """A nest as indented loops; values used more than once get a name."""
+    uses: dict[int, int] = {}
+    order: list[Expr] = []
+
+    def count(e: Expr) -> None:
+        uses[id(e)] = uses.get(id(e), 0) + 1
+        if uses[id(e)] == 1:
+            for child in e.children:
+                count(child)
+            order.append(e)
+
+    count(nest.expr)
+    names: dict[int, str] = {}
+    lines = []
+    for e in order:
+        if uses[id(e)] > 1 and isinstance(e, Op | Choose | Reduce):
+            text = _text(e, names)
+            names[id(e)] = f"v{len(names)}"
+            lines.append(f"{names[id(e)]} = {text}")
+    lines.append(f"{_text(nest.destination, names)} = {_text(nest.expr, names)}")
+    head = "for " + ", ".join(f"{l.name} < {l.extent}" for l in nest.loops) + ":"
+    return "\n".join([head, *("    " + line for line in lines)])
+
+
+def _form(form: Aff | int) -> str:
+    return str(Aff.of(form)).replace("1*", "", 1) if isinstance(form, int) else str(form)
+
+
+def _text(e: Expr, names: dict[int, str]) -> str:
+    if id(e) in names:
+        return names[id(e)]
+    inner = [_text(c, names) for c in e.children]
+    if isinstance(e, Val):
+        return _form(e.value) if isinstance(e.value, Aff) else str(e.value)
+    if isinstance(e, Load):
+        return f"{e.operand.name}.{e.operand.element}[{', '.join(_form(i) for i in e.index)}]"
+    if isinstance(e, Lookup):
+        return f"{e.table.name}[{_form(e.base)} + {inner[0]}]"
+    if isinstance(e, Choose):
+        return f"choose({e.field}: {' | '.join(inner)})"
+    if isinstance(e, Reduce):
+        return f"reduce({e.op}, {', '.join(f'{l.name} < {l.extent}' for l in e.loops)}: {inner[0]})"
+    return f"{e.name}({', '.join(inner)})"
+
+
+def isa_page(graph: Graph) -> str:
+    """The instruction set of a covenant in Markdown: encoding, effect, rules and cost of every instruction."""
+    head = ", ".join(f"`{name}` {offset + width - 1}:{offset}" for name, (offset, width) in HEADER.items())
+    lines = [
+        f"# Instructions of {graph.name}", "",
+        f"An instruction has {INSTRUCTION_BITS} bits, little endian; the header comes first: {head}. `waits`, `release` and "
+        "`done` are masks of tokens: consumed before the instruction is issued, signalled when its operands have been read, "
+        "signalled when its results are visible. Opcode 0 ends the program. Address forms count in the units shown; `choose` "
+        "picks by a field, `reduce` sums (or takes the largest) over its loops. Integers are int32, real numbers binary32, "
+        "rounded to nearest even, subnormals flushed.", "",
+    ]
+    for m in graph.mnemonics:
+        lines += [f"## {m.name}", "", f"Opcode {m.opcode}, unit {m.unit}.", "", "```", effect_text(m.effect), "```", "",
+                  "| bits | field | values |", "|---|---|---|"]
+        for f, offset, width, _ in m.layout():
+            values = "binary32" if f.kind == "f32" else ", ".join(f"{i} {c}" for i, c in enumerate(f.choices)) or \
+                f"{f.low}..{f.high}" + (f", less {f.low}" if f.low > 0 else "")
+            lines.append(f"| {offset + width - 1}:{offset} | `{f.name}` | {values} |")
+        lines.append("")
+        lines += [f"Rule: `{rule}`\n" for rule in m.rules]
+        lines += [f"- {what}: `{text}` cycles" for what, text in m.cost.items()]
+        lines.append("")
+    return "\n".join(lines)
