@@ -94,6 +94,7 @@ def routes(mnemonics: Sequence[Mnemonic], statement: Nest) -> Iterator[Route]:
     for mnemonic in mnemonics:
         for binding in _bindings(statement, mnemonic):
             memory = {ours.operand.name[1:]: theirs.operand.name for ours, theirs in binding.reads}
+            memory |= {ours.table.name[1:]: theirs.table.name for ours, theirs in binding.tables}
             groups = [(statement.loops, mnemonic.effect.loops)] + [(o, t) for o, t, _, _ in binding.reductions]
             lanes = {}
             for ours, theirs in groups:
@@ -121,7 +122,7 @@ def _solve(statement: Nest, mnemonic: Mnemonic, binding: Binding) -> tuple[int, 
     levels: list[_Level] = []
     for g, (ours, theirs, op, paired) in enumerate(groups):
         own = [_Level(l.extent, tuple(_step(o, l.name) for o, _ in binding.forms), g) for l in ours if l.extent > 1]
-        levels += _fused([l for l in own if any(l.steps) or g], ordered=op != "" and _ordered(statement, mnemonic, op))
+        levels += _fused([l for l in own if any(l.steps) or g], ordered=op == "add")  # binary32 sums keep their order
     slots = [(loop, g, tuple(t.coefficient(loop.name) for _, t in binding.forms))
              for g, (_, theirs, _, _) in enumerate(groups) for loop in theirs]
 
@@ -145,10 +146,6 @@ def _solve(statement: Nest, mnemonic: Mnemonic, binding: Binding) -> tuple[int, 
         if found and (best is None or found[0] < best[0]):
             best = found
     return best
-
-
-def _ordered(statement: Nest, mnemonic: Mnemonic, op: str) -> bool:
-    return op == "add"  # binary32 sums keep the order of their loops; for the others it does no harm
 
 
 def _step(form: Aff, loop: str) -> int:

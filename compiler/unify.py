@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from acg.expr import Aff, Choose, Expr, Load, Lookup, Loop, Op, Reduce, Val
 
@@ -19,32 +19,35 @@ __all__ = ["Binding", "unify"]
 @dataclass(frozen=True)
 class Binding:
     """What has been found: ``values`` of fields, pairs of index ``forms`` (statement's, effect's), pairs of loops of
-    ``reductions``, and which operand of the statement each of the effect's reads stands for."""
+    ``reductions``, and which operand of the statement each of the effect's reads (and ``tables``) stands for."""
 
     values: Mapping[str, object]
     forms: tuple[tuple[Aff, Aff], ...] = ()
     reductions: tuple[tuple[tuple[Loop, ...], tuple[Loop, ...], str, bool], ...] = ()
     reads: tuple[tuple[Load, Load], ...] = ()
+    tables: tuple[tuple[Lookup, Lookup], ...] = ()
 
     def bind(self, name: str, value: object) -> Binding | None:
         """With ``name`` bound, or None if it is already bound to something else."""
         if name in self.values:
             return self if _same(self.values[name], value) else None
-        return Binding({**self.values, name: value}, self.forms, self.reductions, self.reads)
+        return replace(self, values={**self.values, name: value})
 
     def pair(self, ours: Aff, theirs: Aff) -> Binding:
-        return Binding(self.values, (*self.forms, (ours, theirs)), self.reductions, self.reads)
+        return replace(self, forms=(*self.forms, (ours, theirs)))
 
     def reduce(self, ours: Reduce | None, theirs: Reduce) -> Binding:
         entry = (ours.loops if ours else (), theirs.loops, theirs.op, ours is not None)
-        return Binding(self.values, self.forms, (*self.reductions, entry), self.reads)
+        return replace(self, reductions=(*self.reductions, entry))
 
     def read(self, ours: Load, theirs: Load) -> Binding | None:
         for known, effect in self.reads:
             if effect is theirs:
                 return self if known is ours else None
-        bound = self.pair(ours.address, theirs.address)
-        return Binding(bound.values, bound.forms, bound.reductions, (*self.reads, (ours, theirs)))
+        return replace(self.pair(ours.address, theirs.address), reads=(*self.reads, (ours, theirs)))
+
+    def look_up(self, ours: Lookup, theirs: Lookup) -> Binding:
+        return replace(self.pair(ours.base, theirs.base), tables=(*self.tables, (ours, theirs)))
 
 
 def _names(ours: str, theirs: str) -> bool:
@@ -85,7 +88,7 @@ def _direct(ours: Expr, theirs: Expr, b: Binding) -> Iterator[Binding]:
                     yield bound
     elif isinstance(theirs, Lookup):
         if isinstance(ours, Lookup) and _names(ours.table.name, theirs.table.name):
-            yield from unify(ours.index, theirs.index, b.pair(ours.base, theirs.base))
+            yield from unify(ours.index, theirs.index, b.look_up(ours, theirs))
     elif isinstance(theirs, Reduce):
         if isinstance(ours, Reduce) and ours.op == theirs.op:
             yield from unify(ours.body, theirs.body, b.reduce(ours, theirs))

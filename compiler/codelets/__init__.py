@@ -1,0 +1,8 @@
+"""Operators as loop nests, each stated once; they name no machine, no memory and no unit."""
+
+from compiler.codelets.codelet import Codelet
+from compiler.codelets.conv import conv
+from compiler.codelets.elementwise import add, lookup
+from compiler.codelets.pool import average_pool, global_pool, max_pool
+
+__all__ = ["Codelet", "add", "average_pool", "conv", "global_pool", "lookup", "max_pool"]

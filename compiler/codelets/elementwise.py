@@ -1,0 +1,28 @@
+"""Operators that work element by element."""
+
+from __future__ import annotations
+
+from acg.expr import Lookup, Nest, Operand, field
+from compiler.codelets.codelet import Codelet, Tensor, integer, loops, op, real
+
+__all__ = ["add", "lookup"]
+
+_NHWC = ("n", "h", "w", "c")
+
+
+def add(a_type: str, b_type: str) -> Codelet:
+    """``y = clamp(rne(fma(a, ra, fma(b, rb, fixed))), lo, hi)`` on raw elements."""
+    outer = loops("n oh ow oc")
+    a, b, y = Tensor("a", a_type, _NHWC), Tensor("b", b_type, _NHWC), Tensor("y", "u8", _NHWC)
+    total = op("fma", op("f32", a[outer]), real("ra"), op("fma", op("f32", b[outer]), real("rb"), real("fixed")))
+    byte = op("u8", op("clamp", op("rne", total), integer("lo"), integer("hi")))
+    return Codelet("add", {t.name: t.dims for t in (a, b, y)}, {"finish": Nest(outer, y[outer], byte)})
+
+
+def lookup(x_type: str) -> Codelet:
+    """``y = table[x]``, by the byte of ``x``."""
+    outer = loops("n oh ow oc")
+    x, y = Tensor("x", x_type, _NHWC), Tensor("y", "u8", _NHWC)
+    byte = op("u8", op("clamp", op("rne", op("f32", x[outer])), integer("lo"), integer("hi")))
+    found = Lookup(Operand("table", "u8", (1,)), field("table"), byte)
+    return Codelet("lookup", {"x": _NHWC, "y": _NHWC, "table": ("i",)}, {"finish": Nest(outer, y[outer], found)})

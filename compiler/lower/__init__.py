@@ -1,0 +1,1 @@
+"""Lowering: one layer and its mapping become instructions."""

@@ -1,0 +1,101 @@
+"""What an architecture graph implies for lowering: who computes what, out of which memories, on how many lanes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+from acg.expr import Expr, Load, Lookup, Nest, Op, Operand, Reduce
+from acg.graph import Graph
+from compiler.codelets import add, conv
+from compiler.errors import CompileError
+from compiler.select import Route, Template, routes, select
+
+__all__ = ["Machine"]
+
+
+@dataclass(frozen=True, eq=False)
+class Machine:
+    """A graph with the questions that lowering asks of it answered once, by matching codelets to its mnemonics."""
+
+    graph: Graph
+
+    def select(self, statement: Nest) -> Template | None:
+        return select(self.graph.mnemonics, statement)
+
+    @cached_property
+    def products(self) -> Route:
+        """The instruction that sums a convolution's products, the memories of its operands, and its lanes.
+
+        Raises
+        ------
+        CompileError
+            If no instruction does.
+        """
+        return self._route(conv("u8", "i8", zero_per_channel=True).statements["start"], "a convolution's products")
+
+    @cached_property
+    def epilogue(self) -> Route:
+        """The instruction that turns sums into bytes, beside a residual operand and by way of a table."""
+        codelet = conv("u8", "i8", residual="a", scale_per_channel=True, table=True)
+        return self._route(codelet.statements["finish"], "the epilogue of a convolution")
+
+    @cached_property
+    def elementwise(self) -> Route:
+        """The instruction for operators on bytes."""
+        return self._route(add("u8", "u8").statements["finish"], "an addition of bytes")
+
+    def _route(self, statement: Nest, what: str) -> Route:
+        for route in routes(self.graph.mnemonics, _unplaced(statement)):
+            return route
+        raise CompileError(f"no instruction of {self.graph.name} computes {what}")
+
+    def memory(self, operand: str) -> str:
+        """The memory that holds an operand of a convolution (or ``table``)."""
+        return {**self.epilogue.memory, **self.products.memory}[operand]
+
+    def size(self, memory: str) -> int:
+        return self.graph.memory_bytes[memory]
+
+    @cached_property
+    def reduction_lanes(self) -> int:
+        """Input channels that one step takes together."""
+        return self.products.lanes.get("ic", 1)
+
+    @cached_property
+    def channel_lanes(self) -> int:
+        """Output channels in one word."""
+        return self.products.lanes.get("oc", 1)
+
+    @cached_property
+    def alignment(self) -> int:
+        """Bytes at whose multiples buffers begin: words of every memory, and the bus."""
+        return math.lcm(self.graph.bus_bytes, *(m.word_bytes for m in self.graph.memories
+                                                if m.space == "on-chip" and m.name != self.memory("table")))
+
+
+def _unplaced(statement: Nest) -> Nest:
+    """``statement`` with every operand free to live anywhere."""
+    known: dict[int, Expr] = {}
+
+    def free(operand: Operand) -> Operand:
+        return Operand("?" + operand.name, operand.element, operand.strides)
+
+    def rebuilt(e: Expr) -> Expr:
+        if isinstance(e, Load):
+            return Load(free(e.operand), e.index)
+        if isinstance(e, Lookup):
+            return Lookup(free(e.table), e.base, visit(e.index))
+        if isinstance(e, Op):
+            return Op(e.name, tuple(visit(a) for a in e.args))
+        if isinstance(e, Reduce):
+            return Reduce(e.op, e.loops, visit(e.body))
+        return e
+
+    def visit(e: Expr) -> Expr:
+        if id(e) not in known:
+            known[id(e)] = rebuilt(e)
+        return known[id(e)]
+
+    return Nest(statement.loops, visit(statement.destination), visit(statement.expr))

@@ -1,0 +1,20 @@
+"""Programs: instructions, constants and the map of DRAM, as a folder that any runner can execute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from acg.mnemonic import Header, Mnemonic
+
+__all__ = ["Instruction"]
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One instruction with complete fields; ``note`` says what it is for, in the listing."""
+
+    mnemonic: Mnemonic
+    fields: Mapping[str, object]
+    header: Header = Header()
+    note: str = ""

@@ -1,0 +1,103 @@
+"""Places tokens: who waits for whom, so that executing in parallel means the same as executing in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from acg.graph import Graph
+from acg.mnemonic import Header
+from compiler.errors import CompileError
+from compiler.hazards import dependences
+from compiler.program import Instruction
+
+__all__ = ["place_tokens"]
+
+Clock = dict[tuple[str, str], int]  # (unit, "release" | "done"): the latest of its instructions known to be that far
+
+
+def place_tokens(graph: Graph, instructions: Sequence[Instruction]) -> list[Instruction]:
+    """``instructions`` with their waits and signals.
+
+    There is one counter for each (producing unit, consuming unit, kind); signals and waits of a counter correspond
+    one to one in order. A wait that others imply is not placed: every instruction's knowledge is the join of its
+    predecessor's on the same unit and of those it waits for.
+
+    Raises
+    ------
+    CompileError
+        If the machine has too few counters, or one could overflow.
+    """
+    instructions = list(instructions)
+    unit = [i.mnemonic.unit for i in instructions]
+    number = [0] * len(instructions)  # position among the unit's own
+    count: dict[str, int] = {}
+    for k, u in enumerate(unit):
+        number[k] = count[u] = count.get(u, 0) + 1
+    before: list[Clock] = []  # known when each instruction begins
+    latest: dict[str, Clock] = {}
+    wanted: dict[int, list[tuple[int, str]]] = {}
+    for d in dependences(graph, instructions):
+        wanted.setdefault(d.consumer, []).append((d.producer, d.kind))
+
+    links: list[tuple[int, int, str]] = []
+    for k, u in enumerate(unit):
+        clock = dict(latest.get(u, {}))
+        # The latest producers first: what they have seen may make the others unnecessary.
+        for j, kind in sorted(wanted.get(k, ()), reverse=True):
+            if clock.get((unit[j], kind), 0) >= number[j]:
+                continue
+            links.append((j, k, kind))
+            for known, value in before[j].items():
+                clock[known] = max(clock.get(known, 0), value)
+            clock[unit[j], kind] = number[j]
+            if kind == "done":
+                clock[unit[j], "release"] = max(clock.get((unit[j], "release"), 0), number[j])
+        before.append(clock)
+        latest[u] = clock
+    return _encoded(graph, instructions, unit, links)
+
+
+def _encoded(graph: Graph, instructions: list[Instruction], unit: list[str], links) -> list[Instruction]:
+    counters = sorted({(unit[j], unit[k], kind) for j, k, kind in links})
+    if len(counters) > graph.sequencer.tokens:  # done implies released: fewer counters, at some cost in time
+        links = sorted({(j, k, "done") for j, k, _ in links}, key=lambda l: (l[1], l[0]))
+        counters = sorted({(unit[j], unit[k], kind) for j, k, kind in links})
+        links = _monotone(links, unit)
+    if len(counters) > graph.sequencer.tokens:
+        raise CompileError(f"the program needs {len(counters)} token counters; {graph.name} has {graph.sequencer.tokens}")
+    index = {c: i for i, c in enumerate(counters)}
+    waits, signals = [0] * len(instructions), {"release": [0] * len(instructions), "done": [0] * len(instructions)}
+    pending: dict[int, list[tuple[int, int]]] = {}
+    for j, k, kind in links:
+        bit = index[unit[j], unit[k], kind]
+        waits[k] |= 1 << bit
+        signals[kind][j] |= 1 << bit
+        pending.setdefault(bit, []).append((j, k))
+    for bit, pairs in pending.items():
+        _check_outstanding(graph, pairs, counters[bit])
+    return [replace(i, header=Header(waits[k], signals["release"][k], signals["done"][k], i.header.mark))
+            for k, i in enumerate(instructions)]
+
+
+def _monotone(links, unit):
+    """Of links between the same units, those that wait for something later than all before them."""
+    latest: dict[tuple[str, str], int] = {}
+    kept = []
+    for j, k, kind in sorted(links, key=lambda l: (l[1], -l[0])):
+        pair = unit[j], unit[k]
+        if j > latest.get(pair, -1):
+            kept.append((j, k, kind))
+            latest[pair] = j
+    return kept
+
+
+def _check_outstanding(graph: Graph, pairs: list[tuple[int, int]], counter) -> None:
+    """No counter can exceed its limit: whoever is dispatched is at most a queue ahead of who waits."""
+    events = sorted([(j, 1) for j, _ in pairs] + [(k, -1) for _, k in pairs])
+    outstanding = most = 0
+    for _, change in events:
+        outstanding += change
+        most = max(most, outstanding)
+    if most + graph.sequencer.queue_depth + 1 > graph.sequencer.token_limit:
+        raise CompileError(f"tokens from {counter[0]} to {counter[1]} could number {most}, more than the counters hold")
