@@ -18,7 +18,8 @@ from hw.vector_settings import SLOTS, settings
 __all__ = ["VectorEngine"]
 
 _LEVELS = ("o2", "o1", "o0", "q1", "q0", "i")
-_OPERANDS = {"x": _LEVELS, "y": _LEVELS, "s": ("o2", "o1", "o0", "i"), "d": ("o2", "o1", "o0", "i")}
+_WRITTEN = ("o2", "o1", "o0", "i")
+_OPERANDS = {"x": _LEVELS, "y": _WRITTEN, "s": _WRITTEN, "d": _WRITTEN}
 _INTERLEAVED = 16  # words between two rounds of a reduction at most
 
 _TO_LANES = 2  # cycles from an issue to the lanes' inputs: memory, operand register

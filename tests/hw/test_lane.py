@@ -6,14 +6,15 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from amaranth.hdl import Module, Signal
 
+from hw import emit
+from hw.delay import delay
 from hw.lane import Lane
 from hw.reduction import Reduction
 from tb.models import vector as model
 from tb.stream import Stream
 from tb.vector_fields import random_chain
-
-pytestmark = pytest.mark.rtl
 
 TABLES, LINE = 2, 16
 ONE, MINUS_ZERO, MINUS_INFINITY = 0x3F800000, 0x80000000, 0xFF800000
@@ -65,6 +66,7 @@ def random_elements(rng, count):
     return elements
 
 
+@pytest.mark.rtl
 def test_chain(lane):
     rng = random.Random(1)
     table = rng.randbytes(256 * TABLES)
@@ -122,6 +124,7 @@ def test_chain(lane):
     assert len({byte for _, byte, _ in expected}) == 256
 
 
+@pytest.mark.rtl
 def test_neighbours_may_belong_to_different_instructions(lane):
     """Every element takes its own settings along: two alternate, cycle by cycle."""
     rng = random.Random(2)
@@ -143,3 +146,21 @@ def test_neighbours_may_belong_to_different_instructions(lane):
                for name, port in columns.items()}
     got = lane.run(columns)["o"][Lane.latency:][:200]
     assert got.tolist() == expected
+
+
+def test_registers_have_no_reset():
+    """A lane holds data alone; resets would cost a third of the simulation speed, and area."""
+    text = emit.verilog(Lane(partials=16, table_bytes=256, line_bytes=4), "lane")
+    assert "always @(posedge clk)" in text
+    assert "if (rst)" not in text
+
+
+def test_multiply_add_is_emitted_once():
+    text = emit.verilog(Lane(partials=16, table_bytes=256, line_bytes=4), "lane")
+    assert text.count("module tenon_fused_multiply_add(") == 1
+    assert text.count("tenon_fused_multiply_add fma") == 2
+
+
+def test_delay_rejects_the_future():
+    with pytest.raises(ValueError, match=r"^a delay must be at least 0 cycles, not -1$"):
+        delay(Module(), Signal(8), -1)

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from acg import interpret
 from acg.mnemonic import encode
 from hw import emit
+from hw.nest import AddressNest
 from hw.params import SystolicParams
 from hw.vector import VectorEngine
 from tb import runner
 from tb.models import vector as model
-from tb.vector_fields import binary32, random_chain
-
-pytestmark = pytest.mark.rtl
+from tb.vector_fields import random_chain
 
 BENCH = Path(runner.__file__).with_name("vector_bench.sv")
 CONSTANTS = {"s_value", "f1_p", "f1_q", "f2_p", "f2_q", "mm_p"}
@@ -26,6 +26,8 @@ FORMS = {"x_sel": ("acc", "i8", "u8"), "y_sel": ("none", "i8", "u8"), "s_sel": (
          "reduce": ("add", "max"), "swap": (0, 1), "f1": ("bypass", "affine", "add", "mul"),
          "f2": ("bypass", "affine", "cross", "mul"), "mm": ("bypass", "max", "min", "maxy"), "table": (0, 1),
          "d_sel": ("vec", "act")}
+SIZES = {"rows": 4, "bus_bits": 32, "activation_bytes": 4096, "weight_bytes": 4096, "accumulator_bytes": 8192,
+         "vector_bytes": 4096, "parameter_bytes": 2048, "tables": 2}
 SHAPES = {"4 lanes of 4": (4, 4), "1 lane of 4": (4, 1), "8 lanes of 8": (8, 8), "2 lanes of 8": (8, 2)}
 
 
@@ -38,13 +40,27 @@ class Log:
     writes: list[tuple[int, str, int, int, int]] = field(default_factory=list)
 
 
-class Bench:
-    """The engine built for one shape, and memories with random contents."""
+class Memories:
+    """Random contents of everything that VECTOR reads."""
+
+    def __init__(self, params):
+        self.params = params
+        rng = np.random.default_rng(params.cols * params.lanes)
+        shape = params.acc_words, params.cols
+        self.acc = (rng.integers(-2**31, 2**31, shape) >> rng.integers(1, 31, shape)).astype(np.int32)
+        self.vec = rng.integers(0, 256, (params.vec_words, params.cols), dtype=np.uint8)
+        self.par = rng.uniform(-2.0**-6, 2.0**-6, (params.par_words, params.cols)).astype(np.float32).view(np.uint32)
+        self.tab = rng.bytes(256 * params.tables)
+
+    def effect_of(self, f):
+        return model.apply(f, acc=self.acc, vec=self.vec, par=self.par, tab=self.tab)
+
+
+class Bench(Memories):
+    """The engine built for one shape, and its memories."""
 
     def __init__(self, cols, lanes):
-        self.params = SystolicParams(rows=4, cols=cols, lanes=lanes, bus_bits=32, activation_bytes=4096,
-                                     weight_bytes=4096, accumulator_bytes=8192, vector_bytes=4096,
-                                     parameter_bytes=2048, tables=2)
+        super().__init__(SystolicParams(**SIZES, cols=cols, lanes=lanes))
         p, line = self.params, self.params.line_bytes
         self.mnemonic = VectorEngine.mnemonic(p)
         sizes = {"COLS": cols, "LINE": line, "ACC_WORDS": p.acc_words, "VEC_WORDS": p.vec_words,
@@ -53,13 +69,6 @@ class Bench:
         text = emit.verilog(VectorEngine(p), "tenon_vector_engine")
         self.built = runner.build({"tenon_vector_engine.v": text, "vector_bench.sv": BENCH.read_text()}, "vector_bench",
                                   parameters=sizes, timing=True, no_inline=["tenon_lane"])
-        rng = np.random.default_rng(cols * lanes)
-        spread = rng.integers(1, 31, (p.acc_words, cols))
-        self.acc = (rng.integers(-2**31, 2**31, (p.acc_words, cols)) >> spread).astype(np.int32)
-        self.vec = rng.integers(0, 256, (p.vec_words, cols), dtype=np.uint8)
-        self.par = np.array([[binary32(2.0**-7 * v) for v in row] for row in rng.uniform(-2, 2, (p.par_words, cols))],
-                            np.uint32)
-        self.tab = rng.bytes(256 * p.tables)
 
     def run(self, folder, instructions, *, stall=0, gap=0, poison=False, seed=1):
         """Executes the instructions; returns the log."""
@@ -90,8 +99,7 @@ class Bench:
         expected, ends = [], []
         for f in instructions:
             port = "V" if f["d_sel"] == "vec" else "C"
-            expected += [(port, address, result) for address, result
-                         in model.apply(f, acc=self.acc, vec=self.vec, par=self.par, tab=self.tab)]
+            expected += [(port, address, result) for address, result in self.effect_of(f)]
             ends.append(len(expected))
         lanes, subs = self.params.lanes, self.params.cols // self.params.lanes
         got = []
@@ -149,7 +157,7 @@ def placed(rng, f, stream, levels, low, high):
     return {stream: rng.randint(low - least, high - 1 - most)} | {f"{stream}_{l}": s for l, s in strides.items()}
 
 
-def random_instruction(rng, params, **given):
+def random_instruction(rng, params, *, y_levels=model.LEVELS, **given):
     """A legal instruction. The upper half of the vector buffer is for results, so nothing is read that is written."""
     f = random_chain(rng, tables=params.tables)
     f |= {f"n_{level}": rng.choice((1, 1, 1, 2, 3)) for level in ("o2", "o1", "o0", "q1", "q0")}
@@ -161,11 +169,31 @@ def random_instruction(rng, params, **given):
     half = params.vec_words // 2
     outputs = ("o2", "o1", "o0", "i")
     f |= placed(rng, f, "x", model.LEVELS, 0, params.acc_words if f["x_sel"] == "acc" else half)
-    f |= placed(rng, f, "y", model.LEVELS, 0, half)
+    f |= placed(rng, f, "y", y_levels, 0, half)
     f |= placed(rng, f, "s", outputs, 0, params.par_words)
     act_words = params.activation_bytes // params.cols
     f |= placed(rng, f, "d", outputs, *((half, params.vec_words) if f["d_sel"] == "vec" else (0, act_words)))
     return f
+
+
+@pytest.mark.parametrize("cols", [4, 8])
+def test_model_means_what_the_covenant_says(cols):
+    """The effect, interpreted, writes the bytes that the model of the engine writes."""
+    memories = Memories(SystolicParams(**SIZES, cols=cols, lanes=cols))
+    mnemonic = VectorEngine.mnemonic(memories.params)
+    rng = random.Random(cols)
+    for _ in range(150):
+        # An effect's y has no last step of a reduction, and its words no order: none is written twice.
+        f = random_instruction(rng, memories.params, d_sel="act", n_o2=1, y_levels=("o2", "o1", "o0", "i"))
+        f |= {"d": 3, "d_i": 1, "d_o0": f["n_i"], "d_o1": f["n_i"] * f["n_o0"], "d_o2": 0}
+        act = np.zeros(memories.params.activation_bytes, np.uint8)
+        images = {"ACC": memories.acc, "VEC": memories.vec, "PAR": memories.par, "ACT": act,
+                  "TAB": np.frombuffer(memories.tab, np.uint8)}
+        images = {name: np.ascontiguousarray(image).view(np.uint8).reshape(-1) for name, image in images.items()}
+        interpret.run(mnemonic.effect, mnemonic.complete(with_floats(f)), images)
+        got = images["ACT"].reshape(-1, cols)
+        for address, expected in memories.effect_of(f):
+            assert got[address].tolist() == expected, f"word {address} of {f}"
 
 
 @pytest.fixture(scope="module", params=SHAPES.values(), ids=SHAPES.keys())
@@ -173,6 +201,7 @@ def bench(request):
     return Bench(*request.param)
 
 
+@pytest.mark.rtl
 @pytest.mark.parametrize(("stall", "gap"), [(0, 0), (30, 30), (70, 0)])
 def test_random_instructions(bench, tmp_path, stall, gap):
     rng = random.Random(stall)
@@ -187,6 +216,7 @@ def test_random_instructions(bench, tmp_path, stall, gap):
     assert any(f["n_i"] == 16 for f, n in zip(instructions, rounds) if n > 1), "the ring was never full"
 
 
+@pytest.mark.rtl
 def test_cycles(bench, tmp_path):
     """Instructions follow each other without a pause; a third waits for the first to leave."""
     rng = random.Random(5)
@@ -196,7 +226,9 @@ def test_cycles(bench, tmp_path):
     waited = 0
     for number, f in enumerate(instructions):
         last_issue = taken[number] + cost(f, bench.params)
-        assert done[number] == last_issue + VectorEngine.latency + 1
+        covenant = bench.mnemonic.complete(with_floats(f))
+        assert done[number] == last_issue + bench.mnemonic.evaluate("latency", covenant)
+        assert cost(f, bench.params) <= bench.mnemonic.evaluate("occupancy", covenant)
         if number + 1 < len(instructions):
             bank_free = done[number - 1] if number else 0
             waited += bank_free > last_issue
@@ -204,6 +236,7 @@ def test_cycles(bench, tmp_path):
     assert 0 < waited < len(instructions) - 20, "both kinds of succession must occur"
 
 
+@pytest.mark.rtl
 @pytest.mark.parametrize("table", [0, 1])
 def test_released_operands_may_be_overwritten(bench, tmp_path, table):
     """From the last release on, everything an instruction reads holds something else."""
@@ -215,9 +248,19 @@ def test_released_operands_may_be_overwritten(bench, tmp_path, table):
         bench.check(bench.run(folder, instructions, stall=20 * number, poison=True), instructions)
 
 
+@pytest.mark.rtl
 def test_results_without_table_release_early(bench, tmp_path):
     rng = random.Random(8)
     f = random_instruction(rng, bench.params, table=0)
     log = bench.run(tmp_path, [f])
     last_read = log.pulses["T"][0] + cost(f, bench.params)
     assert log.pulses["R"][0] - last_read < 6
+
+
+@pytest.mark.parametrize(("moved_by", "message"), [
+    (("inner",), r"^operand 'x' must be moved by the outermost level, 'outer'$"),
+    (("outer", "other"), r"^operand 'x' must be moved by levels of the nest, not 'other'$"),
+])
+def test_nest_rejects(moved_by, message):
+    with pytest.raises(ValueError, match=message):
+        AddressNest(("outer", "inner"), {"x": moved_by})
