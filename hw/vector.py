@@ -97,9 +97,11 @@ class VectorEngine(wiring.Component):
         mnemonic = self.mnemonic(self.params)
         f = data.View(layout(mnemonic), self.i_instr)
 
-        m.submodules.nest = nest = AddressNest(_LEVELS, _OPERANDS)
+        fields = {field.name for field in mnemonic.fields}
+        operands = {operand: [level for level in _LEVELS if f"{operand}_{level}" in fields] for operand in "xysd"}
+        m.submodules.nest = nest = AddressNest(_LEVELS, operands)
         m.d.comb += [getattr(nest, f"count_{level}").eq(f[f"n_{level}"]) for level in _LEVELS]
-        for operand, moved_by in _OPERANDS.items():
+        for operand, moved_by in operands.items():
             m.d.comb += getattr(nest, f"base_{operand}").eq(f[operand])
             m.d.comb += [getattr(nest, f"stride_{operand}_{level}").eq(f[f"{operand}_{level}"]) for level in moved_by]
 
