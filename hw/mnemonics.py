@@ -103,7 +103,7 @@ def vector(p: SystolicParams, *, latency: int = 0, round_cycles: int = 1) -> Mne
     every = (*outer, *reduced, "i")
     x = Choose("x_sel", tuple(stream(words(memory, "x", element, every), "zx")
                               for memory, element in (("ACC", "i32"), ("VEC", "i8"), ("VEC", "u8"))))
-    y = Choose("y_sel", (Val(0.0, "f32"), *(stream(words("VEC", "y", e, every), "zy") for e in ("i8", "u8"))))
+    y = Choose("y_sel", (Val(0.0, "f32"), *(stream(words("VEC", "y", e, written), "zy") for e in ("i8", "u8"))))
     x = x * Choose("s_sel", (scalar("s_value"), words("PAR", "s", "f32", written)))
     rounded = op("clamp", op("rne", x) + Val(field("rc_off")), Val(field("rc_lo")), Val(field("rc_hi")))
     x = Choose("rc", (x, op("f32", rounded)))
@@ -125,7 +125,7 @@ def vector(p: SystolicParams, *, latency: int = 0, round_cycles: int = 1) -> Mne
         option("x_sel", "acc", "i8", "u8"), integer("zx", -128, 255), option("y_sel", "none", "i8", "u8"),
         integer("zy", -128, 255), *(extent(f"n_{n}") for n in every),
         integer("x", *_BASE), *(stride(f"x_{n}") for n in every),
-        integer("y", *_BASE), *(stride(f"y_{n}") for n in every),
+        integer("y", *_BASE), *(stride(f"y_{n}") for n in written),
         option("s_sel", "scalar", "lanes"), real("s_value"),
         integer("s", *_BASE), *(stride(f"s_{n}") for n in written),
         _flag("rc"), integer("rc_off", *small), integer("rc_lo", *small), integer("rc_hi", *small),

@@ -1,0 +1,72 @@
+"""Random legal fields, constructed rather than rejected: choices and extents first, strides from what memories leave."""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections.abc import Mapping
+
+from acg.mnemonic import Access, Mnemonic, accesses
+
+__all__ = ["random_fields"]
+
+
+def random_fields(mnemonic: Mnemonic, memory_bytes: Mapping[str, int], rng: random.Random, *,
+                  work: int = 4096) -> dict[str, object]:
+    """Complete fields that keep every chosen access inside its memory (``memory_bytes``, DRAM segments included).
+
+    Extents multiply to ``work`` at most. Bases touch the first word, the last one, or lie between. Writes go to
+    distinct addresses: strides of the destination are stacked in a random order of the levels. Whether a nest reads
+    what it writes is not looked at.
+    """
+    while True:
+        env: dict[str, object] = {}
+        left = work
+        extents = [f for f in mnemonic.fields if f.low == 1]
+        for f in rng.sample(extents, len(extents)):
+            env[f.name] = 1 if rng.random() < 0.3 else rng.randint(1, max(1, min(f.high, left, rng.choice((3, 9, 33)))))
+            left //= env[f.name]
+        for f in mnemonic.fields:
+            if f.name not in env:
+                env[f.name] = _value(f, rng)
+        placed = all(_place(a, env, memory_bytes, rng) for a in sorted(accesses(mnemonic), key=lambda a: not a.write)
+                     if a.chosen(env) and a.memory in memory_bytes)
+        full = mnemonic.complete(env)
+        if placed and not mnemonic.violations(full, memory_bytes):
+            return full
+
+
+def _value(f, rng: random.Random):
+    if f.kind == "f32":
+        if rng.random() < 0.1:
+            return struct.unpack("<f", struct.pack("<I", rng.getrandbits(32)))[0]
+        return struct.unpack("<f", struct.pack("<f", rng.choice((1.0, -1.0)) * 2 ** rng.uniform(-14, 4)))[0]
+    if f.high - f.low > 1000:
+        return max(f.low, 0)  # addresses: placed later
+    return rng.choice((f.low, f.high, rng.randint(f.low, f.high)))
+
+
+def _place(access: Access, env: dict[str, object], memory_bytes: Mapping[str, int], rng: random.Random) -> bool:
+    """Strides and base of one access; False if its constant strides alone do not fit."""
+    words = (memory_bytes[access.memory] - access.span) // access.unit  # the last word's number
+    spread = sum(s * (int(env[n]) - 1) for s, n in access.terms if isinstance(s, int))
+    stacked = spread + 1
+    low, high = 0, spread
+    for s, n in rng.sample(access.terms, len(access.terms)):
+        if isinstance(s, int):
+            continue
+        steps = int(env[n]) - 1
+        room = (words - (high - low)) // steps if steps else 40
+        if access.write and steps:
+            if stacked > room:
+                return False
+            stride = rng.choice((1, -1)) * rng.randint(stacked, max(stacked, min(room, stacked + rng.choice((0, 0, 1, 7)))))
+            stacked += abs(stride) * steps
+        else:
+            stride = rng.randint(-room, room) if rng.random() < 0.2 else rng.randint(-min(room, 5), min(room, 5))
+        env[s] = stride
+        low, high = low + min(0, stride * steps), high + max(0, stride * steps)
+    if high - low > words:
+        return False
+    env[access.base] = rng.choice((-low, words - high, rng.randint(-low, words - high)))
+    return True
