@@ -77,10 +77,11 @@ def matrix(p: SystolicParams, *, latency: int = 0) -> Mnemonic:
     })
 
 
-def vector(p: SystolicParams, *, latency: int = 0, round_cycles: int = 1) -> Mnemonic:
+def vector(p: SystolicParams, *, latency: int = 0, round_cycles: int = 1, partials: int = 16) -> Mnemonic:
     """A pass through the binary32 chain: accumulators or bytes in, bytes out.
 
-    Nest: for o2, o1, o0: for q1, q0 (reduced): for i. ``round_cycles``: least cycles between two rounds of a reduction.
+    Nest: for o2, o1, o0: for q1, q0 (reduced): for i. ``round_cycles``: least cycles between two rounds of a
+    reduction; ``partials``: outputs that it can interleave.
     """
     outer, reduced = ("o2", "o1", "o0"), ("q1", "q0")
     loops = _levels(*outer, *reduced, "i")
@@ -139,9 +140,9 @@ def vector(p: SystolicParams, *, latency: int = 0, round_cycles: int = 1) -> Mne
     )
     issues = p.cols // p.lanes
     outputs, rounds = "n_o2 * n_o1 * n_o0", "n_q1 * n_q0"
-    occupancy = (f"{outputs} * {rounds} * max(n_i * {issues}, {round_cycles} * min({rounds} - 1, 1))")
+    occupancy = f"{outputs} * (({rounds} - 1) * max(n_i * {issues}, {round_cycles}) + n_i * {issues})"
     return Mnemonic("VECTOR", 3, "VECTOR", fields, effect, {"occupancy": occupancy, "latency": str(latency)},
-                    rules=(f"n_q1 == 1 and n_q0 == 1 or n_i <= {16 // issues}",))
+                    rules=(f"n_q1 == 1 and n_q0 == 1 or n_i <= {partials}",))
 
 
 def _dma(base: str, loops: dict[str, Loop], b: Loop) -> Aff:

@@ -88,7 +88,8 @@ class VectorEngine(wiring.Component):
     @staticmethod
     def mnemonic(params: SystolicParams):
         """This engine's part of the covenant."""
-        return vector(params, latency=VectorEngine.latency + 1, round_cycles=VectorEngine.round_cycles)
+        return vector(params, latency=VectorEngine.latency + 1, round_cycles=VectorEngine.round_cycles,
+                      partials=_INTERLEAVED)
 
     def elaborate(self, platform):
         m = Module()
