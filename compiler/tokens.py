@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -66,16 +67,12 @@ def _encoded(graph: Graph, instructions: list[Instruction], unit: list[str], lin
         links = _monotone(links, unit)
     if len(counters) > graph.sequencer.tokens:
         raise CompileError(f"the program needs {len(counters)} token counters; {graph.name} has {graph.sequencer.tokens}")
-    index = {c: i for i, c in enumerate(counters)}
     waits, signals = [0] * len(instructions), {"release": [0] * len(instructions), "done": [0] * len(instructions)}
-    pending: dict[int, list[tuple[int, int]]] = {}
-    for j, k, kind in links:
-        bit = index[unit[j], unit[k], kind]
-        waits[k] |= 1 << bit
-        signals[kind][j] |= 1 << bit
-        pending.setdefault(bit, []).append((j, k))
-    for bit, pairs in pending.items():
-        _check_outstanding(graph, pairs, counters[bit])
+    for bit, counter in enumerate(counters):
+        pairs = [(j, k) for j, k, kind in links if (unit[j], unit[k], kind) == counter]
+        for j, k in _bounded(graph, pairs, [i for i, u in enumerate(unit) if u == counter[0]], counter):
+            waits[k] |= 1 << bit
+            signals[counter[2]][j] |= 1 << bit
     return [replace(i, header=Header(waits[k], signals["release"][k], signals["done"][k], i.header.mark))
             for k, i in enumerate(instructions)]
 
@@ -92,12 +89,20 @@ def _monotone(links, unit):
     return kept
 
 
-def _check_outstanding(graph: Graph, pairs: list[tuple[int, int]], counter) -> None:
-    """No counter can exceed its limit: whoever is dispatched is at most a queue ahead of who waits."""
-    events = sorted([(j, 1) for j, _ in pairs] + [(k, -1) for _, k in pairs])
-    outstanding = most = 0
-    for _, change in events:
-        outstanding += change
-        most = max(most, outstanding)
-    if most + graph.sequencer.queue_depth + 1 > graph.sequencer.token_limit:
-        raise CompileError(f"tokens from {counter[0]} to {counter[1]} could number {most}, more than the counters hold")
+def _bounded(graph: Graph, pairs: list[tuple[int, int]], producers: list[int], counter) -> list[tuple[int, int]]:
+    """``pairs`` with so few signals ahead of their waits that the counter cannot overflow.
+
+    Where there would be more, a later instruction of the producer signals instead: one after the wait that many back.
+    """
+    # Of what is dispatched, waits that have not happened sit in the consumer's queue.
+    most = graph.sequencer.token_limit - graph.sequencer.queue_depth - 1
+    bounded: list[tuple[int, int]] = []
+    for i, (j, k) in enumerate(pairs):
+        least = max(pairs[i - most][1] if i >= most else -1, bounded[-1][0] if bounded else -1)
+        if j <= least:
+            later = bisect.bisect_right(producers, least)
+            if later == len(producers) or producers[later] >= k:
+                raise CompileError(f"tokens from {counter[0]} to {counter[1]} could number more than {most} at instruction {k}")
+            j = producers[later]
+        bounded.append((j, k))
+    return bounded

@@ -383,7 +383,11 @@ class _Lowering:
 
     def run(self) -> None:
         steps = self.plan.steps
+        # Transfers beyond those of the next step wait in their engine's queue; with more of them than it holds,
+        # dispatch would stop in front of the next step itself.
+        room = self.machine.graph.sequencer.queue_depth - _KINDS
         fetched = 0
+        transfers = [0] * len(steps)
         for now, step in enumerate(steps):
             while fetched <= now:
                 self.fetch(fetched, now)
@@ -391,7 +395,11 @@ class _Lowering:
             self.sum(step, now)
             if step.last:
                 self.finish(step, now)
-            while fetched < len(steps) and fetched <= now + self.plan.choices.ahead and self.fetch(fetched, now):
+            while fetched < len(steps) and fetched <= now + self.plan.choices.ahead and sum(transfers[now + 2:fetched]) <= room:
+                before = len(self.out.instructions)
+                if not self.fetch(fetched, now):
+                    break
+                transfers[fetched] += len(self.out.instructions) - before
                 fetched += 1
 
     def fetch(self, wanted: int, now: int) -> bool:
@@ -540,6 +548,7 @@ class _Lowering:
 
 
 _CONSTANTS = "CONSTANTS"
+_KINDS = 4  # transfers that one step may need
 
 
 def _element(dtype: str) -> str:
