@@ -7,6 +7,7 @@ import pytest
 from acg.mnemonic import Header, encode
 from hw.accelerator import engine_classes, verilog
 from hw.buffers import memory_bytes
+from hw.params import SystolicParams
 from hw.presets import preset
 from hw.registers import ErrorCode
 from tb.functional import FunctionalSimulator, decode_program
@@ -56,9 +57,16 @@ def _run(p, image, segments, **dram):
     return run_rtl(verilog(p), p, [run, run], image=place, regions=[(_BASES[3], _SIZE)], dram=Dram(**dram))
 
 
+_SHAPES = {
+    "4x4": preset("tiny"), "4x16": SystolicParams(rows=4, cols=16, bus_bits=64),
+    "16x8": SystolicParams(rows=16, cols=8, lanes=2, bus_bits=32),
+}
+
+
 @pytest.mark.parametrize("dram", [{}, {"stall": 40, "jitter": 25, "seed": 5}], ids=["standard", "stalls"])
-def test_gemm_equals_the_functional_simulator(dram):
-    p = preset("tiny")
+@pytest.mark.parametrize("shape", _SHAPES)
+def test_gemm_equals_the_functional_simulator(shape, dram):
+    p = _SHAPES[shape]
     image, mnemonics = _program(p, _gemm(p))
     segments = _segments(p, np.random.default_rng(1))
     result = _run(p, image, segments, **dram)
