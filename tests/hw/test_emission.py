@@ -1,0 +1,43 @@
+# amaranth: UnusedElaboratable=no
+"""House rules that hold on the emitted text: each part once, no reset on data, no contents for memories, small."""
+
+import re
+import time
+
+import pytest
+
+from hw.accelerator import verilog
+from hw.params import SystolicParams
+from hw.presets import preset
+
+#: Parts that hold nothing but data: a reset in one of them costs half the simulation speed.
+_DATA_ONLY = ("tenon_systolic_row", "tenon_systolic_array", "tenon_lane", "tenon_fused_multiply_add", "tenon_scratchpad",
+              "tenon_accumulators", "tenon_memory")
+
+
+def _modules(text: str) -> dict[str, str]:
+    found = re.findall(r"^module\s+\\?(\S+?)\s*[#(](.*?)^endmodule", text, re.S | re.M)
+    assert len(found) == len(dict(found)), "a module is emitted twice"
+    return dict(found)
+
+
+@pytest.mark.parametrize("params", [preset("tiny"), preset("edge16"), SystolicParams(rows=4, cols=16)], ids=["tiny", "edge16", "4x16"])
+def test_text(params):
+    text = verilog(params)
+    modules = _modules(text)
+    assert text == verilog(params), "the same parameters must give the same text"
+    assert {"tenon", "tenon_memory", "tenon_clock_gate", "tenon_systolic_row", "tenon_lane"} <= set(modules)
+    for name, body in modules.items():
+        if name.startswith(_DATA_ONLY):
+            assert "if (rst)" not in body, f"{name} resets data"
+        arrays = re.findall(r"^\s*reg\b[^;]*?\]\s+\S+\s+\[[^;]*;", body, re.M)
+        assert len(arrays) == (name == "tenon_memory"), f"{name} has a memory that is not the one seam"
+    assert len(re.findall(r"^  tenon_systolic_row \w+ \(", text, re.M)) == params.rows
+    assert len(re.findall(r"^  tenon_clock_gate #", text, re.M)) == 4, "each engine has a clock gate"
+
+
+def test_edge32_is_small_and_quick():
+    start = time.monotonic()
+    text = verilog(preset("edge32"))
+    assert len(text) < 2_000_000
+    assert time.monotonic() - start < 60
