@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from acg.expr import Aff, Loop
 
 __all__ = ["NHWC", "Axis", "Layout", "blocked", "dense", "row_major"]
@@ -83,6 +85,29 @@ class Layout:
             else:
                 raise ValueError(f"index {form} has no digit along {dim}")
         return total
+
+    def _view(self, data: np.ndarray) -> np.ndarray:
+        """Elements of ``data`` (bytes) by digits, dimension after dimension, highest digit first."""
+        axes = [a for dim in NHWC for a in reversed(self.digits(dim))]
+        return np.ndarray([a.extent for a in axes], np.uint8, data, 0, [a.stride for a in axes])
+
+    def _extents(self) -> list[int]:
+        """Elements along each dimension, what pads the last digit included."""
+        return [math.prod(a.extent for a in self.digits(dim)) for dim in NHWC]
+
+    def gather(self, data: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+        """The NHWC tensor of ``shape`` out of its bytes."""
+        whole = self._view(np.ascontiguousarray(data[:self.bytes])).reshape(self._extents())
+        return np.ascontiguousarray(whole[tuple(slice(0, e) for e in shape)])
+
+    def scatter(self, tensor: np.ndarray) -> np.ndarray:
+        """The bytes of an NHWC tensor; what pads it is 0."""
+        whole = np.zeros(self._extents(), np.uint8)
+        whole[tuple(slice(0, e) for e in tensor.shape)] = tensor.view(np.uint8)
+        data = np.zeros(self.bytes, np.uint8)
+        view = self._view(data)
+        view[...] = whole.reshape(view.shape)
+        return data
 
     def to_json(self) -> list[list]:
         return [[a.dim, a.extent, a.stride, a.weight] for a in self.axes]

@@ -13,7 +13,10 @@ from compiler.placing import Tile, place
 from compiler.program import Instruction
 from compiler.select import Template
 
-__all__ = ["Constants", "Emitter"]
+__all__ = ["CONSTANTS", "Constants", "Emitter"]
+
+#: The DRAM segment of weights, tables and other constants.
+CONSTANTS = "CONSTANTS"
 
 
 class Constants:

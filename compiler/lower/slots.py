@@ -5,9 +5,17 @@ from __future__ import annotations
 import bisect
 from collections.abc import Hashable, Mapping, Sequence
 
-__all__ = ["Slots"]
+__all__ = ["CONTENTS", "Slots", "TooSmall"]
 
 _NEVER = 1 << 60
+
+#: What the kinds of units are called in messages.
+CONTENTS = {"x": "the activations of a tile", "w": "the weights of a tile", "bias": "the constants of a tile",
+            "acc": "the sums of a tile", "y": "the results of a tile", "r": "the residual operand of a tile"}
+
+
+class TooSmall(Exception):
+    """A buffer cannot hold what a mapping wants it to."""
 
 
 class Slots:
@@ -48,15 +56,13 @@ class Slots:
         for k, held in enumerate(self.held):
             reuse = self.next_use(held, now)
             if reuse <= step:
-                continue
+                continue  # needed before the newcomer, or in use
             rank = (reuse, -self.last[k], -k)
             if best is None or rank > best[0]:
                 best = rank, k
         if best is None:
             return False
         k = best[1]
-        if step > now and self.last[k] >= now:
-            return False  # still in use: fetched later, so that the transfer does not wait in front of others
         self.coverage.pop(self.held[k], None)
         self.held[k], self.last[k] = unit, -1
         self.coverage[unit] = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from compiler.layout import Layout, dense
 
-__all__ = ["Box", "Home", "Walk", "box_walks", "tile_layout"]
+__all__ = ["Box", "Home", "Walk", "box_walks", "cut", "element", "tile_layout"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,16 @@ class Walk:
     near: int
     y: int = 0
     x: int = 0
+
+
+def cut(total: int, size: int) -> list[tuple[int, int]]:
+    """First coordinate and extent of each piece of ``total``."""
+    return [(i, min(size, total - i)) for i in range(0, total, size)]
+
+
+def element(dtype: str) -> str:
+    """A tensor's type as codelets call it."""
+    return {"int8": "i8", "uint8": "u8"}[dtype]
 
 
 def tile_layout(home: Home, box: Box, granule: int) -> Layout:

@@ -1,0 +1,136 @@
+"""From a kernel graph and a covenant to a program."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import onnx
+
+from acg.graph import Graph as Covenant
+from acg.mnemonic import Header
+from compiler.errors import CompileError
+from compiler.frontend import read_graph
+from compiler.ir import Conv, Graph
+from compiler.layer import Layer, layers_of
+from compiler.layout import blocked, row_major
+from compiler.lower import Home, lower
+from compiler.lower.emitter import Constants
+from compiler.machine import Machine
+from compiler.mapping import Mapping, NetworkMapping
+from compiler.program import Instruction, LayerRecord, Placed, Program
+from compiler.search import search
+from compiler.space import space_of
+from compiler.tokens import place_tokens
+
+__all__ = ["compile_graph", "compile_model"]
+
+_ALIGNMENT = 64  # of tensors and segments, or a bus word if that is more
+
+
+def compile_model(model: onnx.ModelProto, covenant: Covenant, *, mapping: NetworkMapping | None = None, effort: int = 6,
+                  progress: Callable[[str], None] | None = None) -> Program:
+    """Compiles a quantised ONNX model: ``compile_graph`` of what the frontend reads."""
+    return compile_graph(read_graph(model), covenant, mapping=mapping, effort=effort, progress=progress)
+
+
+def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping | None = None, effort: int = 6,
+                  progress: Callable[[str], None] | None = None) -> Program:
+    """The program of ``graph`` for the hardware of ``covenant``.
+
+    Parameters
+    ----------
+    mapping :
+        Mappings to replay; layers that it does not name are searched.
+    effort : int
+        Mappings of each layer that are lowered and timed.
+    progress :
+        Called with each layer's name.
+
+    Raises
+    ------
+    CompileError
+        Naming layer and nodes: a configuration cannot hold or compute a layer.
+    """
+    machine = Machine(covenant)
+    layers = layers_of(graph)
+    homes, segments = _homes(graph, layers, covenant)
+    constants = Constants(max(_ALIGNMENT, covenant.bus_bytes))
+    instructions: list[Instruction] = []
+    records: list[LayerRecord] = []
+    chosen: dict[str, Mapping] = {}
+    known: dict[tuple, Mapping] = {}
+    for number, layer in enumerate(layers):
+        if progress is not None:
+            progress(layer.name)
+        if mapping is not None and layer.name in mapping.layers:
+            picked = mapping.layers[layer.name]
+            space_of(machine, graph, layer, homes).point(picked)  # refuses what is not in the space
+        else:
+            key = _shape(layer, graph, homes)
+            picked = known[key] if key in known else search(machine, graph, layer, homes, effort=effort)
+            known[key] = picked
+        chosen[layer.name] = picked
+        first = len(instructions)
+        code = lower(machine, graph, layer, homes, picked, constants, number)
+        mark = number + 1 if number + 1 < covenant.sequencer.marks else 0
+        code[-1] = replace(code[-1], header=Header(mark=mark))
+        instructions += code
+        records.append(_record(machine, graph, layer, homes, code, first, mark))
+    instructions = place_tokens(covenant, instructions)
+    data = constants.bytes()
+    tensors = {name: Placed(graph.tensors[name], home) for name, home in homes.items()}
+    aliases = {}
+    for name, tensor in graph.aliases.items():
+        if tensor.name in homes:
+            aliases[name] = (tensor.name, tensor)
+    return Program(graph.name, covenant, tuple(instructions), data, {**segments, "CONSTANTS": len(data)}, tensors,
+                   tuple(graph.inputs), tuple(graph.outputs), tuple(records), aliases, NetworkMapping(chosen))
+
+
+def _homes(graph: Graph, layers: list[Layer], covenant: Covenant) -> tuple[dict[str, Home], dict[str, int]]:
+    """A place in DRAM for every tensor that is there, and the sizes of the segments.
+
+    The host's tensors are row-major without padding; the others keep their channels in blocks, and each a place of
+    its own, so that all can be looked at after a run.
+    """
+    used = {name: 0 for name in covenant.segments}
+    homes: dict[str, Home] = {}
+    alignment = max(_ALIGNMENT, covenant.bus_bytes)
+    names = list(dict.fromkeys([*graph.inputs, *(layer.y for layer in layers)]))
+    for name in names:
+        shape = graph.tensors[name].shape
+        segment = "INPUTS" if name in graph.inputs else "OUTPUTS" if name in graph.outputs else "ARENA"
+        block = covenant.block if segment == "ARENA" else 0
+        layout = blocked(shape, block) if block else row_major(shape)
+        homes[name] = Home(segment, used[segment], layout, tuple(shape), block)
+        used[segment] += math.ceil(layout.bytes / alignment) * alignment
+    missing = set(covenant.segments) ^ {"CONSTANTS", "ARENA", "INPUTS", "OUTPUTS"}
+    if missing:
+        raise CompileError(f"{covenant.name} must have the segments CONSTANTS, ARENA, INPUTS and OUTPUTS; "
+                           f"{', '.join(sorted(missing))} differ")
+    return homes, used
+
+
+def _shape(layer: Layer, graph: Graph, homes: dict[str, Home]) -> tuple:
+    """What a layer's mapping depends on: layers that agree in it get the same one."""
+    def kernel(k):
+        if isinstance(k, Conv):
+            return ("conv", k.weight.shape, k.strides, k.pads, k.dilations, k.group, len(k.scale), len(k.zw))
+        return (type(k).__name__, *(getattr(k, n, None) for n in ("kind", "kernel", "strides", "pads", "dilations")))
+    places = tuple((graph.tensors[n].shape, homes[n].block) for n in (*layer.inputs, layer.y))
+    return tuple(kernel(k) for k in layer.kernels), layer.side, places
+
+
+def _record(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], code: list[Instruction], first: int,
+            mark: int) -> LayerRecord:
+    covenant = machine.graph
+    macs = sum(graph.macs(k) for k in layer.kernels)
+    traffic = sum(math.prod(homes[n].shape) for n in {*layer.inputs, layer.y})
+    traffic += sum(k.weight.size for k in layer.kernels if isinstance(k, Conv))
+    peak = covenant.peak_macs_per_cycle
+    bound = max(math.ceil(macs / peak) if macs and peak else 0, math.ceil(traffic / covenant.bus_bytes))
+    engine = (machine.products if macs else machine.elementwise).mnemonic.unit
+    return LayerRecord(layer.name, layer.op, engine, tuple(n for k in layer.kernels for n in k.nodes),
+                       all(k.exact for k in layer.kernels), macs, first, first + len(code) - 1, mark, bound, (layer.y,))

@@ -1,0 +1,201 @@
+"""Closed-form estimates of every point of a layer's space at once, to tell which few are worth lowering.
+
+All sizes are arrays over the space. What matters is which data have to be fetched how often: a buffer of S slots that
+is swept R times over U units misses U + (R - 1) (U - S + 1) of them, or just U if they fit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from compiler.ir import Conv, Graph, Pool
+from compiler.layer import Layer
+from compiler.lower.tiles import Home
+from compiler.machine import Machine
+from compiler.mapping import Mapping
+from compiler.space import Space
+
+__all__ = ["ranked"]
+
+_OVERLAPPED = 0.02  # what a cycle of a unit that is not the bottleneck costs: interference, and preference among equals
+_START_CYCLES = 250  # fetch, dispatch, and a transfer's latency
+_TAIL_CYCLES = 150  # pipelines to the last store's answer
+_FEW = 400_000  # points of the mesh; of larger spaces every other option is left out
+
+
+def ranked(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], space: Space) -> Iterator[Mapping]:
+    """Mappings that should fit, the most promising first; neighbours that hardly differ are held back."""
+    options = {c.name: list(c.options) for c in space.choices}
+    fixed = {name: options.pop(name) for name in ("ramp", "ahead") if name in options}
+    while math.prod(map(len, options.values())) > _FEW:
+        longest = max(options, key=lambda n: len(options[n]))
+        options[longest] = options[longest][::-1][::2][::-1]  # the largest stays
+    axes = np.ix_(*(np.arange(len(v)) for v in options.values()))
+    point = {name: np.asarray(values)[index] for (name, values), index in zip(options.items(), axes)}
+    shape = tuple(len(v) for v in options.values())
+    estimate = _conv if isinstance(layer.main, Conv) else _pass
+    cycles = np.broadcast_to(estimate(machine, graph, layer, homes, point), shape).ravel()
+    order = np.argsort(cycles, kind="stable")
+    order = order[:np.searchsorted(cycles[order], np.inf)]
+
+    def mapping(index: int) -> dict[str, int | str]:
+        digits = np.unravel_index(index, shape)
+        return {name: values[d] for (name, values), d in zip(options.items(), digits)}
+
+    seen: set[tuple] = set()
+    later: list[dict] = []
+    for index in order:
+        picked = mapping(int(index))
+        kind = tuple(picked[n] for n in ("tile_c", "order", "stage", "depth") if n in picked)
+        if kind in seen:
+            if len(later) < 1000:
+                later.append(picked)
+            continue
+        seen.add(kind)
+        yield _completed(layer, homes, space, picked, fixed)
+    for picked in later:
+        yield _completed(layer, homes, space, picked, fixed)
+
+
+def _completed(layer: Layer, homes: dict[str, Home], space: Space, picked: dict, fixed: dict) -> Mapping:
+    """With the choices that are not estimated: a small first chunk where chunks lie apart in memory."""
+    if fixed:
+        apart = homes[layer.main.x].block > 0
+        picked = picked | {"ramp": 1 if apart and picked["stage"] == "box" else 0, "ahead": 8}
+    return Mapping({c.name: picked[c.name] for c in space.choices})
+
+
+@dataclass
+class _Traffic:
+    """Bus beats, and the instructions that it takes to move them."""
+
+    beats: np.ndarray | float = 0.0
+    instructions: np.ndarray | float = 0.0
+
+    def add(self, units, runs, run_bytes, bus: int) -> None:
+        """``units`` transfers of ``runs`` runs each. Short runs wait for answers more often."""
+        beats = np.ceil(run_bytes / bus)
+        self.beats = self.beats + units * runs * np.where(beats < 2, 1.3, beats)
+        self.instructions = self.instructions + units
+
+
+def _misses(units, slots, sweeps):
+    return units + (sweeps - 1) * np.where(units <= slots, 0, units - slots + 1)
+
+
+def _up(a, b):
+    return -(-a // b)
+
+
+def _word_cycles(machine: Machine) -> float:
+    """Cycles of one word of results in the vector chain."""
+    route, graph = machine.epilogue, machine.graph
+    memory = graph.memory(route.memory["acc"])
+    rates = [e.bytes_per_cycle for e in graph.edges if (e.src, e.dst) == (memory.name, route.mnemonic.unit)]
+    return memory.word_bytes / max(rates) if rates else 1.0
+
+
+def _conv(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], p: dict[str, np.ndarray]) -> np.ndarray:
+    k: Conv = layer.main
+    covenant = machine.graph
+    x, y = homes[k.x], homes[layer.y]
+    n, h, w, c = y.shape
+    block, lanes, bus = covenant.block, machine.reduction_lanes, covenant.bus_bytes
+    kh, kw, group_in, _ = k.weight.shape
+    (sh, sw), (dh, dw) = k.strides, k.dilations
+    blocks_out, words = math.ceil(c / block), block // machine.channel_lanes
+    channels = x.shape[3]
+
+    windows = p["stage"] == "windows"
+    packed = windows & (x.block == 0)
+    flat = math.ceil(kh * kw * channels / lanes) * lanes
+    granule = np.where(packed, flat, min(block, math.ceil(channels / lanes) * lanes))
+    blocks = np.where(packed, 1, math.ceil(channels / block))
+    taps = np.where(packed, 1, kh * kw)
+    spots = _up(n, p["tile_n"]) * _up(h, p["tile_h"]) * _up(w, p["tile_w"])
+    tiles_c = _up(blocks_out, p["tile_c"])
+    vectors = p["tile_n"] * p["tile_h"] * p["tile_w"]
+    span = blocks
+    if k.group > 1:
+        span = np.minimum(blocks, _up(p["tile_c"] * block * group_in * k.group, c * granule) + (group_in % block != 0))
+    words_c = np.minimum(p["tile_c"], blocks_out) * words
+    products = tiles_c * words_c * span * granule // lanes * taps * np.maximum(n * h * w, spots * lanes)
+
+    rows = np.where(windows, p["tile_h"], (p["tile_h"] - 1) * sh + (kh - 1) * dh + 1)
+    columns = np.where(windows, p["tile_w"], (p["tile_w"] - 1) * sw + (kw - 1) * dw + 1)
+    chunk_x, chunk_w = np.minimum(p["chunk_x"], blocks), np.minimum(p["chunk_w"], span)
+    stored = np.where(packed, granule, max(block, 1) if x.block else granule)
+    x_bytes = p["tile_n"] * rows * columns * chunk_x * stored
+    w_block = p["tile_c"] * block * taps * granule
+    w_bytes = chunk_w * w_block
+    sizes = machine.graph.memory_bytes
+    room = {what: sizes[machine.memory(what)] for what in ("x", "w", "acc", "y")}
+    x_slots, w_slots = room["x"] // x_bytes, room["w"] // w_bytes
+    acc_bytes = vectors * words_c * 4 * machine.channel_lanes
+    y_bytes = vectors * p["tile_c"] * block
+    residual = layer.add is not None
+    fits = (x_slots >= 1) & (w_slots >= 1) & (acc_bytes <= room["acc"]) & (y_bytes <= room["y"] // (2 if residual else 1))
+
+    x_units, w_units = _up(span, chunk_x), _up(span, chunk_w)
+    spatial = p["order"] == "spatial"
+    x_loads = np.where(spatial, spots * _misses(x_units, x_slots, tiles_c), _misses(spots * x_units, x_slots, tiles_c))
+    w_loads = np.where(spatial, _misses(tiles_c * w_units, w_slots, spots), tiles_c * _misses(w_units, w_slots, spots))
+    if x.block:
+        x_runs = np.where(windows, p["tile_n"] * chunk_x * rows * columns, p["tile_n"] * chunk_x * rows)
+    else:
+        x_runs = p["tile_n"] * rows * columns * np.where(packed, kh, 1)
+        whole = ~packed & (chunk_x >= blocks) & (channels % lanes == 0)  # rows of pixels without gaps
+        x_runs = np.where(whole, p["tile_n"] * rows, x_runs)
+    traffic = _Traffic()
+    x_run = np.where(packed, kw * channels, x_bytes / np.maximum(x_runs, 1))
+    traffic.add(x_loads, x_runs, x_run, bus)
+    traffic.add(w_loads, 1, w_bytes, bus)
+    tiles = spots * tiles_c
+    y_runs, y_run = (1, y_bytes) if y.block else (vectors, np.minimum(p["tile_c"] * block, c))
+    for _ in range(1 + residual):
+        traffic.add(tiles, y_runs, y_run, bus)
+    steps = tiles * np.maximum(_up(span, chunk_x), _up(span, chunk_w))
+    issue = (steps + tiles + traffic.instructions) * covenant.sequencer.issue_cycles
+    vector = n * h * w * blocks_out * words * _word_cycles(machine)
+
+    tile_vector, tile_store = vectors * words_c * _word_cycles(machine), y_bytes / bus
+    first = np.where(packed | (x.block == 0), x_bytes / bus + w_block * chunk_x / bus, (x_bytes / chunk_x + w_block) / bus)
+    alone = (np.where(2 * acc_bytes > room["acc"], vector, 0) + np.where((x_slots < 2) & (x_loads > 1), x_loads * x_bytes / bus, 0)
+             + np.where((w_slots < 2) & (w_loads > 1), w_loads * w_bytes / bus, 0))
+    total = np.maximum(np.maximum(products, vector), np.maximum(traffic.beats, issue)) + alone
+    total = total + _OVERLAPPED * (traffic.beats + issue) + first + tile_vector + tile_store + _START_CYCLES + _TAIL_CYCLES
+    return np.where(fits, total, np.inf)
+
+
+def _pass(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], p: dict[str, np.ndarray]) -> np.ndarray:
+    k, covenant = layer.main, machine.graph
+    y = homes[layer.y]
+    n, h, w, c = y.shape
+    block, bus = covenant.block, covenant.bus_bytes
+    kernel, strides, dilations = (1, 1), (1, 1), (1, 1)
+    if isinstance(k, Pool):
+        kernel = homes[k.x].shape[1:3] if k.kind == "global" else k.kernel
+        strides, dilations = k.strides, k.dilations
+    rows = (p["tile_h"] - 1) * strides[0] + (kernel[0] - 1) * dilations[0] + 1
+    columns = (p["tile_w"] - 1) * strides[1] + (kernel[1] - 1) * dilations[1] + 1
+    tiles = _up(n, p["tile_n"]) * _up(h, p["tile_h"]) * _up(w, p["tile_w"]) * _up(math.ceil(c / block), p["tile_c"])
+    x_bytes = p["tile_n"] * rows * columns * p["tile_c"] * block
+    y_bytes = p["tile_n"] * p["tile_h"] * p["tile_w"] * p["tile_c"] * block
+    fits = p["depth"] * (x_bytes * len(k.inputs) + y_bytes) <= machine.size(machine.elementwise.memory["a"])
+    traffic = _Traffic()
+    for home, size, pixels in (*((homes[i], x_bytes, rows * columns) for i in k.inputs),
+                               (y, y_bytes, p["tile_h"] * p["tile_w"])):
+        runs = p["tile_n"] * p["tile_c"] * (rows if home.block else pixels)
+        traffic.add(tiles, runs, size / runs, bus)
+    words = n * h * w * math.ceil(c / block) * (block // machine.channel_lanes)
+    # Sums of a window interleave few outputs: a row that does not split well is slow.
+    vector = words * kernel[0] * kernel[1] * _word_cycles(machine)
+    issue = (traffic.instructions + tiles) * covenant.sequencer.issue_cycles
+    tile = (x_bytes * len(k.inputs) + y_bytes) / bus + vector / tiles
+    total = np.maximum(np.maximum(traffic.beats, vector), issue) + _OVERLAPPED * (traffic.beats + issue) + tile
+    total = total + np.where(p["depth"] == 1, traffic.beats + vector, 0) + _START_CYCLES + _TAIL_CYCLES
+    return np.where(fits, total, np.inf)

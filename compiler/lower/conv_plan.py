@@ -1,0 +1,299 @@
+"""The geometry of a convolution under a mapping's choices: tiles, chunks of the reduction, units of data and their sizes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from compiler.ir import Conv, Graph
+from compiler.layer import Layer
+from compiler.layout import Layout, dense
+from compiler.lower.slots import CONTENTS, TooSmall
+from compiler.lower.tiles import Box, Home, cut, tile_layout
+from compiler.machine import Machine
+
+__all__ = ["ConvChoices", "ConvPlan", "Spot", "Step"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvChoices:
+    """What a mapping decides about a convolution. Extents are of one output tile; ``tile_c`` counts channel blocks,
+    chunks count blocks of the reduction."""
+
+    tile_n: int
+    tile_h: int
+    tile_w: int
+    tile_c: int
+    chunk_x: int  # blocks in one unit of activations
+    chunk_w: int  # blocks in one unit of weights
+    order: str = "spatial"  # which loop over tiles is outermost: spatial, channels
+    stage: str = "box"  # activations on chip: the box of the tensor, or a window for each output
+    ramp: int = 1  # blocks of the very first chunk, doubled from chunk to chunk; 0: no small chunks
+    ahead: int = 8  # steps that transfers may run ahead
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A spatial tile: first output coordinate and extent of each dimension."""
+
+    n: tuple[int, int]
+    h: tuple[int, int]
+    w: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One chunk of one output tile: blocks ``low..high`` of the reduction."""
+
+    spot: int
+    channel: int
+    low: int
+    high: int
+    first: bool
+    last: bool
+
+
+class ConvPlan:
+    """Tiles, steps and units of one layer, and where each kind of unit finds room on chip. Emits nothing."""
+
+    def __init__(self, machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], choices: ConvChoices):
+        self.machine, self.graph, self.layer, self.choices = machine, graph, layer, choices
+        self.kernel: Conv = layer.main
+        self.x, self.y = homes[self.kernel.x], homes[layer.y]
+        self.residual = homes[layer.residual] if layer.add else None
+        k = self.kernel
+        self.kh, self.kw, self.group_in, self.channels_out = k.weight.shape
+        self.group_out = self.channels_out // k.group
+        self.block = machine.graph.block
+        lanes = machine.reduction_lanes
+        channels = self.x.shape[3]
+        self.windows = choices.stage == "windows"
+        if self.windows and not self.x.block:  # kernel and channels become one dense reduction
+            self.reduction = self.kh * self.kw * channels
+            self.granule = math.ceil(self.reduction / lanes) * lanes
+            self.taps = (1, 1)
+        else:
+            self.reduction = channels
+            self.granule = min(self.block, math.ceil(channels / lanes) * lanes)
+            self.taps = (self.kh, self.kw)
+        self.blocks = math.ceil(self.reduction / self.granule)
+        self.words = self.block // machine.channel_lanes  # output words per block
+
+    # Tiles and steps.
+
+    @cached_property
+    def spots(self) -> list[Spot]:
+        n, h, w, _ = self.y.shape
+        c = self.choices
+        return [Spot(a, b, d) for a in cut(n, c.tile_n) for b in cut(h, c.tile_h) for d in cut(w, c.tile_w)]
+
+    @cached_property
+    def channel_tiles(self) -> list[tuple[int, int]]:
+        """First output channel and padded extent of each channel tile."""
+        total = math.ceil(self.channels_out / self.block)
+        return [(b * self.block, e * self.block) for b, e in cut(total, self.choices.tile_c)]
+
+    def span(self, channel: int) -> tuple[int, int]:
+        """Blocks of the reduction that a channel tile needs: all, or those of its groups."""
+        if self.kernel.group == 1:
+            return 0, self.blocks
+        first, extent = self.channel_tiles[channel]
+        last = min(first + extent, self.channels_out) - 1
+        low, high = first // self.group_out * self.group_in, (last // self.group_out + 1) * self.group_in
+        return low // self.granule, math.ceil(high / self.granule)
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        spots, channels = range(len(self.spots)), range(len(self.channel_tiles))
+        if self.choices.order == "spatial":
+            tiles = [(s, c) for s in spots for c in channels]
+        else:
+            tiles = [(s, c) for c in channels for s in spots]
+        steps = []
+        for k, (s, c) in enumerate(tiles):
+            low, high = self.span(c)
+            cuts = {low, high, *range(low, high, self.choices.chunk_w)}
+            cuts |= {b for b in range(0, high, self.choices.chunk_x) if b > low}
+            if k == 0 and self.choices.ramp:
+                at, size = low, self.choices.ramp
+                while at < high:
+                    cuts.add(at)
+                    at, size = at + size, size * 2
+            edges = sorted(cuts)
+            steps += [Step(s, c, a, b, a == low, b == high) for a, b in zip(edges, edges[1:])]
+        return steps
+
+    # Activations.
+
+    def x_unit(self, step: Step) -> tuple[int, int]:
+        return step.spot, step.low // self.choices.chunk_x
+
+    def x_blocks(self, unit: tuple[int, int]) -> tuple[int, int]:
+        """First block and number of blocks of a unit."""
+        low = unit[1] * self.choices.chunk_x
+        return low, min(self.choices.chunk_x, self.blocks - low)
+
+    def x_box(self, spot: Spot, low: int, count: int) -> Box:
+        (sh, sw), (dh, dw), (top, left, _, _) = self.kernel.strides, self.kernel.dilations, self.kernel.pads
+        (h0, h), (w0, w) = spot.h, spot.w
+        rows = (h0 * sh - top, (h - 1) * sh + (self.kh - 1) * dh + 1)
+        columns = (w0 * sw - left, (w - 1) * sw + (self.kw - 1) * dw + 1)
+        return Box(spot.n, rows, columns, (low * self.granule, count * self.granule))
+
+    def x_layout(self, unit: tuple[int, int]) -> Layout:
+        spot = self.spots[unit[0]]
+        low, count = self.x_blocks(unit)
+        box = self.x_box(spot, low, count)
+        if self.windows:
+            box = Box(spot.n, (0, spot.h[1]), (0, spot.w[1]), box.c)
+            if not self.x.block:
+                box = Box(box.n, box.h, box.w, (0, self.granule))
+        return tile_layout(self.x, box, self.granule)
+
+    # Weights: [block][output word][kernel row][kernel column][word of the block][lane][output lane].
+
+    def w_unit(self, step: Step) -> tuple[int, int]:
+        return step.channel, (step.low - self.span(step.channel)[0]) // self.choices.chunk_w
+
+    def w_low(self, unit: tuple[int, int]) -> int:
+        return self.span(unit[0])[0] + unit[1] * self.choices.chunk_w
+
+    def w_layout(self, channel: int, count: int) -> Layout:
+        lanes_in, lanes_out = self.machine.reduction_lanes, self.machine.channel_lanes
+        return dense([("ic", count, self.granule), ("oc", self.channel_tiles[channel][1] // lanes_out, lanes_out),
+                      ("kh", self.taps[0], 1), ("kw", self.taps[1], 1), ("ic", self.granule // lanes_in, lanes_in),
+                      ("ic", lanes_in, 1), ("oc", lanes_out, 1)])
+
+    def w_block_bytes(self, channel: int) -> int:
+        """Bytes of the weights of one block of the reduction."""
+        return self.channel_tiles[channel][1] * self.taps[0] * self.taps[1] * self.granule
+
+    def weights(self, channel: int) -> bytes:
+        """The weights of a channel tile as they lie on chip. Lanes that hold no weight hold its zero-point."""
+        k = self.kernel
+        low, high = self.span(channel)
+        first, extent = self.channel_tiles[channel]
+        last = min(first + extent, self.channels_out)
+        zero = np.zeros(extent, np.int32)
+        zero[:last - first] = np.broadcast_to(k.zw, self.channels_out)[first:last]
+        if len(k.zw) == 1:
+            zero[:] = k.zw[0]
+        full = np.empty((*self.taps, (high - low) * self.granule, extent), np.int32)
+        full[:] = zero
+        if self.windows and not self.x.block:
+            flat = k.weight[..., first:last].reshape(-1, last - first)
+            full[0, 0, :len(flat), :last - first] = flat
+        elif k.group == 1:
+            full[:, :, :self.group_in, :last - first] = k.weight[..., first:last]
+        else:
+            for o in range(first, last):
+                at = o // self.group_out * self.group_in - low * self.granule
+                full[:, :, at:at + self.group_in, o - first] = k.weight[..., o]
+        lanes_in, lanes_out = self.machine.reduction_lanes, self.machine.channel_lanes
+        parts = full.reshape(*self.taps, high - low, self.granule // lanes_in, lanes_in, extent // lanes_out, lanes_out)
+        return (parts.transpose(2, 5, 0, 1, 3, 4, 6) & 255).astype(np.uint8).tobytes()
+
+    # Constants: biases, then weight zero-points, then scales of a channel tile.
+
+    @property
+    def zero_per_channel(self) -> bool:
+        return len(set(np.asarray(self.kernel.zw).tolist())) > 1
+
+    @property
+    def scale_per_channel(self) -> bool:
+        return len(self.kernel.scale) > 1
+
+    @property
+    def constant_words(self) -> int:
+        """Constants of one output channel."""
+        return 1 + self.zero_per_channel + self.scale_per_channel
+
+    @cached_property
+    def constant_group(self) -> int:
+        """Channel tiles whose constants make up one unit: all if there is room."""
+        room = self.machine.size(self.machine.memory("bias")) // 2
+        return max(1, min(len(self.channel_tiles), room // self.constant_bytes))
+
+    @property
+    def constant_bytes(self) -> int:
+        return 4 * self.constant_words * self.choices.tile_c * self.block
+
+    def constants(self, channel: int) -> bytes:
+        first, extent = self.channel_tiles[channel]
+
+        def padded(values, dtype):
+            values = np.broadcast_to(values, self.channels_out)[first:first + extent]
+            return np.concatenate([values, np.zeros(extent - len(values))]).astype(dtype).tobytes()
+
+        k = self.kernel
+        return (padded(k.bias, np.int32) + (padded(k.zw, np.int32) if self.zero_per_channel else b"")
+                + (padded(k.scale, np.float32) if self.scale_per_channel else b""))
+
+    # Sums and results.
+
+    def acc_layout(self, spot: Spot, channel: int) -> Layout:
+        lanes = self.machine.channel_lanes
+        return dense([("c", self.channel_tiles[channel][1] // lanes, lanes), ("n", spot.n[1], 1), ("h", spot.h[1], 1),
+                      ("w", spot.w[1], 1), ("c", lanes, 1)], 4)
+
+    def y_box(self, spot: Spot, channel: int) -> Box:
+        return Box(spot.n, spot.h, spot.w, self.channel_tiles[channel])
+
+    def y_layout(self, home: Home, spot: Spot, channel: int) -> Layout:
+        return tile_layout(home, self.y_box(spot, channel), self.block)
+
+    # Rooms: the bytes of the largest unit of each kind, and the slots that memories offer.
+
+    @cached_property
+    def slots(self) -> dict[str, tuple[str, list[int]]]:
+        """Memory and slot bases of ``x w bias acc y r``.
+
+        Raises
+        ------
+        TooSmall
+            If a memory cannot hold one unit.
+        """
+        m = self.machine
+        sizes = {
+            "x": max(self.x_layout(u).bytes for u in {(s, c) for s in self._extreme_spots for c in range(self.x_units)}),
+            "w": max(min(self.choices.chunk_w, h - l) * self.w_block_bytes(c)
+                     for c, (l, h) in ((c, self.span(c)) for c in range(len(self.channel_tiles)))),
+            "bias": self.constant_bytes * self.constant_group,
+            "acc": self.acc_layout(self.spots[0], 0).bytes,
+            "y": self.y_layout(self.y, self.spots[0], 0).bytes,
+        }
+        if self.residual:
+            sizes["r"] = self.y_layout(self.residual, self.spots[0], 0).bytes
+        found = {}
+        for what, size in sizes.items():
+            memory = m.memory(what)
+            found[what] = memory, self._bases(what, memory, size)
+        return found
+
+    @property
+    def x_units(self) -> int:
+        return math.ceil(self.blocks / self.choices.chunk_x)
+
+    @cached_property
+    def _extreme_spots(self) -> list[int]:
+        return [0]  # tiles at the edges are no larger than the first
+
+    def _bases(self, what: str, memory: str, size: int) -> list[int]:
+        total = self.machine.size(memory)
+        size = math.ceil(size / self.machine.alignment) * self.machine.alignment
+        start, room = 0, total
+        shared = self.residual is not None and self.machine.memory("r") == self.machine.memory("y")
+        if shared and what in ("y", "r"):
+            start, room = (0 if what == "y" else total // 2), total // 2
+        if size > room:
+            raise TooSmall(f"buffer {memory} too small for {CONTENTS[what]}: {size} of {room} bytes")
+        if what in ("acc", "y", "r"):  # apart, so that different engines use different banks
+            banks = max(self.machine.graph.memory(memory).banks * room // total, 1)
+            count = next(c for c in (banks, 2, 1) if c <= banks and size <= room // c) if banks > 1 else 1
+            count = max(count, min(room // size, 2))
+            spread = room // count // self.machine.alignment * self.machine.alignment
+            return [start + i * spread for i in range(count)]
+        return [start + i * size for i in range(min(room // size, 256))]

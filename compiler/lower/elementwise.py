@@ -1,0 +1,247 @@
+"""Layers without products: additions, tables and pooling, tile by tile through one pass of the vector chain."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from compiler.codelets import Codelet, add, average_pool, global_pool, lookup, max_pool
+from compiler.ir import Add, Graph, Lookup, Pool
+from compiler.layer import Layer
+from compiler.layout import Layout, dense
+from compiler.lower.emitter import Emitter
+from compiler.lower.slots import CONTENTS, Slots, TooSmall
+from compiler.lower.tiles import Box, Home, box_walks, cut, element, tile_layout
+from compiler.machine import Machine
+from compiler.placing import Tile
+
+__all__ = ["PassChoices", "PassPlan", "lower_pass"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassChoices:
+    """Extents of one output tile; ``tile_c`` counts channel blocks. ``depth``: tiles of each kind on chip at once."""
+
+    tile_n: int
+    tile_h: int
+    tile_w: int
+    tile_c: int
+    depth: int = 2
+
+
+@dataclass(frozen=True)
+class _Window:
+    """How an output coordinate maps to input coordinates, along rows and columns."""
+
+    kernel: tuple[int, int] = (1, 1)
+    strides: tuple[int, int] = (1, 1)
+    dilations: tuple[int, int] = (1, 1)
+    pads: tuple[int, int] = (0, 0)  # before the first row and column
+
+
+class PassPlan:
+    """Geometry of a layer under given choices: its tiles, and the boxes that they read and write."""
+
+    def __init__(self, machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], choices: PassChoices):
+        self.machine, self.graph, self.layer, self.choices = machine, graph, layer, choices
+        self.kernel = layer.main
+        self.y = homes[layer.y]
+        self.sources = dict(zip(("a", "b") if isinstance(self.kernel, Add) else ("x",), [homes[n] for n in self.kernel.inputs]))
+        self.block = machine.graph.block
+        self.window = _Window()
+        if isinstance(self.kernel, Pool):
+            k = self.kernel
+            if k.kind == "global":
+                self.window = _Window(kernel=self.sources["x"].shape[1:3])
+            else:
+                self.window = _Window(k.kernel, k.strides, k.dilations, k.pads[:2])
+
+    @cached_property
+    def boxes(self) -> list[Box]:
+        """Output boxes in order."""
+        n, h, w, c = self.y.shape
+        t = self.choices
+        blocks = math.ceil(c / self.block)
+        return [Box(a, b, d, (e * self.block, f * self.block))
+                for a, b, d, (e, f) in itertools.product(cut(n, t.tile_n), cut(h, t.tile_h), cut(w, t.tile_w), cut(blocks, t.tile_c))]
+
+    def source_box(self, box: Box) -> Box:
+        """What a box of results reads."""
+        v = self.window
+
+        def along(axis: int, first: int, extent: int) -> tuple[int, int]:
+            reach = (extent - 1) * v.strides[axis] + (v.kernel[axis] - 1) * v.dilations[axis] + 1
+            return first * v.strides[axis] - v.pads[axis], reach
+
+        return Box(box.n, along(0, *box.h), along(1, *box.w), box.c)
+
+    def source_layout(self, name: str, box: Box) -> Layout:
+        return tile_layout(self.sources[name], self.source_box(box), self.block)
+
+    @cached_property
+    def slots(self) -> dict[str, tuple[str, list[int]]]:
+        """Memory and slot bases of every operand.
+
+        Raises
+        ------
+        TooSmall
+            If a memory cannot hold what one tile needs.
+        """
+        memory = self.machine.elementwise.memory
+        sizes = {name: self.source_layout(name, self.boxes[0]).bytes for name in self.sources}
+        sizes["y"] = tile_layout(self.y, self.boxes[0], self.block).bytes
+        place = {name: memory.get(name, memory["a"]) for name in sizes}
+        found: dict[str, tuple[str, list[int]]] = {}
+        used: dict[str, int] = {}
+        for name, size in sizes.items():
+            step = math.ceil(size / self.machine.alignment) * self.machine.alignment
+            base = used.get(place[name], 0)
+            found[name] = place[name], [base + i * step for i in range(self.choices.depth)]
+            used[place[name]] = base + step * self.choices.depth
+        for name, total in used.items():
+            if total > self.machine.size(name):
+                raise TooSmall(f"buffer {name} too small for {self.choices.depth} tiles of "
+                               + " and ".join(f"{sizes[k]} bytes of {k}" for k in sizes if place[k] == name)
+                               + f": {total} of {self.machine.size(name)} bytes")
+        return found
+
+
+def lower_pass(plan: PassPlan, out: Emitter, table: int | None) -> None:
+    """Appends the layer's instructions. ``table``: address of the layer's byte table on chip, if it has one.
+
+    Raises
+    ------
+    CompileError
+        If a buffer is too small, or no instruction does what is needed.
+    """
+    try:
+        _Lowering(plan, out, table).run()
+    except TooSmall as reason:
+        raise out.fail(str(reason)) from None
+
+
+class _Lowering:
+    def __init__(self, plan: PassPlan, out: Emitter, table: int | None):
+        self.plan, self.out, self.table = plan, out, table
+        self.codelet, self.attributes = _operator(plan)
+        uses = {t: [t] for t in range(len(plan.boxes))}
+        self.slots = {name: Slots(memory, bases, uses) for name, (memory, bases) in plan.slots.items()}
+
+    def run(self) -> None:
+        boxes = self.plan.boxes
+        fetched = 0
+        for now in range(len(boxes)):
+            while fetched <= now:
+                if not self.fetch(fetched, now):
+                    raise TooSmall(f"a buffer is too small for {CONTENTS['x']} beside what it holds")
+                fetched += 1
+            self.compute(now)
+            while fetched < min(len(boxes), now + self.plan.choices.depth) and self.fetch(fetched, now):
+                fetched += 1
+
+    def fetch(self, wanted: int, now: int) -> bool:
+        """Brings in the operands of a tile; False if there is no room yet."""
+        box = self.plan.boxes[wanted]
+        for name, home in self.plan.sources.items():
+            slots = self.slots[name]
+            if not slots.claim(wanted, wanted, now):
+                return False
+            if slots.missing(wanted, 0, 1):
+                walks, far, rows, columns = box_walks(home, self.plan.source_box(box), self.plan.source_layout(name, box))
+                self.out.load(walks, (home.segment, far), (slots.memory, slots.base(wanted)), f"{name} of tile {wanted}",
+                              fill=_fill(self.plan), rows=rows, columns=columns)
+        return True
+
+    def compute(self, now: int) -> None:
+        plan, box = self.plan, self.plan.boxes[now]
+        for slots in self.slots.values():
+            slots.claim(now, now, now)
+            slots.touch(now, now)
+        y_tile = tile_layout(plan.y, box, plan.block)
+        tiles = {name: Tile(self.slots[name].memory, plan.source_layout(name, box)) for name in plan.sources}
+        tiles["y"] = Tile(self.slots["y"].memory, y_tile)
+        if self.table is not None:
+            tiles["table"] = Tile(plan.machine.memory("table"), dense([("i", 256, 1)]))
+        for rows, columns, attributes in _rectangles(plan, box):
+            extents = {"n": box.n[1], "oh": rows[1], "ow": columns[1], "oc": box.c[1], "kh": plan.window.kernel[0],
+                       "kw": plan.window.kernel[1]}
+            bases = {name: self.slots[name].base(now) + tiles[name].layout.offset(
+                h=rows[0] * plan.window.strides[0], w=columns[0] * plan.window.strides[1]) for name in plan.sources}
+            bases["y"] = self.slots["y"].base(now) + y_tile.offset(h=rows[0], w=columns[0])
+            if self.table is not None:
+                bases["table"] = self.table
+            self.out.compute(self.codelet, "finish", tiles, extents, self.attributes | attributes, bases, f"tile {now}")
+        walks, far, _, _ = box_walks(plan.y, box, y_tile)
+        self.out.store(walks, (self.slots["y"].memory, self.slots["y"].base(now)), (plan.y.segment, far), f"tile {now}")
+
+
+def _operator(plan: PassPlan) -> tuple[Codelet, dict[str, int | float]]:
+    """The layer's codelet, with the attributes that are the same for all of its tiles."""
+    k, tensors = plan.kernel, plan.graph.tensors
+    types = [element(tensors[n].dtype) for n in k.inputs]
+    if isinstance(k, Add):
+        return add(*types), {"ra": float(k.ra), "rb": float(k.rb), "fixed": float(k.fixed), "lo": k.lo, "hi": k.hi}
+    if isinstance(k, Lookup):
+        lo, hi = tensors[k.x].bounds
+        return lookup(*types), {"lo": lo, "hi": hi}
+    v = plan.window
+    geometry = {"stride_h": v.strides[0], "stride_w": v.strides[1], "dilation_h": v.dilations[0], "dilation_w": v.dilations[1],
+                "pad_top": 0, "pad_left": 0}
+    lo, hi = tensors[k.y].bounds
+    if k.kind == "max":
+        return max_pool(*types), geometry | {"lo": lo, "hi": hi}
+    bounds = {"zx": k.zx, "lo": max(lo, k.lo), "hi": min(hi, k.hi)}
+    if k.kind == "global":
+        _, h, w, _ = plan.sources["x"].shape
+        scale = np.float32(k.sx) / (np.float32(k.sy) * np.float32(h * w))
+        return global_pool(*types), geometry | bounds | {"scale": float(scale), "zy": k.zy}
+    scales = {"sx": float(np.float32(k.sx)), "over_scale": float(np.float32(1) / np.float32(k.sy)), "zy": float(k.zy)}
+    return average_pool(*types), geometry | bounds | scales
+
+
+def _fill(plan: PassPlan) -> int:
+    """What padding holds: nothing that changes a sum or a maximum."""
+    k = plan.kernel
+    if not isinstance(k, Pool):
+        return 0
+    return (plan.graph.tensors[k.x].bounds[0] if k.kind == "max" else k.zx) & 255
+
+
+def _rectangles(plan: PassPlan, box: Box):
+    """Parts of a tile with equal attributes: rows, columns (first coordinate in the tile, extent), and what differs.
+
+    An average divides by how many elements its window has inside the tensor.
+    """
+    k = plan.kernel
+    if not isinstance(k, Pool) or k.kind != "average":
+        yield (0, box.h[1]), (0, box.w[1]), {}
+        return
+    counts = []
+    for axis, (first, extent) in enumerate((box.h, box.w)):
+        size = plan.sources["x"].shape[1 + axis]
+        inside = [_inside(plan.window, axis, first + i, size) for i in range(extent)]
+        counts.append([plan.window.kernel[axis]] * extent if k.count_include_pad else inside)
+    for rows, high in _runs(counts[0]):
+        for columns, wide in _runs(counts[1]):
+            yield rows, columns, {"over_count": float(np.float32(1) / np.float32(high * wide))}
+
+
+def _inside(window: _Window, axis: int, coordinate: int, size: int) -> int:
+    """Taps of an output's window that lie inside the tensor along one axis."""
+    first = coordinate * window.strides[axis] - window.pads[axis]
+    return sum(0 <= first + i * window.dilations[axis] < size for i in range(window.kernel[axis]))
+
+
+def _runs(values: Sequence[int]) -> list[tuple[tuple[int, int], int]]:
+    """Stretches of equal values: (first, length), value."""
+    runs, at = [], 0
+    for value, group in itertools.groupby(values):
+        length = len(list(group))
+        runs.append(((at, length), value))
+        at += length
+    return runs

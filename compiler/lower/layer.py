@@ -1,0 +1,47 @@
+"""Lowering of any layer under any mapping of its space."""
+
+from __future__ import annotations
+
+from compiler.ir import Conv, Graph, Lookup
+from compiler.layer import Layer
+from compiler.lower.conv import lower_conv
+from compiler.lower.conv_plan import ConvChoices, ConvPlan
+from compiler.lower.elementwise import PassChoices, PassPlan, lower_pass
+from compiler.lower.emitter import CONSTANTS, Constants, Emitter
+from compiler.lower.tiles import Home, Walk
+from compiler.machine import Machine
+from compiler.mapping import Mapping
+from compiler.program import Instruction
+
+__all__ = ["lower"]
+
+_TABLE_BYTES = 256
+
+
+def lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], mapping: Mapping, constants: Constants,
+          number: int = 0) -> list[Instruction]:
+    """The layer's instructions, tokens not yet placed; what it reads from memory is added to ``constants``.
+
+    Parameters
+    ----------
+    number :
+        Of the layer: tables of successive layers lie apart.
+
+    Raises
+    ------
+    CompileError
+        Naming layer and nodes: a buffer is too small, or no instruction does what is needed.
+    """
+    out = Emitter(machine, f"{layer.name} ({', '.join(n for k in layer.kernels for n in k.nodes) or layer.op})", constants)
+    table = layer.main if isinstance(layer.main, Lookup) else layer.lookup
+    address = None
+    if table is not None:
+        memory = machine.memory("table")
+        address = number % (machine.size(memory) // _TABLE_BYTES) * _TABLE_BYTES
+        data = table.table.astype("uint8").tobytes()
+        out.load([Walk(_TABLE_BYTES, 1, 1)], (CONSTANTS, constants.put(data)), (memory, address), "table")
+    if isinstance(layer.main, Conv):
+        lower_conv(ConvPlan(machine, graph, layer, homes, ConvChoices(**mapping.choices)), out, address)
+    else:
+        lower_pass(PassPlan(machine, graph, layer, homes, PassChoices(**mapping.choices)), out, address)
+    return out.instructions

@@ -1,0 +1,93 @@
+"""Spaces: every way in which a layer can be mapped, numbered."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from compiler.errors import CompileError
+from compiler.ir import Conv, Graph
+from compiler.layer import Layer
+from compiler.lower.tiles import Home
+from compiler.machine import Machine
+from compiler.mapping import Mapping
+
+__all__ = ["Choice", "Space", "space_of"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A named decision with its options."""
+
+    name: str
+    options: tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class Space:
+    """The product of its choices, in mixed radix: point 0 takes every first option, the last choice counts fastest."""
+
+    choices: tuple[Choice, ...]
+
+    @cached_property
+    def size(self) -> int:
+        return math.prod(len(c.options) for c in self.choices)
+
+    def __getitem__(self, point: int) -> Mapping:
+        if not 0 <= point < self.size:
+            raise IndexError(f"point must be in 0..{self.size - 1}, not {point}")
+        picked: dict[str, int | str] = {}
+        for choice in reversed(self.choices):
+            point, digit = divmod(point, len(choice.options))
+            picked[choice.name] = choice.options[digit]
+        return Mapping({c.name: picked[c.name] for c in self.choices})
+
+    def point(self, mapping: Mapping) -> int:
+        """The number of a mapping.
+
+        Raises
+        ------
+        CompileError
+            If it is not in the space.
+        """
+        total = 0
+        for choice in self.choices:
+            value = mapping.choices.get(choice.name)
+            if value not in choice.options:
+                raise CompileError(f"a mapping's {choice.name} must be one of {', '.join(map(str, choice.options))}, not {value}")
+            total = total * len(choice.options) + choice.options.index(value)
+        extra = set(mapping.choices) - {c.name for c in self.choices}
+        if extra:
+            raise CompileError(f"a mapping has no choice {', '.join(sorted(extra))} for this layer")
+        return total
+
+    def __iter__(self) -> Iterator[Mapping]:
+        return (self[i] for i in range(self.size))
+
+
+def space_of(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home]) -> Space:
+    """The space of a layer. Every point can be given to ``lower``, which makes a program of it or says why not."""
+    n, h, w, c = homes[layer.y].shape
+    block = machine.graph.block
+    tiles = [Choice("tile_n", _cuts(n)), Choice("tile_h", _cuts(h)), Choice("tile_w", _cuts(w)),
+             Choice("tile_c", _cuts(math.ceil(c / block)))]
+    if not isinstance(layer.main, Conv):
+        return Space((*tiles, Choice("depth", (1, 2, 3))))
+    k = layer.main
+    x = homes[k.x]
+    blocks = math.ceil(x.shape[3] / block)
+    stages = ["box"]
+    # Windows are staged where they waste less than boxes: few channels, or outputs that skip inputs.
+    if k.group == 1 and (not x.block or (k.weight.shape[:2] == (1, 1) and max(k.strides) > 1)):
+        stages.append("windows")
+    return Space((
+        *tiles, Choice("chunk_x", _cuts(blocks)), Choice("chunk_w", _cuts(blocks)), Choice("order", ("spatial", "channels")),
+        Choice("stage", tuple(stages)), Choice("ramp", (0, 1, 2, 4)), Choice("ahead", (2, 4, 8, 16)),
+    ))
+
+
+def _cuts(total: int) -> tuple[int, ...]:
+    """Extents that divide ``total`` as evenly as any other with as many pieces, ascending."""
+    return tuple(sorted({math.ceil(total / pieces) for pieces in range(1, total + 1)}))
