@@ -81,8 +81,6 @@ def select(mnemonics: Sequence[Mnemonic], statement: Nest, memory_bytes: Mapping
             found = _solve(statement, mnemonic, binding)
             if found and (best is None or found[0] < best[0]):
                 best = found
-            if found:
-                break  # further bindings only idle other fields
     return best[1] if best else None
 
 
