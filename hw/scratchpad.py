@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -26,6 +26,11 @@ class Scratchpad(wiring.Component):
     reads, writes : dict of str to int
         Bytes of each port's word, in order of priority. Addresses count such words.
 
+    Raises
+    ------
+    ValueError
+        For a number that is no power of two, a port wider than a line, or less than two lines in a bank.
+
     Members
     -------
     NAME_en, NAME_addr, NAME_grant, NAME_data : for each read port, In, In, Out, Out(8 * bytes)
@@ -34,6 +39,15 @@ class Scratchpad(wiring.Component):
 
     def __init__(self, *, size: int, line: int, banks: int, reads: dict[str, int], writes: dict[str, int]):
         self.size, self.line, self.banks, self.reads, self.writes = size, line, banks, dict(reads), dict(writes)
+        widths = {f"width of port {name}": width for name, width in {**reads, **writes}.items()}
+        for name, value in {"size": size, "line": line, "banks": banks, **widths}.items():
+            if value < 1 or value & (value - 1):
+                raise ValueError(f"{name} must be a power of two, not {value}")
+        for name, width in {**reads, **writes}.items():
+            if width > line:
+                raise ValueError(f"port {name} must be at most a line, {line} bytes, not {width}")
+        if size < 2 * line * banks:
+            raise ValueError(f"size must be at least 2 lines in each bank, {2 * line * banks} bytes, not {size}")
         members = {}
         for name, width in {**self.reads, **self.writes}.items():
             members |= {f"{name}_en": In(1), f"{name}_addr": In(range(size // width)), f"{name}_grant": Out(1)}
@@ -97,9 +111,7 @@ class Scratchpad(wiring.Component):
             for name, width, wants in reversed(users):
                 sub, line_index, _ = place(name, width)
                 parts = self.line // width
-                enables = Signal(self.line, name=f"{name}_enables{b}")
-                m.d.comb += enables.eq(getattr(self, f"{name}_mask") << (sub * width) if parts > 1
-                                       else getattr(self, f"{name}_mask"))
+                enables = Cat(Mux(sub == part, getattr(self, f"{name}_mask"), 0) for part in range(parts))
                 address = Mux(wants, line_index, address)
                 data = Mux(wants, getattr(self, f"{name}_data").replicate(parts), data)
                 mask = Mux(wants, enables, mask)
