@@ -90,6 +90,18 @@ class Conv(Kernel):
 
     inputs = property(lambda self: (self.x,))
 
+    def verify(self, tensors: Mapping[str, Tensor]) -> None:
+        x, y = tensors[self.x], tensors[self.y]
+        kh, kw, ci, co = self.weight.shape
+        _require(ci * self.group == x.shape[3], self, f"{ci} x {self.group} channels of weights do not fit {x.shape}")
+        _require(co % self.group == 0, self, f"{co} output channels are not a multiple of {self.group} groups")
+        _require(self.bias.shape == (co,) and self.bias.dtype == np.int32, self, f"bias must be int32 [{co}]")
+        for name, values in (("scale", self.scale), ("zw", self.zw)):
+            _require(values.shape in ((1,), (co,)), self, f"{name} must have 1 or {co} elements, not {values.shape}")
+        expected = (x.shape[0], *output_size(x.shape, (kh, kw), self), co)
+        _require(expected == y.shape, self, f"gives {expected}, but {self.y} is {y.shape}")
+        _bounds(self, y)
+
 
 @dataclass(frozen=True)
 class Add(Kernel):
@@ -105,6 +117,11 @@ class Add(Kernel):
     hi: int
 
     inputs = property(lambda self: (self.a, self.b))
+
+    def verify(self, tensors: Mapping[str, Tensor]) -> None:
+        shapes = {tensors[name].shape for name in (self.a, self.b, self.y)}
+        _require(len(shapes) == 1, self, f"operands and result must have one shape, not {sorted(shapes)}")
+        _bounds(self, tensors[self.y])
 
 
 @dataclass(frozen=True)
@@ -130,6 +147,15 @@ class Pool(Kernel):
 
     inputs = property(lambda self: (self.x,))
 
+    def verify(self, tensors: Mapping[str, Tensor]) -> None:
+        x, y = tensors[self.x], tensors[self.y]
+        _require(self.kind in ("max", "average", "global"), self, f"there is no pooling {self.kind!r}")
+        _require(self.kind != "max" or x.dtype == y.dtype, self, "the maximum must keep its type")
+        _require(self.kind != "global" or self.kernel == x.shape[1:3], self, f"the window must be all of {x.shape}")
+        expected = (x.shape[0], *output_size(x.shape, self.kernel, self), x.shape[3])
+        _require(expected == y.shape, self, f"gives {expected}, but {self.y} is {y.shape}")
+        _bounds(self, y)
+
 
 @dataclass(frozen=True)
 class Lookup(Kernel):
@@ -140,6 +166,10 @@ class Lookup(Kernel):
     table: np.ndarray
 
     inputs = property(lambda self: (self.x,))
+
+    def verify(self, tensors: Mapping[str, Tensor]) -> None:
+        _require(self.table.shape == (256,) and self.table.dtype == np.uint8, self, "the table must be 256 bytes")
+        _require(tensors[self.x].shape == tensors[self.y].shape, self, "the result must have the shape of the operand")
 
 
 @dataclass(frozen=True)
@@ -167,20 +197,28 @@ class Graph:
     def verify(self) -> None:
         """Raises ValueError, naming the kernel, if one reads what is not there or shapes do not fit."""
         known = set(self.inputs)
+        names: set[str] = set()
         for kernel in self.kernels:
+            _require(kernel.name not in names, kernel, "its name is taken")
+            names.add(kernel.name)
             for name in kernel.inputs:
-                if name not in known:
-                    raise ValueError(f"{kernel.name} reads {name}, which nothing has written")
+                _require(name in known, kernel, f"reads {name}, which nothing has written")
+            _require(kernel.y not in known, kernel, f"writes {kernel.y} a second time")
             known.add(kernel.y)
-            y = self.tensors[kernel.y].shape
-            if isinstance(kernel, Conv | Pool):
-                k = kernel.weight.shape[:2] if isinstance(kernel, Conv) else kernel.kernel
-                expected = output_size(self.tensors[kernel.x].shape, k, kernel)
-                if expected != y[1:3]:
-                    raise ValueError(f"{kernel.name} gives {expected}, but {kernel.y} is {y}")
+            kernel.verify(self.tensors)
         for name in self.outputs:
             if name not in known:
                 raise ValueError(f"output {name} is never written")
+
+
+def _require(holds: bool, kernel: Kernel, what: str) -> None:
+    if not holds:
+        raise ValueError(f"{kernel.name}: {what}")
+
+
+def _bounds(kernel, y: Tensor) -> None:
+    low, high = y.bounds
+    _require(low <= kernel.lo <= kernel.hi <= high, kernel, f"bounds {kernel.lo}..{kernel.hi} are not in {low}..{high}")
 
 
 def output_size(x: tuple[int, ...], kernel: tuple[int, int], window: Conv | Pool) -> tuple[int, int]:
@@ -231,13 +269,25 @@ def _conv(kernel: Conv, operands, y: Tensor) -> np.ndarray:
     return _clamped(total.astype(np.int32).astype(_F32) * kernel.scale.astype(_F32), kernel.zy, kernel)
 
 
+def _fma(x: np.ndarray, p: float, q: np.ndarray) -> np.ndarray:
+    """``x * p + q`` of binary32 operands, ``x`` a small integer, rounded once to binary32.
+
+    The product is exact in binary64. The sum may not be: it is rounded to odd there, so that rounding it again to
+    binary32 gives what one rounding would have given (Boldo and Melquiond, 2008).
+    """
+    product = x * float(_F32(p))
+    total = product + q
+    part = total - product
+    error = (product - (total - part)) + (q - part)
+    inexact_even = (error != 0) & (total.view(np.int64) & 1 == 0)
+    odd = np.nextafter(total, np.where(error > 0, np.inf, -np.inf))
+    return np.where(inexact_even, odd, total).astype(_F32)
+
+
 def _add(kernel: Add, operands, y: Tensor) -> np.ndarray:
-    # binary64 holds a byte times a binary32 exactly; its sums here need no more than 53 bits but in rare cases that
-    # round the same way (the scales of one addition are of like size).
     a, b = (v.astype(np.float64) for v in operands)
-    inner = (b * float(_F32(kernel.rb)) + float(_F32(kernel.fixed))).astype(_F32)
-    outer = (a * float(_F32(kernel.ra)) + inner.astype(np.float64)).astype(_F32)
-    return _clamped(outer, 0, kernel)
+    inner = _fma(b, kernel.rb, np.full(b.shape, float(_F32(kernel.fixed))))
+    return _clamped(_fma(a, kernel.ra, inner.astype(np.float64)), 0, kernel)
 
 
 def _pool(kernel: Pool, operands, y: Tensor) -> np.ndarray:
