@@ -5,9 +5,9 @@ from __future__ import annotations
 from hw.params import SystolicParams
 from hw.scratchpad import Scratchpad
 
-__all__ = ["activation_buffer", "memory_bytes", "parameter_buffer", "vector_buffer", "weight_buffer"]
+__all__ = ["VECTOR_BANKS", "activation_buffer", "memory_bytes", "parameter_buffer", "vector_buffer", "weight_buffer"]
 
-_VECTOR_BANKS = 4
+VECTOR_BANKS = 4
 
 
 def memory_bytes(p: SystolicParams) -> dict[str, int]:
@@ -30,7 +30,7 @@ def weight_buffer(p: SystolicParams) -> Scratchpad:
 def vector_buffer(p: SystolicParams, *, stream: str) -> Scratchpad:
     """One of two copies, so that VECTOR reads two words in any cycle: ``x``, or ``y`` with STORE behind it."""
     reads = {"x": {"x": p.cols}, "y": {"y": p.cols, "store": p.bus_bytes}}[stream]
-    return Scratchpad(size=p.vector_bytes, line=p.line_bytes, banks=_VECTOR_BANKS, reads=reads,
+    return Scratchpad(size=p.vector_bytes, line=p.line_bytes, banks=VECTOR_BANKS, reads=reads,
                       writes={"vector": p.cols, "load": p.bus_bytes})
 
 

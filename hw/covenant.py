@@ -5,7 +5,7 @@ from __future__ import annotations
 from acg.graph import Edge, Graph, Memory, Sequencer, Unit
 from hw.accelerator import engine_classes
 from hw.accumulators import ACCUMULATOR_BANKS
-from hw.buffers import memory_bytes, vector_buffer
+from hw.buffers import VECTOR_BANKS, memory_bytes
 from hw.params import SystolicParams
 
 __all__ = ["covenant"]
@@ -21,7 +21,7 @@ def covenant(params: SystolicParams) -> Graph:
     p = params
     sizes = memory_bytes(p)
     word = {"ACT": p.rows, "WGT": p.cols, "ACC": 4 * p.cols, "VEC": p.cols, "PAR": 4 * p.cols, "TAB": 256}
-    banks = {"ACC": ACCUMULATOR_BANKS, "VEC": vector_buffer(p, stream="x").banks}
+    banks = {"ACC": ACCUMULATOR_BANKS, "VEC": VECTOR_BANKS}
     memories = tuple(Memory(n, word[n], sizes[n] // word[n], banks.get(n, 1)) for n in word)
     dram = Memory("DRAM", 1, 2**32, space="dram")
     units = (Unit("LOAD"), Unit("MATRIX", ordered=("ACC",), peak_macs_per_cycle=p.peak_macs_per_cycle), Unit("VECTOR"), Unit("STORE"))
