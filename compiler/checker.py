@@ -15,7 +15,7 @@ import numpy as np
 from acg.expr import Aff, Choose, Expr, Load, Nest, Op, Reduce, walk
 from acg.graph import Graph
 from acg.mnemonic import INSTRUCTION_BYTES, EncodingError, accesses, decode
-from compiler.program import Instruction
+from compiler.instruction import Instruction
 
 __all__ = ["IllegalProgram", "check_program", "decode_image"]
 

@@ -10,24 +10,21 @@ import onnx
 
 from acg.graph import Graph as Covenant
 from acg.mnemonic import Header
-from compiler.errors import CompileError
 from compiler.frontend import read_graph
 from compiler.ir import Conv, Graph
 from compiler.layer import Layer, layers_of
-from compiler.layout import blocked, row_major
-from compiler.lower import Home, lower
+from compiler.home import ALIGNMENT, Home, homes_of
+from compiler.lower import lower
 from compiler.lower.emitter import Constants
 from compiler.machine import Machine
 from compiler.mapping import Mapping, NetworkMapping
-from compiler.program import Instruction, LayerRecord, Placed, Program
+from compiler.instruction import Instruction
+from compiler.program import LayerRecord, Placed, Program
 from compiler.search import search
 from compiler.space import space_of
 from compiler.tokens import place_tokens
 
 __all__ = ["compile_graph", "compile_model"]
-
-_ALIGNMENT = 64  # of tensors and segments, or a bus word if that is more
-
 
 def compile_model(model: onnx.ModelProto, covenant: Covenant, *, mapping: NetworkMapping | None = None, effort: int = 6,
                   progress: Callable[[str], None] | None = None) -> Program:
@@ -55,8 +52,8 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
     """
     machine = Machine(covenant)
     layers = layers_of(graph)
-    homes, segments = _homes(graph, layers, covenant)
-    constants = Constants(max(_ALIGNMENT, covenant.bus_bytes))
+    homes, segments = homes_of(graph, layers, covenant)
+    constants = Constants(max(ALIGNMENT, covenant.bus_bytes))
     instructions: list[Instruction] = []
     records: list[LayerRecord] = []
     chosen: dict[str, Mapping] = {}
@@ -87,30 +84,6 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
             aliases[name] = (tensor.name, tensor)
     return Program(graph.name, covenant, tuple(instructions), data, {**segments, "CONSTANTS": len(data)}, tensors,
                    tuple(graph.inputs), tuple(graph.outputs), tuple(records), aliases, NetworkMapping(chosen))
-
-
-def _homes(graph: Graph, layers: list[Layer], covenant: Covenant) -> tuple[dict[str, Home], dict[str, int]]:
-    """A place in DRAM for every tensor that is there, and the sizes of the segments.
-
-    The host's tensors are row-major without padding; the others keep their channels in blocks, and each a place of
-    its own, so that all can be looked at after a run.
-    """
-    used = {name: 0 for name in covenant.segments}
-    homes: dict[str, Home] = {}
-    alignment = max(_ALIGNMENT, covenant.bus_bytes)
-    names = list(dict.fromkeys([*graph.inputs, *(layer.y for layer in layers)]))
-    for name in names:
-        shape = graph.tensors[name].shape
-        segment = "INPUTS" if name in graph.inputs else "OUTPUTS" if name in graph.outputs else "ARENA"
-        block = covenant.block if segment == "ARENA" else 0
-        layout = blocked(shape, block) if block else row_major(shape)
-        homes[name] = Home(segment, used[segment], layout, tuple(shape), block)
-        used[segment] += math.ceil(layout.bytes / alignment) * alignment
-    missing = set(covenant.segments) ^ {"CONSTANTS", "ARENA", "INPUTS", "OUTPUTS"}
-    if missing:
-        raise CompileError(f"{covenant.name} must have the segments CONSTANTS, ARENA, INPUTS and OUTPUTS; "
-                           f"{', '.join(sorted(missing))} differ")
-    return homes, used
 
 
 def _shape(layer: Layer, graph: Graph, homes: dict[str, Home]) -> tuple:

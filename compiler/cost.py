@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from acg.graph import Graph
 from acg.mnemonic import accesses
-from compiler.program import Instruction
+from compiler.instruction import Instruction
 
 __all__ = ["ProgramCost", "cost"]
 

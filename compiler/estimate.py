@@ -14,7 +14,7 @@ import numpy as np
 
 from compiler.ir import Conv, Graph, Pool
 from compiler.layer import Layer
-from compiler.lower.tiles import Home
+from compiler.home import Home
 from compiler.machine import Machine
 from compiler.mapping import Mapping
 from compiler.space import Space

@@ -9,7 +9,7 @@ import numpy as np
 
 from acg.graph import Graph
 from acg.mnemonic import accesses
-from compiler.program import Instruction
+from compiler.instruction import Instruction
 
 __all__ = ["Dependence", "Footprint", "dependences", "footprints"]
 

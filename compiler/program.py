@@ -12,27 +12,18 @@ from pathlib import Path
 import numpy as np
 
 from acg.graph import Graph as Covenant
-from acg.mnemonic import INSTRUCTION_BYTES, Header, Mnemonic, decode, encode
+from acg.mnemonic import INSTRUCTION_BYTES, decode, encode
 from compiler.errors import CompileError
+from compiler.home import Home
+from compiler.instruction import Instruction
 from compiler.ir import Tensor
 from compiler.layout import Layout
-from compiler.lower.tiles import Home
 from compiler.mapping import Mapping as LayerMapping
 from compiler.mapping import NetworkMapping
 
-__all__ = ["Instruction", "LayerRecord", "Placed", "Program"]
+__all__ = ["LayerRecord", "Placed", "Program"]
 
 _FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Instruction:
-    """One instruction with complete fields; ``note`` says what it is for, in the listing."""
-
-    mnemonic: Mnemonic
-    fields: Mapping[str, object]
-    header: Header = Header()
-    note: str = ""
 
 
 @dataclass(frozen=True)

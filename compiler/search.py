@@ -7,7 +7,8 @@ from compiler.errors import CompileError
 from compiler.estimate import ranked
 from compiler.ir import Graph
 from compiler.layer import Layer
-from compiler.lower import Home, lower
+from compiler.home import Home
+from compiler.lower import lower
 from compiler.lower.emitter import Constants
 from compiler.machine import Machine
 from compiler.mapping import Mapping
@@ -51,5 +52,8 @@ def search(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
         if timed == effort:
             break
     if best is None:
-        raise reason or CompileError(f"layer {layer.name} has no mapping")
+        if reason is None:  # nothing seems to fit: the smallest tiles say why
+            lower(machine, graph, layer, homes, space[0], Constants())
+            return space[0]
+        raise reason
     return best[1]

@@ -10,7 +10,7 @@ from functools import cached_property
 from compiler.errors import CompileError
 from compiler.ir import Conv, Graph
 from compiler.layer import Layer
-from compiler.lower.tiles import Home
+from compiler.home import Home
 from compiler.machine import Machine
 from compiler.mapping import Mapping
 

@@ -10,7 +10,7 @@ from acg.graph import Graph
 from acg.mnemonic import Header
 from compiler.errors import CompileError
 from compiler.hazards import dependences
-from compiler.program import Instruction
+from compiler.instruction import Instruction
 
 __all__ = ["place_tokens"]
 

@@ -13,7 +13,7 @@ from compiler.layout import Layout, dense
 from compiler.lower.conv_plan import ConvPlan, Spot, Step
 from compiler.lower.emitter import CONSTANTS, Emitter
 from compiler.lower.slots import CONTENTS, Slots, TooSmall
-from compiler.lower.tiles import Walk, box_walks, element
+from compiler.lower.tiles import Walk, binary32, box_walks, element
 from compiler.placing import Tile
 
 __all__ = ["lower_conv"]
@@ -50,11 +50,11 @@ class _Lowering:
         (sh, sw), (dh, dw) = ((1, 1), (1, 1)) if dense_windows else (k.strides, k.dilations)
         self.attributes: dict[str, int | float] = {
             "stride_h": sh, "stride_w": sw, "dilation_h": dh, "dilation_w": dw, "pad_top": 0, "pad_left": 0,
-            "zx": int(k.zx), "zw": int(k.zw[0]), "zy": int(k.zy), "lo": int(k.lo), "hi": int(k.hi), "scale": float(k.scale[0]),
+            "zx": int(k.zx), "zw": int(k.zw[0]), "zy": int(k.zy), "lo": int(k.lo), "hi": int(k.hi), "scale": binary32(k.scale[0]),
         }
         if layer.add:
             a = layer.add
-            self.attributes |= {"ra": float(a.ra), "rb": float(a.rb), "fixed": float(a.fixed), "sum_lo": int(a.lo),
+            self.attributes |= {"ra": binary32(a.ra), "rb": binary32(a.rb), "fixed": binary32(a.fixed), "sum_lo": int(a.lo),
                                 "sum_hi": int(a.hi)}
         uses: dict[str, dict] = {what: {} for what in plan.slots}
         for t, step in enumerate(plan.steps):

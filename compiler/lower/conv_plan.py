@@ -8,11 +8,12 @@ from functools import cached_property
 
 import numpy as np
 
+from compiler.home import Home
 from compiler.ir import Conv, Graph
 from compiler.layer import Layer
 from compiler.layout import Layout, dense
 from compiler.lower.slots import CONTENTS, TooSmall
-from compiler.lower.tiles import Box, Home, cut, tile_layout
+from compiler.lower.tiles import Box, cut, tile_layout
 from compiler.machine import Machine
 
 __all__ = ["ConvChoices", "ConvPlan", "Spot", "Step"]

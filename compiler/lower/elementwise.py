@@ -11,12 +11,13 @@ from functools import cached_property
 import numpy as np
 
 from compiler.codelets import Codelet, add, average_pool, global_pool, lookup, max_pool
+from compiler.home import Home
 from compiler.ir import Add, Graph, Lookup, Pool
 from compiler.layer import Layer
 from compiler.layout import Layout, dense
 from compiler.lower.emitter import Emitter
 from compiler.lower.slots import CONTENTS, Slots, TooSmall
-from compiler.lower.tiles import Box, Home, box_walks, cut, element, tile_layout
+from compiler.lower.tiles import Box, binary32, box_walks, cut, element, tile_layout
 from compiler.machine import Machine
 from compiler.placing import Tile
 
@@ -185,7 +186,7 @@ def _operator(plan: PassPlan) -> tuple[Codelet, dict[str, int | float]]:
     k, tensors = plan.kernel, plan.graph.tensors
     types = [element(tensors[n].dtype) for n in k.inputs]
     if isinstance(k, Add):
-        return add(*types), {"ra": float(k.ra), "rb": float(k.rb), "fixed": float(k.fixed), "lo": k.lo, "hi": k.hi}
+        return add(*types), {"ra": binary32(k.ra), "rb": binary32(k.rb), "fixed": binary32(k.fixed), "lo": k.lo, "hi": k.hi}
     if isinstance(k, Lookup):
         lo, hi = tensors[k.x].bounds
         return lookup(*types), {"lo": lo, "hi": hi}
@@ -200,7 +201,7 @@ def _operator(plan: PassPlan) -> tuple[Codelet, dict[str, int | float]]:
         _, h, w, _ = plan.sources["x"].shape
         scale = np.float32(k.sx) / (np.float32(k.sy) * np.float32(h * w))
         return global_pool(*types), geometry | bounds | {"scale": float(scale), "zy": k.zy}
-    scales = {"sx": float(np.float32(k.sx)), "over_scale": float(np.float32(1) / np.float32(k.sy)), "zy": float(k.zy)}
+    scales = {"sx": binary32(k.sx), "over_scale": float(np.float32(1) / np.float32(k.sy)), "zy": float(k.zy)}
     return average_pool(*types), geometry | bounds | scales
 
 

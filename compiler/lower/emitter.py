@@ -10,7 +10,7 @@ from compiler.errors import CompileError
 from compiler.lower.tiles import Walk
 from compiler.machine import Machine
 from compiler.placing import Tile, place
-from compiler.program import Instruction
+from compiler.instruction import Instruction
 from compiler.select import Template
 
 __all__ = ["CONSTANTS", "Constants", "Emitter"]

@@ -8,10 +8,11 @@ from compiler.lower.conv import lower_conv
 from compiler.lower.conv_plan import ConvChoices, ConvPlan
 from compiler.lower.elementwise import PassChoices, PassPlan, lower_pass
 from compiler.lower.emitter import CONSTANTS, Constants, Emitter
-from compiler.lower.tiles import Home, Walk
+from compiler.home import Home
+from compiler.lower.tiles import Walk
 from compiler.machine import Machine
 from compiler.mapping import Mapping
-from compiler.program import Instruction
+from compiler.instruction import Instruction
 
 __all__ = ["lower"]
 

@@ -5,23 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
+from compiler.home import Home
 from compiler.layout import Layout, dense
 
-__all__ = ["Box", "Home", "Walk", "box_walks", "cut", "element", "tile_layout"]
-
-
-@dataclass(frozen=True)
-class Home:
-    """Where a tensor lives in DRAM: segment (as effects name it), byte offset, layout; NHWC ``shape``.
-
-    ``block``: channels per block, 0 for a row-major layout.
-    """
-
-    segment: str
-    offset: int
-    layout: Layout
-    shape: tuple[int, int, int, int]
-    block: int
+__all__ = ["Box", "Walk", "binary32", "box_walks", "cut", "element", "tile_layout"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +33,11 @@ class Walk:
     near: int
     y: int = 0
     x: int = 0
+
+
+def binary32(value: float) -> float:
+    """The nearest binary32 number, as Python holds it."""
+    return float(np.float32(value))
 
 
 def cut(total: int, size: int) -> list[tuple[int, int]]:

@@ -1,0 +1,55 @@
+"""Where a tensor lives in DRAM."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from acg.graph import Graph as Covenant
+from compiler.errors import CompileError
+from compiler.ir import Graph
+from compiler.layer import Layer
+from compiler.layout import Layout, blocked, row_major
+
+__all__ = ["ALIGNMENT", "Home", "homes_of"]
+
+ALIGNMENT = 64  # of tensors and segments, or a bus word if that is more
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where a tensor lives in DRAM: segment (as effects name it), byte offset, layout; NHWC ``shape``.
+
+    ``block``: channels per block, 0 for a row-major layout.
+    """
+
+    segment: str
+    offset: int
+    layout: Layout
+    shape: tuple[int, int, int, int]
+    block: int
+
+
+def homes_of(graph: Graph, layers: Sequence[Layer], covenant: Covenant) -> tuple[dict[str, Home], dict[str, int]]:
+    """A place in DRAM for every tensor that is there, and the sizes of the segments.
+
+    The host's tensors are row-major without padding; the others keep their channels in blocks, and each a place of
+    its own, so that all can be looked at after a run.
+    """
+    missing = set(covenant.segments) ^ {"CONSTANTS", "ARENA", "INPUTS", "OUTPUTS"}
+    if missing:
+        raise CompileError(f"{covenant.name} must have the segments CONSTANTS, ARENA, INPUTS and OUTPUTS; "
+                           f"{', '.join(sorted(missing))} differ")
+    used = {name: 0 for name in covenant.segments}
+    homes: dict[str, Home] = {}
+    alignment = max(ALIGNMENT, covenant.bus_bytes)
+    names = list(dict.fromkeys([*graph.inputs, *(layer.y for layer in layers)]))
+    for name in names:
+        shape = graph.tensors[name].shape
+        segment = "INPUTS" if name in graph.inputs else "OUTPUTS" if name in graph.outputs else "ARENA"
+        block = covenant.block if segment == "ARENA" else 0
+        layout = blocked(shape, block) if block else row_major(shape)
+        homes[name] = Home(segment, used[segment], layout, tuple(shape), block)
+        used[segment] += math.ceil(layout.bytes / alignment) * alignment
+    return homes, used

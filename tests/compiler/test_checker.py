@@ -1,0 +1,128 @@
+"""The static checker: what the compiler writes passes, and whatever is taken away from it does not."""
+
+from dataclasses import replace
+
+import pytest
+
+from acg.mnemonic import Header, encode
+from compiler.checker import IllegalProgram, check_program, decode_image
+from compiler.compile import compile_graph
+from compiler.errors import CompileError
+from compiler.instruction import Instruction
+from compiler.tokens import place_tokens
+from tb.kernel_networks import COVENANTS, small_network
+
+GRAPH = COVENANTS["tiny"]
+SIZES = {"CONSTANTS": 4096, "ARENA": 4096, "INPUTS": 4096, "OUTPUTS": 4096}
+OPEN = {"y_lim": 1, "x_lim": 1}
+
+
+@pytest.fixture(scope="module")
+def program():
+    return compile_graph(small_network(), GRAPH, effort=1)
+
+
+def image(code) -> bytes:
+    return b"".join(encode(i.mnemonic, i.fields, i.header) for i in code) + bytes(128)
+
+
+def make(name, header=Header(), **fields) -> Instruction:
+    mnemonic = GRAPH.mnemonic(name)
+    return Instruction(mnemonic, mnemonic.complete(fields), header)
+
+
+def test_decoding_gives_the_program_back(program):
+    decoded = decode_image(GRAPH, program.image())
+    assert [(i.mnemonic.name, i.fields, i.header) for i in decoded] == [
+        (i.mnemonic.name, i.fields, i.header) for i in program.instructions]
+
+
+def test_every_token_is_needed(program):
+    """Without any one wait (and the signal that belongs to it) the program is not legal."""
+    code = list(program.instructions)
+    given: dict[int, list[tuple[int, str]]] = {}
+    seen: dict[int, int] = {}
+    pairs = []
+    for k, i in enumerate(code):
+        for token in (t for t in range(16) if i.header.waits >> t & 1):
+            pairs.append((token, k, *given[token][seen.get(token, 0)]))
+            seen[token] = seen.get(token, 0) + 1
+        for kind in ("release", "done"):
+            for token in (t for t in range(16) if getattr(i.header, kind) >> t & 1):
+                given.setdefault(token, []).append((k, kind))
+    assert len(pairs) > 30
+    for token, waiter, signaller, kind in pairs[::5]:
+        broken = list(code)
+        broken[waiter] = replace(code[waiter], header=replace(code[waiter].header, waits=code[waiter].header.waits ^ 1 << token))
+        head = broken[signaller].header
+        broken[signaller] = replace(broken[signaller], header=replace(head, **{kind: getattr(head, kind) ^ 1 << token}))
+        with pytest.raises(IllegalProgram, match="may still be using"):
+            check_program(GRAPH, image(broken), program.segments)
+
+
+def test_a_wait_without_a_signal_would_stop_for_ever(program):
+    code = list(program.instructions)
+    k = next(k for k, i in enumerate(code) if i.header.done)
+    code[k] = replace(code[k], header=replace(code[k].header, done=0))
+    with pytest.raises(IllegalProgram, match=r"^instruction \d+: .* waits for token \d+ more often than anything before it signals it$"):
+        check_program(GRAPH, image(code), program.segments)
+
+
+@pytest.mark.parametrize(("code", "message"), [
+    ([make("LOAD", n=4, **OPEN), make("MATRIX")], r"1: MATRIX reads bytes of ACT that instruction 0 \(LOAD\) may still be using"),
+    ([make("MATRIX"), make("LOAD", n=4, **OPEN)], r"1: LOAD writes bytes of ACT that instruction 0 \(MATRIX\) may still be using"),
+    ([make("VECTOR", d=4), make("VECTOR", x_sel="u8", x=4)],
+     r"1: VECTOR reads bytes of VEC that instruction 0 \(VECTOR\) may still be using"),
+    ([make("LOAD", n=4, s=4095, **OPEN)], r"0: LOAD touches bytes 4095\.\.4098 of CONSTANTS, which has 4096"),
+    ([make("STORE", n=4, d=-1)], r"0: STORE touches bytes -1\.\.2 of CONSTANTS, which has 4096"),
+    ([make("LOAD", n=4, d=8190, **OPEN)], r"0: LOAD writes ACT bytes 8190\.\.8193 of 8192"),
+    ([make("VECTOR", n_o0=2)], r"0: VECTOR writes a byte of VEC twice"),
+    ([make("VECTOR", x_sel="u8", n_o0=2, x_o0=1, d=1, d_o0=1)], r"0: VECTOR reads bytes of VEC that it writes"),
+    ([make("LOAD", Header(done=1), n=4, **OPEN), make("VECTOR", Header(done=1))],
+     r"1: token 0 is signalled by LOAD done and VECTOR done"),
+    ([make("LOAD", Header(done=1), n=4, **OPEN), make("LOAD", Header(done=1), n=4, **OPEN), make("MATRIX", Header(waits=1)),
+      make("STORE", Header(waits=1))], r"3: STORE waits for token 0, which MATRIX waits for too"),
+    ([make("LOAD", Header(done=1), n=4, **OPEN)] * 255, r"\d+: token 0 can be signalled more than 255 times ahead"),
+])
+def test_illegal_programs(code, message):
+    with pytest.raises(IllegalProgram, match=f"^instruction {message}$"):
+        check_program(GRAPH, image(code), SIZES)
+
+
+def test_the_accumulators_are_kept_in_order_by_their_unit():
+    check_program(GRAPH, image([make("MATRIX"), make("MATRIX", init="keep")]), SIZES)
+
+
+def test_guards_keep_virtual_addresses_out():
+    outside = make("LOAD", n=8, s=-4, x=-4, x_run="on", x_lim=4, y_lim=1)
+    check_program(GRAPH, image([outside]), SIZES)
+    with pytest.raises(IllegalProgram, match="bytes -1..2 of CONSTANTS"):
+        check_program(GRAPH, image([replace(outside, fields={**outside.fields, "x": -3})]), SIZES)
+
+
+def test_undecodable_images():
+    with pytest.raises(IllegalProgram, match=r"^instruction 1: the program has no END$"):
+        check_program(GRAPH, image([make("MATRIX")])[:-128], SIZES)
+    with pytest.raises(IllegalProgram, match=r"^instruction 0: no instruction has opcode 15$"):
+        check_program(GRAPH, bytes([15]) + bytes(255), SIZES)
+
+
+def test_too_few_counters_are_shared_or_refused(program):
+    bare = [replace(i, header=Header()) for i in program.instructions]
+    needed = {t for i in program.instructions for t in range(16) if i.header.waits >> t & 1}
+    few = replace(GRAPH, sequencer=replace(GRAPH.sequencer, tokens=len(needed) - 1))
+    check_program(GRAPH, image(place_tokens(few, bare)), program.segments)
+    none = replace(GRAPH, sequencer=replace(GRAPH.sequencer, tokens=2))
+    with pytest.raises(CompileError, match=r"^the program needs \d+ token counters; tiny has 2$"):
+        place_tokens(none, bare)
+
+
+def test_signals_wait_where_a_counter_would_overflow():
+    """A unit far ahead of its consumer signals as late as it must."""
+    code = []
+    for k in range(300):
+        code.append(make("LOAD", n=4, d=4 * k, **OPEN))
+    for k in range(300):
+        code.append(make("MATRIX", a=k, n_m0=1, d=k % 16))
+    with pytest.raises(CompileError, match=r"^tokens from LOAD to MATRIX could number more than \d+ at instruction \d+$"):
+        place_tokens(GRAPH, code)

@@ -1,0 +1,101 @@
+"""Instruction selection: which instruction a statement becomes, and with what fields."""
+
+import pytest
+
+from acg.expr import Aff, Load, Loop, Nest, Op, Operand, Reduce, Val, field
+from compiler.codelets import average_pool, conv, max_pool
+from compiler.layout import blocked, dense
+from compiler.machine import Machine
+from compiler.placing import Tile, place
+from compiler.select import select
+from tb.kernel_networks import COVENANTS
+
+EDGE16 = COVENANTS["edge16"]
+WINDOW = {"stride_h": 1, "stride_w": 1, "dilation_h": 1, "dilation_w": 1, "pad_top": 1, "pad_left": 1}
+SCALARS = {"zx": 3, "zw": 0, "zy": 7, "lo": 0, "hi": 255, "ra": 0.5, "rb": 0.25, "fixed": 1.0, "sum_lo": 1, "sum_hi": 254,
+           "scale": 0.125}
+TILES = {
+    "x": Tile("ACT", blocked((1, 10, 58, 64), 16)),
+    "w": Tile("WGT", dense([("ic", 4, 16), ("oc", 4, 16), ("kh", 3, 1), ("kw", 3, 1), ("ic", 16, 1), ("oc", 16, 1)])),
+    "acc": Tile("ACC", dense([("c", 4, 16), ("n", 1, 1), ("h", 8, 1), ("w", 56, 1), ("c", 16, 1)], 4)),
+    "bias": Tile("PAR", dense([("oc", 64, 1)], 4)), "scale": Tile("PAR", dense([("oc", 64, 1)], 4)),
+    "y": Tile("VEC", blocked((1, 8, 56, 64), 16)), "r": Tile("VEC", blocked((1, 8, 56, 64), 16)),
+}
+EXTENTS = {"n": 1, "oh": 8, "ow": 56, "oc": 64, "ic": 64, "kh": 3, "kw": 3}
+
+
+def placed(codelet, statement, tiles=TILES, extents=EXTENTS, graph=EDGE16, **more):
+    return select(graph.mnemonics, place(codelet.statements[statement], codelet.dims, tiles, extents, WINDOW | SCALARS | more))
+
+
+def test_products_go_to_the_array():
+    template = placed(conv("u8", "i8"), "start")
+    assert template.mnemonic.name == "MATRIX"
+    fields = template.mnemonic.complete(template.at(x=16 * 5, w=16 * 7, acc=64 * 2, bias=64 * 3))
+    expected = {"a": 5, "w": 7, "d": 2, "b": 3, "za": 3, "act_signed": 0, "wgt_signed": 1, "n_n": 4, "n_m1": 8, "n_m0": 56,
+                "a_m1": 58, "a_m0": 1, "d_n": 448, "w_n": 144, "init": 2}
+    assert {k: fields[k] for k in expected} == expected
+    levels = {(fields[f"n_k{i}"], fields[f"a_k{i}"], fields[f"w_k{i}"]) for i in range(4) if fields[f"n_k{i}"] > 1}
+    assert levels == {(3, 58, 48), (3, 1, 16), (4, 580, 576)}
+
+
+def test_later_chunks_add_to_the_sums():
+    assert placed(conv("i8", "u8"), "resume").fields["init"] == 1
+
+
+def test_an_operand_between_words_has_no_instruction():
+    template = placed(conv("u8", "i8"), "start")
+    with pytest.raises(ValueError, match=r"^MATRIX\.a must count units of 16 bytes$"):
+        template.at(x=8, w=0, acc=0, bias=0)
+    crooked = TILES | {"x": Tile("ACT", dense([("c", 4, 16), ("n", 1, 1), ("h", 10, 1), ("w", 58, 1), ("c", 24, 1)]))}
+    assert placed(conv("u8", "i8"), "start", crooked) is None
+
+
+@pytest.mark.parametrize(("side", "swap"), [("a", 0), ("b", 1)])
+def test_a_residual_addition_is_one_pass_in_either_order(side, swap):
+    template = placed(conv("u8", "i8", residual=side, residual_type="i8", scale_per_channel=True), "finish")
+    fields = template.fields
+    assert (template.mnemonic.name, fields["swap"], fields["rc"], fields["rc_off"]) == ("VECTOR", swap, 1, 7)
+    assert (fields["f1_p"], fields["f1_q"], fields["f2_p"]) == (0.25, 1.0, 0.5)
+    assert (fields["post"], fields["lo"], fields["hi"], fields["s_sel"]) == (0, 1, 254, 1)
+
+
+def test_a_product_through_an_adder_adds_minus_zero():
+    tiles = {"x": Tile("VEC", blocked((1, 8, 8, 16), 16)), "y": Tile("VEC", blocked((1, 4, 4, 16), 16))}
+    extents = {"n": 1, "oh": 4, "ow": 4, "oc": 16, "kh": 2, "kw": 2}
+    template = placed(average_pool("u8"), "finish", tiles, extents, sx=0.5, over_count=0.25, over_scale=2.0, zy=3.0,
+                      stride_h=2, stride_w=2)
+    fields = template.fields
+    assert str(fields["f1_q"]) == "-0.0" and fields["f1_p"] == 0.25 and fields["f2_q"] == 3.0
+    assert fields["n_q1"] * fields["n_q0"] == 4 and fields["n_i"] > 1, "sums interleave outputs"
+    assert (fields["x_q1"], fields["x_q0"]) == (8, 1), "row-major order"
+    template = placed(max_pool("u8"), "finish", tiles, extents, stride_h=2, stride_w=2)
+    assert template.fields["reduce"] == 1
+
+
+def test_runs_are_as_long_as_memory_allows():
+    row, run = Loop("row", 10), Loop("run", 928)
+    source = Load(Operand("ARENA", "u8", (1,)), (field("far") + row * 896 + run,))
+    target = Load(Operand("ACT", "u8", (1,)), (field("near") + row * 928 + run,))
+    guard = Op("and", (Op("within", (Val(field("y") + row), Val(8))), Op("within", (Val(field("x") + run), Val(896)))))
+    template = select(EDGE16.mnemonics, Nest((row, run), target, Op("select", (guard, source, Val(9)))))
+    assert template.mnemonic.name == "LOAD"
+    fields = template.at(far=-912, near=64, y=-1, x=-16)
+    expected = {"n": 928, "n_l0": 10, "x_run": 1, "fill": 9, "s": -912, "d": 64, "y": -1, "y_l0": 1, "x": -16, "y_lim": 8,
+                "x_lim": 896, "mem": 0, "seg": 1}
+    assert {k: fields[k] for k in expected} == expected
+
+
+def test_what_no_instruction_does_is_none():
+    i, k = Loop("i", 16), Loop("k", 4)
+    read = Load(Operand("VEC", "u8", (1,)), (Aff.of(i) + k * 16,))
+    summed = Nest((i,), Load(Operand("WGT", "u8", (1,)), (Aff.of(i),)), Reduce("add", (k,), read))
+    assert select(EDGE16.mnemonics, summed) is None
+
+
+@pytest.mark.parametrize(("name", "lanes"), [("edge16", (16, 16)), ("4x16", (4, 16)), ("16x8", (16, 8))])
+def test_memories_and_lanes_are_found_by_matching(name, lanes):
+    machine = Machine(COVENANTS[name])
+    assert machine.products.memory == {"x": "ACT", "w": "WGT", "acc": "ACC", "bias": "PAR", "zero": "PAR"}
+    assert machine.epilogue.memory == {"acc": "ACC", "y": "VEC", "r": "VEC", "scale": "PAR", "table": "TAB"}
+    assert (machine.reduction_lanes, machine.channel_lanes) == lanes
