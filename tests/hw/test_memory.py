@@ -1,0 +1,97 @@
+# amaranth: UnusedElaboratable=no
+"""The memory module and the clock gate in simulation."""
+
+import numpy as np
+import pytest
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw import emit
+from hw.clockgate import ClockGate
+from hw.memory import Memory
+from tb.stream import Stream
+
+
+class Gated(wiring.Component):
+    """Counts the rising edges that a clock gate passes."""
+
+    enable: In(1)
+    count: Out(16)
+
+    def __init__(self, *, gated=True):
+        self.is_gated = gated
+        super().__init__()
+
+    def elaborate(self, platform):
+        m = Module()
+        gate = emit.instance(m, "gate", ClockGate(gated=self.is_gated))
+        counter = emit.instance(m, "counter", Counter(), clock=gate.gated)
+        m.d.comb += [gate.enable.eq(self.enable), self.count.eq(counter.count)]
+        return m
+
+
+class Counter(wiring.Component):
+    count: Out(16)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.sync += self.count.eq(self.count + 1)
+        return m
+
+
+class Store(wiring.Component):
+    """A memory behind ports of its own."""
+
+    def __init__(self, **sizes):
+        self.sizes = sizes
+        super().__init__({name: member for name, member in Memory(**sizes).signature.members.items()})
+
+    def elaborate(self, platform):
+        m = Module()
+        memory = emit.instance(m, "memory", Memory(**self.sizes))
+        m.d.comb += self.r_data.eq(memory.r_data)
+        m.d.comb += [getattr(memory, n).eq(getattr(self, n)) for n in ("w_en", "w_addr", "w_data", "r_en", "r_addr")]
+        return m
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize(("width", "depth", "lane"), [(32, 8, 8), (16, 5, 16), (64, 2, 4), (8, 1, 8)])
+def test_memory(width, depth, lane):
+    """A read gives what the word held before the cycle, and stays until the next read."""
+    rng = np.random.default_rng(1)
+    cycles, lanes = depth + 3000, width // lane
+    w_addr, r_addr = (rng.integers(0, depth, cycles) for _ in range(2))
+    w_en, r_en = rng.integers(0, 1 << lanes, cycles), rng.random(cycles) < 0.5
+    w_addr[:depth], w_en[:depth], r_en[:depth + 1] = np.arange(depth), (1 << lanes) - 1, np.arange(depth + 1) == depth
+    values = rng.integers(0, 2, (cycles, lanes, lane))
+    words = np.packbits(np.pad(values.reshape(cycles, -1), ((0, 0), (0, -width % 32))).astype(np.uint8), axis=1,
+                        bitorder="little").view("<u4")
+    got = Stream(Store(width=width, depth=depth, lane_bits=lane)).run({
+        "w_en": w_en, "w_addr": w_addr, "w_data": words, "r_en": r_en, "r_addr": r_addr})["r_data"]
+    got = np.unpackbits(got.reshape(len(got), -1).astype("<u4").view(np.uint8), axis=1, bitorder="little")
+    held, read, both = np.zeros((depth, lanes, lane), np.int64), None, 0
+    for cycle in range(cycles):
+        if read is not None:
+            assert (got[cycle, :width] == read.ravel()).all(), f"cycle {cycle}"
+        if r_en[cycle]:
+            read = held[r_addr[cycle]].copy()
+            both += w_en[cycle] and r_addr[cycle] == w_addr[cycle]
+        written = w_en[cycle] >> np.arange(lanes) & 1 == 1
+        held[w_addr[cycle]][written] = values[cycle][written]
+    assert both > 50, "reads seldom met a write"
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize("gated", [True, False])
+def test_clock_gate(gated):
+    """The clock rises at the end of those cycles in which enable is high, or of all if there is no gate."""
+    enable = np.random.default_rng(1).random(500) < 0.5
+    got = Stream(Gated(gated=gated)).run({"enable": enable})["count"]
+    passed = np.diff(got[1:501].astype(np.int64))  # before the first cycle the gate has seen no clock
+    assert passed.tolist() == (enable[1:] if gated else np.ones(499)).tolist()
+
+
+def test_rejects():
+    with pytest.raises(ValueError, match=r"^width must be a multiple of lane_bits = 3, not 8$"):
+        Memory(width=8, depth=4, lane_bits=3)
