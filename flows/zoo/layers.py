@@ -17,7 +17,8 @@ def _quantised(name: str, inputs: dict[str, np.ndarray], product: onnx.NodeProto
     nodes = [
         helper.make_node("QuantizeLinear", ["x", "x_scale", "x_zero"], ["x_q"], "quantise"),
         helper.make_node("DequantizeLinear", ["x_q", "x_scale", "x_zero"], ["x_real"], "x_dequantise"),
-        helper.make_node("DequantizeLinear", ["w_q", "w_scale", "w_zero"], ["w"], "w_dequantise", axis=0 if "Conv" == product.op_type else 1),
+        helper.make_node("DequantizeLinear", ["w_q", "w_scale", "w_zero"], ["w"], "w_dequantise",
+                         axis=0 if product.op_type == "Conv" else 1),
         helper.make_node("DequantizeLinear", ["b_q", "b_scale", "b_zero"], ["b"], "b_dequantise", axis=0),
         product,
         helper.make_node("QuantizeLinear", ["y_real", "y_scale", "y_zero"], ["y_q"], "requantise"),

@@ -62,7 +62,7 @@ def test_memories_keep_their_contents_between_runs():
 @pytest.mark.parametrize(("instruction", "message"), [
     ((STORE, {"seg": "outputs", "n": 65}), r"^instruction 1: STORE: bytes 0\.\.64 are outside OUTPUTS of 64 bytes$"),
     ((STORE, {"n": 2, "s": PARAMS.vector_bytes - 1}), r"^instruction 1: STORE reads VEC bytes \d+\.\.\d+ of \d+$"),
-    ((VECTOR, {"n_q0": 2, "n_i": 17}), r"^instruction 1: VECTOR: n_q1 \* n_q0 == 1 or n_i \* 1 <= 16$"),
+    ((VECTOR, {"n_q0": 2, "n_i": 17}), r"^instruction 1: VECTOR: n_q1 == 1 and n_q0 == 1 or n_i <= 16$"),
 ])
 def test_illegal_instructions_are_refused(instruction, message):
     with pytest.raises(ProgramError, match=message) as caught:

@@ -36,9 +36,8 @@ def _gemm(p):
         *(("MATRIX", dict(act_signed=0, wgt_signed=1, init="bias", za=7, zw=-3, n_k0=2, a_k0=1, w_k0=rows,
                           n_m0=m // 3, a=16 * i, a_m0=2, d=8 * i, d_m0=1), Header(waits=1 if i == 0 else 0, done=4))
           for i in range(3)),
-        ("VECTOR", dict(x_sel="acc", n_i=8, x_i=1, s_sel="lanes", s=1, d_i=1, post=5, lo=-128, hi=127), Header(waits=4, done=8)),
-        ("VECTOR", dict(x_sel="acc", n_i=8, x=8, x_i=1, s_sel="lanes", s=1, d=8, d_i=1, post=5, lo=-128, hi=127), Header(waits=4, done=8)),
-        ("VECTOR", dict(x_sel="acc", n_i=8, x=16, x_i=1, s_sel="lanes", s=1, d=16, d_i=1, post=5, lo=-128, hi=127), Header(waits=4, done=8)),
+        *(("VECTOR", dict(x_sel="acc", n_i=8, x=8 * i, x_i=1, s_sel="lanes", s=1, d=8 * i, d_i=1, post=5, lo=-128, hi=127),
+           Header(waits=4, done=8)) for i in range(3)),
         *(("STORE", dict(seg="outputs", n=8 * cols, s=8 * cols * i, d=1 + 8 * cols * i), Header(waits=8, mark=i + 1)) for i in range(3)),
     ]
 

@@ -10,7 +10,8 @@ from tb.rtl import Dram
 
 _CASES = 304
 _RTL_CASES = 24  # for each array
-_STALLS = {"4x4": Dram(stall=30, jitter=20, seed=3), "8x8": Dram(), "4x16": Dram(stall=10, jitter=60, seed=4), "16x8": Dram(latency=7, stall=50)}
+_STALLS = {"4x4": Dram(stall=30, jitter=20, seed=3), "8x8": Dram(), "4x16": Dram(stall=10, jitter=60, seed=4),
+           "16x8": Dram(latency=7, stall=50)}
 
 
 @pytest.mark.parametrize("part", range(4))
