@@ -1,0 +1,232 @@
+"""The command ``tenon``: reads the command line, calls one function of a pipeline, prints what it returns."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from flows.errors import UserError, user_errors
+from flows.version import version
+
+__all__ = ["main"]
+
+_SIMULATORS = ("verilator", "icarus", "functional", "model")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version(), prog_name="tenon")
+def main() -> None:
+    """Generates DNN accelerators, compiles ONNX networks for them, and runs both in RTL simulation.
+
+    CONFIG is a preset (tiny, edge8, edge16, edge16_small, edge32) or a TOML file; MODEL an ONNX file or a built-in
+    (zoo:digits, zoo:gemm_MxKxN, zoo:conv_KHxKW_CIN_COUT_SIZE).
+    """
+    # Deriving the covenant constructs components without elaborating them, which Amaranth takes for a slip.
+    warnings.filterwarnings("ignore", message=r"<.*> created but never used")
+
+
+@main.command()
+@click.argument("config")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build/rtl"), show_default=True, help="Folder to write.")
+def generate(config: str, output: Path) -> None:
+    """Writes the hardware of CONFIG: Verilog, acg.json, C header, ISA and register pages."""
+    with user_errors():
+        from flows.generate import FILES
+        from flows.generate import generate as write
+        from flows.outputs import check_folder
+        from hw.config import load_config
+
+        params = load_config(config)
+        check_folder(output, FILES)
+        with _status(f"generating {params.name}"):
+            files = write(params, output)
+        for path in files:
+            click.echo(f"{path}  {path.stat().st_size:,} bytes")
+
+
+@main.command()
+@click.argument("config")
+@click.option("--check", is_flag=True, help="Measure what it promises in RTL simulation.")
+@click.option("--svg", type=click.Path(path_type=Path), help="Draw it into this file.")
+def acg(config: str, check: bool, svg: Path | None) -> None:
+    """Prints the covenant of CONFIG as JSON, or measures it, or draws it."""
+    with user_errors():
+        from acg import draw
+        from flows.generate import graph_of
+        from flows.outputs import new_file
+        from hw.config import load_config
+
+        params = load_config(config)
+        graph = graph_of(params)
+        if svg is not None:
+            with new_file(svg) as work:
+                work.write_text(draw.svg(graph), encoding="utf-8")
+            click.echo(svg)
+        if check:
+            from flows.check import check_covenant
+            from flows.tables import print_claims
+
+            with _status("measuring the covenant in RTL") as say:
+                claims = check_covenant(params, progress=say)
+            print_claims(claims)
+            if not all(claim.holds for claim in claims):
+                sys.exit(1)
+        elif svg is None:
+            click.echo(graph.to_json())
+
+
+@main.command("compile")
+@click.argument("model")
+@click.option("--config", required=True, help="Preset or TOML file of the hardware.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build/program"), show_default=True,
+              help="Folder to write.")
+def compile_(model: str, config: str, output: Path) -> None:
+    """Compiles MODEL into a program folder, and says where each node runs."""
+    with user_errors():
+        from flows.compile import FILES, compile_source, placements, save_folder
+        from flows.generate import graph_of
+        from flows.outputs import check_folder
+        from flows.source import open_source
+        from flows.tables import print_placements
+        from hw.config import load_config
+
+        graph = graph_of(load_config(config))
+        check_folder(output, FILES)
+        source = open_source(model)
+        with _status(f"compiling {source.name}") as say:
+            compiled = compile_source(source, graph, progress=lambda layer: say(f"compiling {source.name}: {layer}"))
+        files = save_folder(compiled, output)
+        print_placements(placements(compiled))
+        for path in files:
+            click.echo(f"{path}  {path.stat().st_size:,} bytes")
+
+
+@main.command()
+@click.argument("model", metavar="MODEL|DIR")
+@click.option("--config", help="Preset or TOML file of the hardware; a program folder knows its own.")
+@click.option("--input", "inputs", type=click.Path(path_type=Path), help=".npz file with an array for each input of the model.")
+@click.option("--runs", type=click.IntRange(1, 1000), help="Inputs to run one after the other.  [default: 100 test images, or 1]")
+@click.option("--simulator", type=click.Choice(_SIMULATORS), default="verilator", show_default=True)
+@click.option("--dram", "dram_text", metavar="SETTINGS", help="DRAM model in RTL, such as latency=100,stall=20,seed=3.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report there, for other tools.")
+@click.option("--trace", type=click.Path(path_type=Path), help="Write a timeline there (Chrome's trace format).")
+@click.option("--waves", type=click.Path(path_type=Path), help="Record all signals there (VCD; RTL only).")
+def run(model: str, config: str | None, inputs: Path | None, runs: int | None, simulator: str, dram_text: str | None,
+        json_file: Path | None, trace: Path | None, waves: Path | None) -> None:
+    """Runs a model, or a program folder, and compares every tensor with ONNX Runtime.
+
+    Exit status 1 if anything differs from the reference that must be equal.
+    """
+    with user_errors():
+        from flows.execution import Simulator
+        from flows.outputs import new_file
+        from flows.run import prepare
+        from flows.run import run as execute
+        from flows.tables import print_report
+        from flows.trace import timeline
+        from hw.config import load_config
+
+        chosen = Simulator(simulator)
+        in_rtl = chosen in (Simulator.VERILATOR, Simulator.ICARUS)
+        for option, value in (("--waves", waves), ("--dram", dram_text)):
+            if value is not None and not in_rtl:
+                raise UserError(f"{option} needs RTL: use it with --simulator verilator or icarus")
+        if trace is not None and chosen is Simulator.FUNCTIONAL:
+            raise UserError("--trace needs cycles: use it with --simulator verilator, icarus or model")
+        if in_rtl:
+            _require_tools(simulator)
+        params = load_config(config) if config is not None else None
+        dram = _dram(dram_text)
+        with _status(f"compiling {model}") as say:
+            job = prepare(model, params, inputs=inputs, runs=runs, progress=lambda layer: say(f"compiling {model}: {layer}"))
+        count = len(job.feeds)
+
+        def tell(number: int, cycles: int) -> None:
+            say(f"simulating run {number + 1} of {count}, {cycles:,} cycles" if cycles else f"simulating run {number + 1} of {count}")
+
+        hint = " (the first time, its simulator is compiled: half a minute)" if in_rtl else ""
+        with _status(f"simulating {job.name} on {job.params.name}{hint}") as say:
+            report, execution = execute(job, chosen, dram=dram, waves=waves, progress=tell)
+        if json_file is not None:
+            with new_file(json_file) as work:
+                work.write_text(report.to_json(), encoding="utf-8")
+        if trace is not None:
+            with new_file(trace) as work:
+                work.write_text(timeline(job.compiled.program, report, execution), encoding="utf-8")
+        print_report(report)
+        if report.comparison is not None and not report.comparison.passed:
+            sys.exit(1)
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def disasm(folder: Path) -> None:
+    """Prints the instructions of a program folder."""
+    with user_errors():
+        from acg.isa import disassemble
+        from compiler.program import Program
+
+        program = Program.load(folder)
+        for line in disassemble(program.image(), program.covenant.mnemonics):
+            click.echo(line)
+
+
+@main.command()
+def doctor() -> None:
+    """Checks the toolchain, and says how to mend it."""
+    with user_errors():
+        from flows.doctor import examine
+        from flows.tables import print_checks
+
+        checks = examine()
+        print_checks(checks)
+        missing = [c for c in checks if c.state == "missing"]
+        if missing:
+            raise UserError("; ".join(f"{c.name} is missing: {c.remedy}" for c in missing))
+
+
+def _require_tools(simulator: str) -> None:
+    from tb import toolchain
+
+    tools = ("verilator", "cocotb", "libpython", "g++", "make", "perl") if simulator == "verilator" else ("iverilog", "cocotb", "libpython")
+    toolchain.require(*tools)
+
+
+def _dram(text: str | None):
+    """The DRAM of settings such as ``latency=100,stall=20``."""
+    import dataclasses
+
+    from tb.rtl import Dram
+
+    known = {f.name: f.default for f in dataclasses.fields(Dram)}
+    values = {}
+    for part in (text or "").split(",") if text else ():
+        name, _, value = part.strip().partition("=")
+        if name not in known or not value.isdecimal():
+            raise UserError(f"--dram: {part.strip()!r} must be one of {', '.join(known)}, then = and a number, "
+                            f"such as latency={known['latency']}")
+        values[name] = int(value)
+    return Dram(**values)
+
+
+@contextlib.contextmanager
+def _status(text: str) -> Iterator[Callable[[str], None]]:
+    """Shows on stderr what is going on: moving on a terminal, one line elsewhere."""
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        console.print(f"{text} ...", soft_wrap=True)
+        yield lambda _: None
+        return
+    with console.status(text) as status:
+        yield status.update
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Looks over the machine: is everything there that generating, compiling and simulating need?"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from dataclasses import dataclass
+
+from tb import toolchain
+
+__all__ = ["Check", "examine"]
+
+_PYTHON = (3, 11)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at: found (or not), in which version, and how to mend it."""
+
+    name: str
+    state: str  # "ok" | "missing" | "optional"
+    version: str
+    purpose: str
+    remedy: str = ""  # empty if nothing is to be done
+
+
+def examine() -> list[Check]:
+    """Every check, in the order in which a user would mend them."""
+    return [_python(), *map(_tool, toolchain.survey()), *_packages()]
+
+
+def _python() -> Check:
+    ok = sys.version_info >= _PYTHON
+    return Check("python", "ok" if ok else "missing", sys.version.split()[0], "runs Tenon",
+                 "" if ok else f"install Python {_PYTHON[0]}.{_PYTHON[1]} or newer")
+
+
+def _tool(tool: toolchain.Tool) -> Check:
+    if tool.path is not None:
+        return Check(tool.name, "ok", tool.version or str(tool.path), tool.purpose)
+    return Check(tool.name, "optional" if tool.optional else "missing", "", tool.purpose, tool.remedy)
+
+
+def _packages() -> list[Check]:
+    from tb.reference import VERSION
+
+    checks = []
+    for name, wanted, purpose in (("amaranth", "", "the hardware's language"), ("onnx", "", "reads models"),
+                                  ("onnxruntime", VERSION, "the reference: equality holds for one version")):
+        try:
+            found = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found = ""
+        ok = bool(found) and wanted in ("", found)
+        pin = f"=={wanted}" if wanted else ""
+        checks.append(Check(name, "ok" if ok else "missing", found, purpose, "" if ok else f"pip install {name}{pin}"))
+    return checks

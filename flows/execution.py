@@ -1,0 +1,167 @@
+"""Executes a program on one of the simulators: tensors in, tensors and cycles out."""
+
+from __future__ import annotations
+
+import enum
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from acg.mnemonic import INSTRUCTION_BYTES
+from compiler.program import Program
+from flows.errors import UserError
+from flows.generate import verilog_of
+from hw.params import SystolicParams
+from hw.registers import ErrorCode
+from tb.functional import FunctionalSimulator, decode_program
+from tb.model import simulate_program
+from tb.rtl import Dram, Run, run_rtl
+from tb.runner import SimulationError
+
+__all__ = ["Execution", "Simulator", "Stamp", "Tensors", "execute"]
+
+Tensors = dict[str, np.ndarray]  # NHWC arrays by name
+
+_CONSTANTS = "CONSTANTS"  # the segment that all runs share
+_PAGE = 4096  # segments begin at its multiples, so that the bursts of every run are cut alike
+_DRAM_BYTES = 1 << 30  # the largest DRAM that is simulated
+
+
+class Simulator(enum.StrEnum):
+    """What executes a program."""
+
+    VERILATOR = "verilator"
+    ICARUS = "icarus"
+    FUNCTIONAL = "functional"  # values, no cycles
+    MODEL = "model"  # cycles, no values
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """The instruction with this ``mark`` was done at ``cycle``; ``counters`` as they stood then, if known."""
+
+    mark: int
+    cycle: int
+    counters: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What a simulator did: ``tensors`` after each run, ``cycles`` of each; counters and stamps of the first run."""
+
+    tensors: tuple[Tensors, ...]
+    cycles: tuple[int, ...]
+    counters: Mapping[str, int]
+    stamps: tuple[Stamp, ...]
+    wall_seconds: float
+
+
+def execute(program: Program, inputs: Sequence[Tensors], simulator: Simulator, *, params: SystolicParams | None = None,
+            dram: Dram | None = None, waves: Path | None = None, progress: Callable[[int, int], None] | None = None) -> Execution:
+    """Runs ``program`` once for each set of input tensors, the cycle model just once.
+
+    Parameters
+    ----------
+    params : SystolicParams
+        The hardware, for RTL.
+    dram : Dram, optional
+        The DRAM's settings, for RTL; the standard DRAM if not given.
+    progress : callable, optional
+        Told (number of the run, cycles so far; 0 if nobody counts them).
+
+    Raises
+    ------
+    UserError
+        If the runs do not fit the simulated DRAM.
+    SimulationError
+        If the accelerator answers with an error, or never.
+    """
+    if simulator is Simulator.MODEL:
+        return _model(program)
+    memories = [_memory(program, tensors, seed) for seed, tensors in enumerate(inputs)]
+    if simulator is Simulator.FUNCTIONAL:
+        return _functional(program, memories, progress)
+    if params is None:
+        raise ValueError("RTL needs its parameters")
+    return _rtl(program, memories, params, simulator, dram, waves, progress)
+
+
+def _memory(program: Program, tensors: Tensors, seed: int) -> dict[str, np.ndarray]:
+    """DRAM segments before a run: constants, inputs, and random bytes elsewhere, so that nothing relies on zeros."""
+    rng = np.random.default_rng(seed)
+    memory = program.memory()
+    for name, array in memory.items():
+        if name != _CONSTANTS:
+            array[:] = rng.integers(0, 256, array.size, dtype=np.uint8)
+    for name, array in tensors.items():
+        program.tensors[name].write(memory, array)
+    return memory
+
+
+def _tensors(program: Program, memory: Mapping[str, np.ndarray]) -> Tensors:
+    return {name: placed.read(memory) for name, placed in program.tensors.items()}
+
+
+def _functional(program: Program, memories: Sequence[dict[str, np.ndarray]], progress) -> Execution:
+    simulator = FunctionalSimulator(program.covenant.memory_bytes)
+    began = time.perf_counter()
+    for number, memory in enumerate(memories):
+        if progress is not None:
+            progress(number, 0)
+        simulator.run(program.instructions, memory)
+    seconds = time.perf_counter() - began
+    return Execution(tuple(_tensors(program, m) for m in memories), (), {}, (), seconds)
+
+
+def _model(program: Program) -> Execution:
+    began = time.perf_counter()
+    said = simulate_program(decode_program(program.image(), program.covenant.mnemonics), program.covenant)
+    stamps = tuple(Stamp(mark, cycle, {}) for mark, cycle in said.marks)
+    return Execution((), (said.cycles,), said.counters, stamps, time.perf_counter() - began)
+
+
+def _rtl(program: Program, memories: Sequence[dict[str, np.ndarray]], params: SystolicParams, simulator: Simulator,
+         dram: Dram | None, waves: Path | None, progress) -> Execution:
+    image: list[tuple[int, bytes]] = []
+    free = 0
+
+    def put(contents: bytes) -> int:
+        nonlocal free
+        address = free
+        image.append((address, contents))
+        free += -(-max(len(contents), 1) // _PAGE) * _PAGE
+        return address
+
+    code = program.image()
+    start, constants = put(code), put(program.constants)
+    runs, regions = [], []
+    for memory in memories:
+        bases = {name: constants if name == _CONSTANTS else put(array.tobytes()) for name, array in memory.items()}
+        order = [bases[name] for name in program.covenant.segments]
+        runs.append(Run(start, len(code) // INSTRUCTION_BYTES, tuple(order), _cycle_limit(program)))
+        regions += [(bases[name], array.size) for name, array in memory.items() if name != _CONSTANTS and array.size]
+    if free > _DRAM_BYTES:
+        raise UserError(f"{len(runs)} runs need {free} bytes of DRAM, more than {_DRAM_BYTES}: run fewer at a time with --runs")
+    result = run_rtl(verilog_of(params), params, runs, image=image, regions=regions, dram=dram, simulator=simulator.value,
+                     waves=waves, progress=progress)
+    for number, outcome in enumerate(result.runs):
+        if outcome.error != ErrorCode.NONE:
+            raise SimulationError(f"run {number}: the accelerator ended with error {outcome.error.name} "
+                                  f"after {outcome.index} instructions")
+    contents = iter(result.regions)
+    for memory in memories:
+        for name, array in memory.items():
+            if name != _CONSTANTS and array.size:
+                array[:] = np.frombuffer(next(contents), np.uint8)
+    first = result.runs[0]
+    stamps = tuple(Stamp(mark.index, mark.cycle, mark.counters) for mark in first.marks)
+    return Execution(tuple(_tensors(program, m) for m in memories), tuple(run.cycles for run in result.runs),
+                     first.counters, stamps, result.wall_seconds)
+
+
+def _cycle_limit(program: Program) -> int:
+    """Far more cycles than a run can take that is not stuck."""
+    return 100_000 + 100 * sum(max(layer.bound_cycles, 1000) for layer in program.layers)

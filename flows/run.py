@@ -1,0 +1,118 @@
+"""Runs a model or a program on a simulator, and compares every tensor with the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from acg.graph import Graph as Covenant
+from compiler.errors import CompileError
+from compiler.host import quantise_inputs
+from flows.comparison import compare
+from flows.compile import Compiled, compile_source, load_folder
+from flows.execution import Execution, Simulator, Tensors, execute
+from flows.generate import graph_of
+from flows.report import Accuracy, Report, report_of
+from flows.source import Feeds, Source, open_source, random_feeds, read_feeds
+from hw.params import SystolicParams
+from tb.rtl import Dram
+
+__all__ = ["Job", "prepare", "run"]
+
+_IMAGES = 100  # test images of a network that has some
+
+
+@dataclass(frozen=True)
+class Job:
+    """A program with the inputs of its runs, ready for any simulator. ``name``: of the model; ``params``: the hardware
+    that it was compiled for; ``labels``: the right class for each run."""
+
+    compiled: Compiled
+    params: SystolicParams
+    name: str
+    feeds: list[Feeds]
+    labels: np.ndarray | None = None
+
+
+def prepare(model: str, params: SystolicParams | None, *, inputs: Path | None = None, runs: int | None = None,
+            progress: Callable[[str], None] | None = None) -> Job:
+    """Compiles ``model`` (or loads it, if it is a program folder) and finds its inputs.
+
+    Parameters
+    ----------
+    params : SystolicParams, optional
+        The hardware; a program folder's own if not given.
+    inputs : Path, optional
+        An ``.npz`` file with the model's inputs; else the built-in's test inputs, or seeded random ones.
+    runs : int, optional
+        How many inputs; all test images up to 100, else one.
+    """
+    folder = Path(model)
+    if folder.is_dir():
+        if params is None:
+            params = _own_parameters(folder)
+        compiled = load_folder(folder, graph_of(params))
+        source = Source(compiled.program.name, compiled.model)
+    else:
+        if params is None:
+            raise CompileError(f"{model}: give the hardware to compile it for, with --config")
+        source = open_source(model)
+        compiled = compile_source(source, graph_of(params), progress=progress)
+    labels = None
+    if inputs is not None:
+        feeds = [read_feeds(inputs, source.model)] * (runs or 1)
+    elif source.inputs is not None:
+        count = runs or (_IMAGES if source.labels else 1)
+        feeds = source.inputs(count)
+        labels = source.labels(count) if source.labels else None
+    else:
+        feeds = random_feeds(source.model, compiled.graph, runs or 1)
+    return Job(compiled, params, source.name, feeds, labels)
+
+
+def _own_parameters(folder: Path) -> SystolicParams:
+    """The parameters that a program folder's covenant notes."""
+    path = folder / "acg.json"
+    try:
+        covenant = Covenant.from_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CompileError(f"{folder} is not a program: {path}: {error.strerror}") from None
+    parameters = covenant.notes.get("parameters")
+    if not isinstance(parameters, dict):
+        raise CompileError(f"{path} does not note the parameters of its hardware: give them with --config")
+    return SystolicParams.from_dict(parameters)
+
+
+def run(job: Job, simulator: Simulator, *, dram: Dram | None = None, waves: Path | None = None,
+        progress: Callable[[int, int], None] | None = None) -> tuple[Report, Execution]:
+    """Executes ``job`` on ``simulator`` and compares what it computed.
+
+    Raises
+    ------
+    CompileError, SimulationError, UserError
+        As ``compare`` and ``execute`` do.
+    """
+    compiled = job.compiled
+    tensors = [quantise_inputs(compiled.graph, feeds) for feeds in job.feeds]
+    execution = execute(compiled.program, tensors, simulator, params=job.params, dram=dram, waves=waves, progress=progress)
+    comparison = accuracy = None
+    if execution.tensors:
+        comparison, expected = compare(compiled.program, compiled.graph, compiled.model, job.feeds, execution.tensors)
+        if job.labels is not None:
+            accuracy = _accuracy(compiled, job.labels, execution.tensors, expected)
+    runs = len(execution.tensors) or len(execution.cycles)
+    report = report_of(compiled.program, compiled.model, job.name, simulator, execution, runs, comparison=comparison, accuracy=accuracy)
+    return report, execution
+
+
+def _accuracy(compiled: Compiled, labels: np.ndarray, results: Sequence[Tensors], expected: Sequence[dict]) -> Accuracy:
+    model: onnx.ModelProto = compiled.model
+    first = model.graph.output[0].name
+    (output, *_) = compiled.program.outputs
+    ours = sum(int(tensors[output].argmax()) == label for tensors, label in zip(results, labels, strict=True))
+    theirs = sum(int(outputs[first].argmax()) == label for outputs, label in zip(expected, labels, strict=True))
+    return Accuracy(len(labels), int(ours), int(theirs))

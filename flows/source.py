@@ -1,0 +1,106 @@
+"""What a user names as a model: a built-in, an ONNX file; and the inputs to run it on."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from compiler.frontend import load_model
+from compiler.ir import Graph
+from flows import zoo
+from flows.errors import UserError
+from tb.runner import cache_folder
+
+__all__ = ["Feeds", "Source", "open_source", "random_feeds", "read_feeds"]
+
+Feeds = dict[str, np.ndarray]  # the model's inputs by name
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model with what is known about it. ``inputs(n)``: n sets of test inputs; ``labels(n)``: their classes."""
+
+    name: str
+    model: onnx.ModelProto
+    inputs: Callable[[int], list[Feeds]] | None = None
+    labels: Callable[[int], np.ndarray] | None = None
+
+
+def open_source(model: str) -> Source:
+    """The model called ``model``: ``zoo:NAME``, or a file.
+
+    Raises
+    ------
+    CompileError
+        If the file is not an ONNX model, or there is no such built-in.
+    """
+    if zoo.is_zoo(model):
+        found = zoo.resolve(model, cache_folder() / "zoo")
+        return Source(found.name, found.model, found.inputs, found.labels)
+    return Source(Path(model).name, load_model(model))
+
+
+def read_feeds(path: Path, model: onnx.ModelProto) -> Feeds:
+    """The inputs in an ``.npz`` file, checked against the model's.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, or an input is missing, unknown, or of the wrong shape or type.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise UserError(f"{path}: must be an .npz file with one array for each input (numpy.savez)")
+            feeds = {name: archive[name] for name in archive.files}
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise UserError(f"{path}: is not an .npz file of arrays: {str(error).splitlines()[0]}") from None
+    wanted = _declared(model)
+    for name in feeds:
+        if name not in wanted:
+            raise UserError(f"{path}: {name!r} is not an input of the model; its inputs are {', '.join(wanted)}")
+    for name, (shape, dtype) in wanted.items():
+        if name not in feeds:
+            raise UserError(f"{path}: input {name!r} is missing; it must be {dtype} of shape {list(shape)}")
+        if feeds[name].shape != shape:
+            raise UserError(f"{path}: input {name!r} must have shape {list(shape)}, not {list(feeds[name].shape)}")
+        if feeds[name].dtype != dtype:
+            raise UserError(f"{path}: input {name!r} must be {dtype}, not {feeds[name].dtype}")
+    return feeds
+
+
+def _declared(model: onnx.ModelProto) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    constants = {i.name for i in model.graph.initializer}
+    return {
+        value.name: (tuple(d.dim_value for d in value.type.tensor_type.shape.dim),
+                     np.dtype(onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)))
+        for value in model.graph.input if value.name not in constants
+    }
+
+
+def random_feeds(model: onnx.ModelProto, graph: Graph, count: int, seed: int = 1) -> list[Feeds]:
+    """Seeded inputs that use every input tensor's whole range."""
+    rng = np.random.default_rng(seed)
+    declared = _declared(model)
+    tensors = {graph.tensors[name].onnx_name: graph.tensors[name] for name in graph.inputs}
+    sets = []
+    for _ in range(count):
+        feeds = {}
+        for name, (shape, dtype) in declared.items():
+            tensor = tensors.get(name)
+            if tensor is None:  # an input that nothing reads
+                feeds[name] = np.zeros(shape, dtype)
+                continue
+            low, high = tensor.bounds
+            elements = rng.integers(low, high + 1, shape)
+            real = (elements - tensor.zero_point).astype(np.float32) * np.float32(tensor.scale)
+            feeds[name] = real if dtype == np.float32 else elements.astype(dtype)
+        sets.append(feeds)
+    return sets

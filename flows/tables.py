@@ -1,0 +1,94 @@
+"""Tables for the terminal."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from flows.compile import Placement
+from flows.doctor import Check
+from flows.report import Report
+
+__all__ = ["print_checks", "print_placements", "print_report"]
+
+
+def _console() -> Console:
+    # A file or a pipe gets whole lines: nobody wants a table cut at 80 columns there.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def print_report(report: Report) -> None:
+    """The table of a run's layers, then its totals and the comparison."""
+    console = _console()
+    title = f"{report.model} on {report.config}, {report.simulator}"
+    table = Table(title=title, title_justify="left")
+    for name in ("layer", "operator", "engine"):
+        table.add_column(name)
+    for name in ("cycles", "MACs", "utilisation", "bound", "token", "bank", "bus", "empty"):
+        table.add_column(name, justify="right")
+    for layer in report.layers:
+        stalls = [_number(layer.stalls[c]) if layer.stalls else "-" for c in ("token", "bank", "bus", "empty")]
+        table.add_row(layer.name, layer.op, layer.engine, _number(layer.cycles), _number(layer.macs),
+                      _percent(layer.utilization(report.peak_macs_per_cycle)), _number(layer.bound_cycles), *stalls)
+    table.add_section()
+    table.add_row("total", "", "", _number(report.cycles), _number(report.macs), _percent(report.utilization),
+                  _number(sum(layer.bound_cycles for layer in report.layers)), "", "", "", "")
+    console.print(table)
+    if report.cycles is not None:
+        console.print(f"{report.cycles:,} cycles, {_percent(report.utilization)} of {report.peak_macs_per_cycle} MACs per cycle; "
+                      f"DRAM {_number(report.dram_read_bytes)} bytes read, {_number(report.dram_write_bytes)} written")
+    if report.cycles_per_second is not None and report.simulator != "model":
+        console.print(f"{report.runs} run{'s'[:report.runs != 1]}, {report.total_cycles:,} cycles in {report.wall_seconds:.1f} s: "
+                      f"{report.cycles_per_second:,.0f} cycles/s")
+    if report.accuracy:
+        a = report.accuracy
+        console.print(f"accuracy on {a.images} test images: {_percent(a.network / a.images)}; "
+                      f"of the reference: {_percent(a.reference / a.images)}")
+    _print_comparison(console, report)
+
+
+def _print_comparison(console: Console, report: Report) -> None:
+    c = report.comparison
+    if c is None:
+        return
+    from flows.comparison import REFERENCE
+
+    total = c.total
+    verdict = "all equal" if not total.mismatches else f"{total.mismatches:,} differ, by {total.max_abs_diff} at most"
+    console.print(f"{total.elements:,} elements compared with {REFERENCE}: {verdict}")
+    for tally, what in ((c.exact, "exact by construction"), (c.step, "of operators that the reference computes in float: one step"),
+                        (c.after, "computed from those")):
+        if tally.elements and tally.elements != c.exact.elements:
+            console.print(f"  {tally.elements:,} {what}: {tally.mismatches:,} differ, by {tally.max_abs_diff} at most")
+    if c.first_difference:
+        console.print(f"NOT EQUAL: {c.first_difference}")
+
+
+def print_placements(placements: list[Placement]) -> None:
+    """Where each node of a model runs."""
+    table = Table()
+    for name in ("node", "operator", "runs on", "why not on the array"):
+        table.add_column(name)
+    for p in placements:
+        table.add_row(p.node, p.op, p.where, p.why)
+    _console().print(table)
+
+
+def print_checks(checks: list[Check]) -> None:
+    """What the doctor found."""
+    table = Table()
+    for name in ("tool", "state", "version", "purpose", "remedy"):
+        table.add_column(name)
+    for c in checks:
+        table.add_row(c.name, c.state, c.version, c.purpose, c.remedy)
+    _console().print(table)
