@@ -21,7 +21,8 @@ from compiler.space import Space
 
 __all__ = ["ranked"]
 
-_OVERLAPPED = 0.02  # what a cycle of a unit that is not the bottleneck costs: interference, and preference among equals
+_OVERLAPPED = 0.02  # what a beat costs that nobody waits for: it may come in the way of one that somebody does
+_ISSUED = 0.08  # likewise of a cycle of dispatch; small programs are also quicker to write, check and simulate
 _START_CYCLES = 250  # fetch, dispatch, and a transfer's latency
 _TAIL_CYCLES = 150  # pipelines to the last store's answer
 _FEW = 400_000  # points of the mesh; of larger spaces every other option is left out
@@ -167,7 +168,7 @@ def _conv(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
     alone = (np.where(2 * acc_bytes > room["acc"], vector, 0) + np.where((x_slots < 2) & (x_loads > 1), x_loads * x_bytes / bus, 0)
              + np.where((w_slots < 2) & (w_loads > 1), w_loads * w_bytes / bus, 0))
     total = np.maximum(np.maximum(products, vector), np.maximum(traffic.beats, issue)) + alone
-    total = total + _OVERLAPPED * (traffic.beats + issue) + first + tile_vector + tile_store + _START_CYCLES + _TAIL_CYCLES
+    total = total + _OVERLAPPED * traffic.beats + _ISSUED * issue + first + tile_vector + tile_store + _START_CYCLES + _TAIL_CYCLES
     return np.where(fits, total, np.inf)
 
 
@@ -196,6 +197,6 @@ def _pass(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
     vector = words * kernel[0] * kernel[1] * _word_cycles(machine)
     issue = (traffic.instructions + tiles) * covenant.sequencer.issue_cycles
     tile = (x_bytes * len(k.inputs) + y_bytes) / bus + vector / tiles
-    total = np.maximum(np.maximum(traffic.beats, vector), issue) + _OVERLAPPED * (traffic.beats + issue) + tile
+    total = np.maximum(np.maximum(traffic.beats, vector), issue) + _OVERLAPPED * traffic.beats + _ISSUED * issue + tile
     total = total + np.where(p["depth"] == 1, traffic.beats + vector, 0) + _START_CYCLES + _TAIL_CYCLES
     return np.where(fits, total, np.inf)

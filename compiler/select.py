@@ -207,6 +207,8 @@ def _assign(levels: list[_Level], free, mnemonic: Mnemonic, binding: Binding) ->
         cost = mnemonic.evaluate("occupancy", full) if "occupancy" in mnemonic.cost else 0
         if best is None or cost < best[0]:
             best = cost, Template(mnemonic, {k: full[k] for k in fields}, linear)
+        if not mnemonic.rules:
+            break  # levels are alike: the first is as good as any
     return best
 
 
