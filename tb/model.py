@@ -12,29 +12,16 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from acg.mnemonic import INSTRUCTION_BYTES, Mnemonic, accesses
+from acg.graph import Graph
+from acg.mnemonic import INSTRUCTION_BYTES, accesses
 from tb.functional import Instruction
 from tb.transfers import Transfer, transfer_of
 
-__all__ = ["Deadlock", "Machine", "ModelResult", "simulate_program"]
+__all__ = ["Deadlock", "ModelResult", "simulate_program"]
 
 
 class Deadlock(RuntimeError):
     """The program stops before its end; the message says what each engine waits for."""
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What the model needs to know beside the mnemonics."""
-
-    mnemonics: tuple[Mnemonic, ...]  # in order of the engines' priority for tokens
-    on_chip: frozenset[str]  # memories that are not DRAM
-    bus_bytes: int
-    queue_depth: int  # instructions that wait before an engine
-    burst_beats: int  # bursts end at multiples of as many beats
-    max_outstanding: int  # bursts in flight in each direction
-    fetch_ahead: int = 4  # instructions requested before they are needed
-    latency: int = 40  # of the DRAM, in cycles
 
 
 @dataclass(frozen=True)
@@ -71,23 +58,28 @@ class _Dram:
         return self.free
 
 
-def simulate_program(program: Sequence[Instruction], machine: Machine) -> ModelResult:
-    """Times ``program`` (without its END) on ``machine``.
+def simulate_program(program: Sequence[Instruction], graph: Graph, *, latency: int = 40,
+                     outstanding: int = 32) -> ModelResult:
+    """Times ``program`` (without its END) on the hardware of ``graph``.
+
+    ``latency`` (cycles) and ``outstanding`` (bursts in each direction) are the DRAM's.
 
     Raises
     ------
     Deadlock
         Some instruction never gets its tokens.
     """
-    return _Simulation(program, machine).run()
+    return _Simulation(program, graph, latency, outstanding).run()
 
 
 class _Simulation:
-    def __init__(self, program: Sequence[Instruction], machine: Machine):
-        self.program, self.machine = program, machine
-        self.engines = {m.unit: _Engine(m.unit) for m in machine.mnemonics}
-        self.dram = _Dram(machine.latency)
-        self.tokens = [0] * 16
+    def __init__(self, program: Sequence[Instruction], graph: Graph, latency: int, outstanding: int):
+        self.program, self.graph, self.outstanding = program, graph, outstanding
+        self.on_chip = frozenset(graph.memory_bytes)
+        self.burst_beats = max(edge.burst_bytes for edge in graph.edges) // graph.bus_bytes
+        self.engines = {unit.name: _Engine(unit.name) for unit in graph.units}
+        self.dram = _Dram(latency)
+        self.tokens = [0] * graph.sequencer.tokens
         self.events: list[tuple[int, int, Callable, tuple]] = []
         self.order = 0
         self.now = self.last = 0
@@ -123,8 +115,8 @@ class _Simulation:
     def fetch(self) -> None:
         """Requests the next instruction, if the buffer has room for it."""
         k = len(self.fetched)
-        if k <= len(self.program) and k - self.dispatched <= self.machine.fetch_ahead:  # END too
-            beats = max(1, INSTRUCTION_BYTES // self.machine.bus_bytes)
+        if k <= len(self.program) and k - self.dispatched <= _FETCH_AHEAD:  # END too
+            beats = max(1, INSTRUCTION_BYTES // self.graph.bus_bytes)
             self.beats["READ_BEATS"] += beats
             self.fetched.append(self.dram.serve(self.now, beats) + _FETCH_CYCLES)
             self.at(self.fetched[k], self.check)
@@ -141,12 +133,12 @@ class _Simulation:
             self.last = max(self.last, self.now)
             return
         self.checking = True
-        self.at(self.now + _check_cycles(self.program[k], self.machine.on_chip), self.push)
+        self.at(self.now + _check_cycles(self.program[k], self.on_chip), self.push)
 
     def push(self) -> None:
         instruction = self.program[self.dispatched]
         engine = self.engines[instruction.mnemonic.unit]
-        if len(engine.queue) > self.machine.queue_depth:  # one more waits at the head
+        if len(engine.queue) > self.graph.sequencer.queue_depth:  # one more waits at the head
             self.blocked = True  # until an engine takes one
             return
         engine.queue.append(instruction)
@@ -172,7 +164,7 @@ class _Simulation:
                 for t in wanted:
                     self.tokens[t] -= 1
                 engine.granted = True
-                engine.waited += self.now - engine.head_since
+                engine.waited += max(0, self.now - max(engine.head_since, engine.busy_until))
                 self.at(self.now + 1, self.take, engine)
 
     def signal(self, mask: int) -> None:
@@ -209,8 +201,7 @@ class _Simulation:
     def transfer(self, instruction: Instruction) -> Transfer | None:
         key = id(instruction)
         if key not in self.transfers:
-            self.transfers[key] = transfer_of(instruction, self.machine.on_chip, self.machine.bus_bytes,
-                                              self.machine.burst_beats)
+            self.transfers[key] = transfer_of(instruction, self.on_chip, self.graph.bus_bytes, self.burst_beats)
         return self.transfers[key]
 
     def occupied(self, engine: _Engine, begin: int, end: int) -> None:
@@ -243,7 +234,7 @@ class _Simulation:
         flight = self.flight[engine.name]
         while flight and flight[0] <= self.now:
             flight.popleft()
-        if len(flight) >= self.machine.max_outstanding:
+        if len(flight) >= self.outstanding:
             self.at(flight[0], self.request, engine, instruction, transfer, k, begin)
             return
         beats, cycles = transfer.beats[k], transfer.cycles[k]
@@ -253,7 +244,7 @@ class _Simulation:
         else:
             end = self.dram.serve(self.now, max(beats, cycles), 0 if transfer.write else free)
             self.beats["WRITE_BEATS" if transfer.write else "READ_BEATS"] += beats
-            flight.append(end + (self.machine.latency if transfer.write else 0))
+            flight.append(end + (self.dram.latency if transfer.write else 0))
         self.writer_free[engine.name] = end
         if k + 1 < len(transfer.beats):
             self.at(self.now + 1, self.request, engine, instruction, transfer, k + 1, begin)
@@ -262,7 +253,7 @@ class _Simulation:
         self.at(self.now, self.take, engine)
         cost = instruction.mnemonic.cost
         latency = instruction.mnemonic.evaluate("latency", instruction.fields) if "latency" in cost else 0
-        done = end + latency + (self.machine.latency if transfer.write else _WRITE_CYCLES)
+        done = end + latency + (self.dram.latency if transfer.write else _WRITE_CYCLES)
         self.occupied(engine, begin, done)
         self.at(end if transfer.write else done, self.signal, instruction.header.release)
         self.at(done, self.finished, instruction)
@@ -283,6 +274,7 @@ _BUSY = 1 << 62  # until further notice
 # Pipelines of the sequencer and the DMA engines, in cycles: from a fetched beat to a decoded instruction; from the
 # last result to the interrupt; from a taken instruction to its first request; from a beat to its word on chip.
 _FETCH_CYCLES, _END_CYCLES, _REQUEST_CYCLES, _WRITE_CYCLES = 3, 4, 3, 2
+_FETCH_AHEAD = 4  # instructions requested before they are needed
 
 
 def _check_cycles(instruction: Instruction, on_chip: frozenset[str]) -> int:
