@@ -12,6 +12,7 @@ from acg.graph import Graph as Covenant
 from acg.mnemonic import Header
 from compiler.frontend import read_graph
 from compiler.ir import Conv, Graph
+from compiler.join import joined
 from compiler.layer import Layer, layers_of
 from compiler.home import ALIGNMENT, Home, homes_of
 from compiler.lower import lower
@@ -69,12 +70,14 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
             picked = known[key] if key in known else search(machine, graph, layer, homes, effort=effort)
             known[key] = picked
         chosen[layer.name] = picked
-        first = len(instructions)
         code = lower(machine, graph, layer, homes, picked, constants, number)
         mark = number + 1 if number + 1 < covenant.sequencer.marks else 0
         code[-1] = replace(code[-1], header=Header(mark=mark))
-        instructions += code
-        records.append(_record(machine, graph, layer, homes, code, first, mark))
+        instructions, early = joined(instructions, code)
+        if early:  # they stand before the last instructions of the layer before, and count as its own
+            records[-1] = replace(records[-1], last=records[-1].last + early)
+        first = records[-1].last + 1 if records else 0
+        records.append(_record(machine, graph, layer, homes, first, len(instructions) - 1, mark))
     instructions = place_tokens(covenant, instructions)
     data = constants.bytes()
     tensors = {name: Placed(graph.tensors[name], home) for name, home in homes.items()}
@@ -96,7 +99,7 @@ def _shape(layer: Layer, graph: Graph, homes: dict[str, Home]) -> tuple:
     return tuple(kernel(k) for k in layer.kernels), layer.side, places
 
 
-def _record(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], code: list[Instruction], first: int,
+def _record(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], first: int, last: int,
             mark: int) -> LayerRecord:
     covenant = machine.graph
     macs = sum(graph.macs(k) for k in layer.kernels)
@@ -106,4 +109,4 @@ def _record(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home]
     bound = max(math.ceil(macs / peak) if macs and peak else 0, math.ceil(traffic / covenant.bus_bytes))
     engine = (machine.products if macs else machine.elementwise).mnemonic.unit
     return LayerRecord(layer.name, layer.op, engine, tuple(n for k in layer.kernels for n in k.nodes),
-                       all(k.exact for k in layer.kernels), macs, first, first + len(code) - 1, mark, bound, (layer.y,))
+                       all(k.exact for k in layer.kernels), macs, first, last, mark, bound, (layer.y,))

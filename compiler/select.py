@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from acg.expr import Aff, Load, Loop, Nest
+from acg.expr import Aff, Load, Nest
 from acg.mnemonic import EncodingError, Mnemonic
 from compiler.unify import Binding, unify
 

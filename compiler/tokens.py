@@ -27,7 +27,7 @@ def place_tokens(graph: Graph, instructions: Sequence[Instruction]) -> list[Inst
     Raises
     ------
     CompileError
-        If the machine has too few counters, or one could overflow.
+        If the machine has too few counters.
     """
     instructions = list(instructions)
     unit = [i.mnemonic.unit for i in instructions]
@@ -70,7 +70,7 @@ def _encoded(graph: Graph, instructions: list[Instruction], unit: list[str], lin
     waits, signals = [0] * len(instructions), {"release": [0] * len(instructions), "done": [0] * len(instructions)}
     for bit, counter in enumerate(counters):
         pairs = [(j, k) for j, k, kind in links if (unit[j], unit[k], kind) == counter]
-        for j, k in _bounded(graph, pairs, [i for i, u in enumerate(unit) if u == counter[0]], counter):
+        for j, k in _bounded(graph, pairs, [i for i, u in enumerate(unit) if u == counter[0]]):
             waits[k] |= 1 << bit
             signals[counter[2]][j] |= 1 << bit
     return [replace(i, header=Header(waits[k], signals["release"][k], signals["done"][k], i.header.mark))
@@ -89,20 +89,23 @@ def _monotone(links, unit):
     return kept
 
 
-def _bounded(graph: Graph, pairs: list[tuple[int, int]], producers: list[int], counter) -> list[tuple[int, int]]:
+def _bounded(graph: Graph, pairs: list[tuple[int, int]], producers: list[int]) -> list[tuple[int, int]]:
     """``pairs`` with so few signals ahead of their waits that the counter cannot overflow.
 
-    Where there would be more, a later instruction of the producer signals instead: one after the wait that many back.
+    Where there would be more, a later instruction of the producer signals instead, one after the wait that many back;
+    or, if there is none, the wait before waits for this signal too.
     """
     # Of what is dispatched, waits that have not happened sit in the consumer's queue.
     most = graph.sequencer.token_limit - graph.sequencer.queue_depth - 1
     bounded: list[tuple[int, int]] = []
-    for i, (j, k) in enumerate(pairs):
-        least = max(pairs[i - most][1] if i >= most else -1, bounded[-1][0] if bounded else -1)
-        if j <= least:
-            later = bisect.bisect_right(producers, least)
+    for j, k in pairs:
+        if bounded and j <= bounded[-1][0]:
+            continue  # implied by the one before
+        if len(bounded) >= most and j < bounded[-most][1]:
+            later = bisect.bisect_right(producers, bounded[-most][1])
             if later == len(producers) or producers[later] >= k:
-                raise CompileError(f"tokens from {counter[0]} to {counter[1]} could number more than {most} at instruction {k}")
+                bounded[-1] = j, bounded[-1][1]
+                continue
             j = producers[later]
         bounded.append((j, k))
     return bounded

@@ -60,8 +60,10 @@ class Step:
 class ConvPlan:
     """Tiles, steps and units of one layer, and where each kind of unit finds room on chip. Emits nothing."""
 
-    def __init__(self, machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], choices: ConvChoices):
+    def __init__(self, machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], choices: ConvChoices,
+                 number: int = 0):
         self.machine, self.graph, self.layer, self.choices = machine, graph, layer, choices
+        self.from_top = number % 2 == 1  # layers take turns, so that one's weights can come while the last ones are in use
         self.kernel: Conv = layer.main
         self.x, self.y = homes[self.kernel.x], homes[layer.y]
         self.residual = homes[layer.residual] if layer.add else None
@@ -257,32 +259,31 @@ class ConvPlan:
         TooSmall
             If a memory cannot hold one unit.
         """
-        m = self.machine
+        spans = [high - low for low, high in map(self.span, range(len(self.channel_tiles)))]
+        # The first tile is the largest; tiles at the edges may be smaller.
         sizes = {
-            "x": max(self.x_layout(u).bytes for u in {(s, c) for s in self._extreme_spots for c in range(self.x_units)}),
-            "w": max(min(self.choices.chunk_w, h - l) * self.w_block_bytes(c)
-                     for c, (l, h) in ((c, self.span(c)) for c in range(len(self.channel_tiles)))),
+            "x": max(self.x_layout((0, chunk)).bytes for chunk in range(self.x_units)),
+            "w": max(min(self.choices.chunk_w, span) * self.w_block_bytes(c) for c, span in enumerate(spans)),
             "bias": self.constant_bytes * self.constant_group,
             "acc": self.acc_layout(self.spots[0], 0).bytes,
             "y": self.y_layout(self.y, self.spots[0], 0).bytes,
         }
         if self.residual:
             sizes["r"] = self.y_layout(self.residual, self.spots[0], 0).bytes
+        units = {"x": len(self.spots) * self.x_units, "bias": math.ceil(len(self.channel_tiles) / self.constant_group),
+                 "w": sum(math.ceil(span / self.choices.chunk_w) for span in spans)}
         found = {}
         for what, size in sizes.items():
-            memory = m.memory(what)
-            found[what] = memory, self._bases(what, memory, size)
+            memory = self.machine.memory(what)
+            found[what] = memory, self._bases(what, memory, size, units.get(what, 0))
         return found
 
     @property
     def x_units(self) -> int:
+        """Units of activations of one spatial tile."""
         return math.ceil(self.blocks / self.choices.chunk_x)
 
-    @cached_property
-    def _extreme_spots(self) -> list[int]:
-        return [0]  # tiles at the edges are no larger than the first
-
-    def _bases(self, what: str, memory: str, size: int) -> list[int]:
+    def _bases(self, what: str, memory: str, size: int, units: int) -> list[int]:
         total = self.machine.size(memory)
         size = math.ceil(size / self.machine.alignment) * self.machine.alignment
         start, room = 0, total
@@ -297,4 +298,5 @@ class ConvPlan:
             count = max(count, min(room // size, 2))
             spread = room // count // self.machine.alignment * self.machine.alignment
             return [start + i * spread for i in range(count)]
-        return [start + i * size for i in range(min(room // size, 256))]
+        count = min(room // size, units)
+        return [total - (i + 1) * size if self.from_top else i * size for i in range(count)]

@@ -26,7 +26,7 @@ def lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
     Parameters
     ----------
     number :
-        Of the layer: tables of successive layers lie apart.
+        Of the layer: constants of successive layers lie apart on chip.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
         data = table.table.astype("uint8").tobytes()
         out.load([Walk(_TABLE_BYTES, 1, 1)], (CONSTANTS, constants.put(data)), (memory, address), "table")
     if isinstance(layer.main, Conv):
-        lower_conv(ConvPlan(machine, graph, layer, homes, ConvChoices(**mapping.choices)), out, address)
+        lower_conv(ConvPlan(machine, graph, layer, homes, ConvChoices(**mapping.choices), number), out, address)
     else:
         lower_pass(PassPlan(machine, graph, layer, homes, PassChoices(**mapping.choices)), out, address)
     return out.instructions

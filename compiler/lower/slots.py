@@ -8,6 +8,7 @@ from collections.abc import Hashable, Mapping, Sequence
 __all__ = ["CONTENTS", "Slots", "TooSmall"]
 
 _NEVER = 1 << 60
+_SOON = 1  # steps ahead for which room is made at any price
 
 #: What the kinds of units are called in messages.
 CONTENTS = {"x": "the activations of a tile", "w": "the weights of a tile", "bias": "the constants of a tile",
@@ -52,16 +53,19 @@ class Slots:
         """
         if unit in self.held:
             return True
-        best = None
+        best, keep = None, -1
         for k, held in enumerate(self.held):
             reuse = self.next_use(held, now)
-            if reuse <= step:
-                continue  # needed before the newcomer, or in use
+            if reuse <= step:  # needed before the newcomer, or in use
+                keep = max(keep, self.next_use(held, step + 1))
+                continue
             rank = (reuse, -self.last[k], -k)
             if best is None or rank > best[0]:
                 best = rank, k
         if best is None:
             return False
+        if step > now + _SOON and keep > best[0][0]:
+            return False  # one that is still needed will be the better choice once it was used
         k = best[1]
         self.coverage.pop(self.held[k], None)
         self.held[k], self.last[k] = unit, -1

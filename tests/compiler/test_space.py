@@ -21,7 +21,8 @@ EDGE16 = COVENANTS["edge16"]
 
 def network(x_shape, kernel, channels_out, size, **window) -> Graph:
     x, y = tensor("x", *x_shape), tensor("y", x_shape[0], *size, channels_out)
-    return Graph("one", {"x": x, "y": y}, ("x",), ("y",), (conv(np.random.default_rng(0), x, y, kernel, channels_out=channels_out, **window),))
+    kernel = conv(np.random.default_rng(0), x, y, kernel, channels_out=channels_out, **window)
+    return Graph("one", {"x": x, "y": y}, ("x",), ("y",), (kernel,))
 
 
 CONV56 = network((1, 56, 56, 64), (3, 3), 64, (56, 56), pads=(1, 1, 1, 1))
