@@ -12,8 +12,15 @@ class CompileError(Exception):
 
 
 class UnsupportedError(CompileError):
-    """Everything in a model that is not supported: ``reasons`` has a line for each node."""
+    """Everything in a model that is not supported: ``reasons`` has a line for each node.
+
+    The message is one line if there is one reason, else a line of summary and a line for each reason.
+    """
 
     def __init__(self, reasons: Sequence[str]):
         self.reasons = tuple(reasons)
-        super().__init__(f"{len(self.reasons)} node{'s'[:len(self.reasons) != 1]} not supported: " + "; ".join(self.reasons))
+        if len(self.reasons) == 1:
+            super().__init__(f"the model cannot be compiled: {self.reasons[0]}")
+        else:
+            lines = "".join(f"\n  {reason}" for reason in self.reasons)
+            super().__init__(f"the model cannot be compiled, for {len(self.reasons)} reasons:{lines}")

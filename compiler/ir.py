@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from compiler.binary32 import fma
+
 __all__ = ["Add", "Conv", "Graph", "Kernel", "Lookup", "Pool", "Tensor", "evaluate"]
 
 _F32 = np.float32
@@ -269,25 +271,9 @@ def _conv(kernel: Conv, operands, y: Tensor) -> np.ndarray:
     return _clamped(total.astype(np.int32).astype(_F32) * kernel.scale.astype(_F32), kernel.zy, kernel)
 
 
-def _fma(x: np.ndarray, p: float, q: np.ndarray) -> np.ndarray:
-    """``x * p + q`` of binary32 operands, ``x`` a small integer, rounded once to binary32.
-
-    The product is exact in binary64. The sum may not be: it is rounded to odd there, so that rounding it again to
-    binary32 gives what one rounding would have given (Boldo and Melquiond, 2008).
-    """
-    product = x * float(_F32(p))
-    total = product + q
-    part = total - product
-    error = (product - (total - part)) + (q - part)
-    inexact_even = (error != 0) & (total.view(np.int64) & 1 == 0)
-    odd = np.nextafter(total, np.where(error > 0, np.inf, -np.inf))
-    return np.where(inexact_even, odd, total).astype(_F32)
-
-
 def _add(kernel: Add, operands, y: Tensor) -> np.ndarray:
-    a, b = (v.astype(np.float64) for v in operands)
-    inner = _fma(b, kernel.rb, np.full(b.shape, float(_F32(kernel.fixed))))
-    return _clamped(_fma(a, kernel.ra, inner.astype(np.float64)), 0, kernel)
+    a, b = operands
+    return _clamped(fma(a, kernel.ra, fma(b, kernel.rb, kernel.fixed)), 0, kernel)
 
 
 def _pool(kernel: Pool, operands, y: Tensor) -> np.ndarray:

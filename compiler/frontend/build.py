@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,8 +10,11 @@ from compiler.frontend.quantisation import Quantisation, bias_of, clamp_of, outp
 from compiler.frontend.reader import Reader, Refused
 from compiler.frontend.values import Constant, Reference
 from compiler.ir import Add, Conv, Pool, Tensor, output_size
+from compiler.mean import mean_is_exact
 
-__all__ = ["Window", "build_add", "build_conv", "build_pool", "build_product", "window_of"]
+__all__ = ["Epilogue", "Window", "build_add", "build_conv", "build_pool", "build_product", "window_of"]
+
+_EXACT_SUM = 1 << 24  # integers up to here are exact in binary32
 
 
 @dataclass(frozen=True)
@@ -19,11 +22,25 @@ class Window:
     """Attributes of a sliding window; ``pads`` are top, left, bottom, right."""
 
     kernel: tuple[int, int]
-    strides: tuple[int, int]
-    pads: tuple[int, int, int, int]
-    dilations: tuple[int, int]
+    strides: tuple[int, int] = (1, 1)
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    dilations: tuple[int, int] = (1, 1)
     group: int = 1
     count_include_pad: bool = False
+
+
+@dataclass(frozen=True)
+class Epilogue:
+    """How an operator ends: ``y`` quantises its result, after ``clip`` bounds in real numbers, if any.
+
+    ``nodes`` are the model's nodes that become the kernel; ``fused`` says that the reference can take them as one
+    integer kernel, as far as it depends on the nodes around the operator.
+    """
+
+    y: Quantisation
+    nodes: tuple[str, ...]
+    clip: tuple[float, float] | None = None
+    fused: bool = True
 
 
 def window_of(reader: Reader, x: Tensor, kernel: tuple[int, ...]) -> Window:
@@ -50,27 +67,25 @@ def window_of(reader: Reader, x: Tensor, kernel: tuple[int, ...]) -> Window:
         pads = (0, 0, 0, 0)
     if min(pads) < 0:
         raise Refused("negative padding is not supported")
-    return Window(tuple(kernel), strides, pads, dilations, a.get("group", 1), bool(a.get("count_include_pad", 0)))
+    window = Window(tuple(kernel), strides, pads, dilations, a.get("group", 1), bool(a.get("count_include_pad", 0)))
+    if min(output_size(x.shape, window.kernel, window)) < 1:
+        raise Refused(f"its window {list(kernel)} is larger than its padded input")
+    return window
 
 
-def _image(reader: Reader, x: Tensor, window: Window, channels: int, q: Quantisation) -> Reference:
-    oh, ow = output_size(x.shape, window.kernel, window)
-    return reader.tensor(reader.node.output[0], (x.shape[0], channels, oh, ow), q)
-
-
-def build_conv(reader: Reader, reference: Reference, weight: Constant, bias, x: Quantisation, y: Quantisation, *,
-               nodes, window: Window, clip=None) -> None:
-    """A convolution; ``weight`` is quantised, [CO, CI / group, KH, KW]; ``bias`` a Constant or None."""
+def build_conv(reader: Reader, reference: Reference, weight: Constant, bias: Constant | None, x: Quantisation, end: Epilogue, *,
+               window: Window) -> None:
+    """A convolution; ``weight`` is quantised, [CO, CI / group, KH, KW]."""
     image = reader.image(reference)
     hwio = weight.array.transpose(2, 3, 1, 0)
     if hwio.shape[2] * window.group != image.shape[3]:
         raise Refused(f"its weights are for {hwio.shape[2] * window.group} channels, its input has {image.shape[3]}")
-    out = _image(reader, image, window, hwio.shape[3], y)
-    _conv(reader, reference.tensor, out, hwio, weight, bias, x, y, nodes, clip, window, 1.0)
+    out = _image(reader, image, window, hwio.shape[3], end.y)
+    _conv(reader, "Conv", reference, out, hwio, weight, 0, bias, x, end, window)
 
 
-def build_product(reader: Reader, reference: Reference, weight: Constant, bias, x: Quantisation, y: Quantisation, *,
-                  nodes, shape, clip=None, transpose: bool = False, alpha: float = 1.0) -> None:
+def build_product(reader: Reader, op: str, reference: Reference, weight: Constant, bias: Constant | None, x: Quantisation,
+                  end: Epilogue, *, transpose: bool = False, alpha: float = 1.0) -> None:
     """A product with constant weights, [K, N]. After a Flatten of an image it is a convolution of the whole image."""
     t = reader.tensors[reference.tensor]
     if weight.array.ndim != 2:
@@ -80,64 +95,98 @@ def build_product(reader: Reader, reference: Reference, weight: Constant, bias, 
     if matrix.shape[0] != k:
         raise Refused(f"its weights have {matrix.shape[0]} rows, its input {k} columns")
     n, h, w, c = t.shape
+    columns = matrix.shape[1]
     if reference.order == "NCHW":
-        if tuple(reference.shape) != (n, c * h * w):
-            raise Refused(f"a product of a tensor of shape {list(reference.shape)}, which was an image, is not supported")
-        hwio = matrix.reshape(c, h, w, -1).transpose(1, 2, 0, 3)
-        nhwc = (n, 1, 1, hwio.shape[3])
+        if reference.shape != (n, c * h * w):
+            raise Refused(f"a product with an image seen as {list(reference.shape)} is not supported: flatten it first")
+        hwio = matrix.reshape(c, h, w, columns).transpose(1, 2, 0, 3)
+        nhwc = (n, 1, 1, columns)
     else:
         if k != c:
-            raise Refused("its input is reshaped across rows")
+            raise Refused(f"its input is reshaped across rows, from {c} to {k} columns")
         hwio = matrix[None, None]
-        nhwc = (n, h, w, hwio.shape[3])
-    out = reader.tensor(reader.node.output[0], shape, y, nhwc=nhwc)
-    _conv(reader, reference.tensor, out, hwio, weight, bias, x, y, nodes, clip,
-          Window(hwio.shape[:2], (1, 1), (0, 0, 0, 0), (1, 1)), alpha)
+        nhwc = (n, h, w, columns)
+    out = reader.tensor(reader.node.output[0], (*reference.shape[:-1], columns), end.y, nhwc=nhwc)
+    _conv(reader, op, reference, out, hwio, weight, 0 if transpose else 1, bias, x, end, Window(hwio.shape[:2]), alpha)
 
 
-def _conv(reader, x_name, out, hwio, weight: Constant, bias, x, y, nodes, clip, window: Window, alpha) -> None:
-    channels = hwio.shape[3]
-    sw = np.atleast_1d(weight.scale.astype(np.float32).reshape(-1))
-    zw = np.atleast_1d(weight.zero_point.astype(np.int64).reshape(-1))
-    for name, values in (("scale", sw), ("zero-point", zw)):
-        if values.size not in (1, channels):
-            raise Refused(f"its weights' {name} must be per tensor or per output channel")
-    if bias is None:
-        steps = np.zeros(channels, np.int32)
-    elif bias.array.dtype == np.int32:
-        steps = np.broadcast_to(bias.array.reshape(-1), channels).astype(np.int32)
-    else:
-        steps = np.broadcast_to(bias_of(bias.real.reshape(-1), np.float32(alpha) * x.scale, sw), channels).copy()
-    lo, hi, implied = clamp_of(clip, y)
-    kernel = Conv(reader.node.output[0], nodes, "Conv" if hwio.shape[:2] != (1, 1) or out.order == "NCHW" else "MatMul",
-                  implied, x_name, out.tensor, np.ascontiguousarray(hwio), steps, output_scale(x.scale, sw, y.scale, alpha),
-                  x.zero_point, zw, y.zero_point, lo, hi, window.strides, window.pads, window.dilations, window.group)
+def build_add(reader: Reader, a: Reference, b: Reference, qa: Quantisation, qb: Quantisation, end: Epilogue) -> None:
+    """A sum of two activations of one shape."""
+    if a.shape != b.shape or a.order != b.order or reader.tensors[a.tensor].shape != reader.tensors[b.tensor].shape:
+        raise Refused(f"its operands must have the same shape and layout, not {list(a.shape)} and {list(b.shape)}")
+    reader.read_as(a, qa)
+    reader.read_as(b, qb)
+    out = reader.like(reader.node.output[0], a, end.y)
+    f32 = np.float32
+    ra, rb = f32(qa.scale / end.y.scale), f32(qb.scale / end.y.scale)
+    fixed = f32(f32(end.y.zero_point) - f32(f32(ra * f32(qa.zero_point)) + f32(rb * f32(qb.zero_point))))
+    lo, hi, implied = clamp_of(end.clip, end.y)
+    exact = implied and end.fused and qa.dtype == qb.dtype == end.y.dtype
+    reader.add_kernel(Add(reader.kernel_name(end.nodes), end.nodes, "Add", exact, a.tensor, b.tensor, out.tensor, float(ra),
+                          float(rb), float(fixed), lo, hi), out)
+
+
+def build_pool(reader: Reader, kind: str, reference: Reference, x: Quantisation, end: Epilogue, *,
+               window: Window | None = None) -> None:
+    """Pooling of ``kind`` "max", "average" or "global"; no ``window`` means the whole image."""
+    image = reader.image(reference)
+    reader.read_as(reference, x)
+    window = window or Window(image.shape[1:3])
+    if kind == "average" and window.dilations != (1, 1):
+        raise Refused("dilations of an average are not supported, nor by the reference")
+    out = _image(reader, image, window, image.shape[3], end.y)
+    lo, hi, implied = clamp_of(end.clip, end.y)
+    op = {"max": "MaxPool", "average": "AveragePool", "global": "GlobalAveragePool"}[kind]
+    kernel = Pool(reader.kernel_name(end.nodes), end.nodes, op, kind == "max", kind, reference.tensor, out.tensor, window.kernel,
+                  window.strides, window.pads, window.dilations, window.count_include_pad, float(x.scale),
+                  float(end.y.scale), x.zero_point, end.y.zero_point, lo, hi)
+    if kind != "max":
+        whole = window.kernel[0] * window.kernel[1] * 255 <= _EXACT_SUM
+        same = whole if kind == "global" else mean_is_exact(kernel, image)
+        kernel = replace(kernel, exact=implied and end.fused and x.dtype == end.y.dtype and same)
     reader.add_kernel(kernel, out)
 
 
-def build_add(reader: Reader, a: Reference, b: Reference, qa: Quantisation, qb: Quantisation, y: Quantisation, *,
-              nodes, clip=None) -> None:
-    """A sum of two activations of one shape."""
-    ta, tb = reader.tensors[a.tensor], reader.tensors[b.tensor]
-    if ta.shape != tb.shape or a.order != b.order or a.shape != b.shape:
-        raise Refused(f"its operands must have the same shape, not {list(a.shape)} and {list(b.shape)}")
-    out = reader.tensor(reader.node.output[0], a.shape, y, nhwc=None if len(a.shape) == 4 and a.order == "NCHW" else ta.shape)
-    f32 = np.float32
-    ra, rb = f32(qa.scale / y.scale), f32(qb.scale / y.scale)
-    fixed = f32(f32(y.zero_point) - f32(f32(ra * f32(qa.zero_point)) + f32(rb * f32(qb.zero_point))))
-    lo, hi, implied = clamp_of(clip, y)
-    reader.add_kernel(Add(reader.node.output[0], nodes, "Add", implied, a.tensor, b.tensor, out.tensor, float(ra), float(rb),
-                          float(fixed), lo, hi), out)
+def _image(reader: Reader, x: Tensor, window: Window, channels: int, q: Quantisation) -> Reference:
+    oh, ow = output_size(x.shape, window.kernel, window)
+    return reader.tensor(reader.node.output[0], (x.shape[0], channels, oh, ow), q)
 
 
-def build_pool(reader: Reader, kind: str, reference: Reference, x: Quantisation, y: Quantisation, *, nodes,
-               window: Window | None = None, clip=None) -> None:
-    """Pooling; ``window`` is the whole image for kind "global"."""
-    image = reader.image(reference)
-    window = window or Window(image.shape[1:3], (1, 1), (0, 0, 0, 0), (1, 1))
-    out = _image(reader, image, window, image.shape[3], y)
-    lo, hi, implied = clamp_of(clip, y)
-    op = {"max": "MaxPool", "average": "AveragePool", "global": "GlobalAveragePool"}[kind]
-    reader.add_kernel(Pool(reader.node.output[0], nodes, op, implied, kind, reference.tensor, out.tensor, tuple(window.kernel),
-                           window.strides, window.pads, window.dilations, window.count_include_pad, float(x.scale),
-                           float(y.scale), x.zero_point, y.zero_point, lo, hi), out)
+def _conv(reader: Reader, op: str, reference: Reference, out: Reference, hwio: np.ndarray, weight: Constant, axis: int,
+          bias: Constant | None, x: Quantisation, end: Epilogue, window: Window, alpha: float = 1.0) -> None:
+    """Adds the convolution. ``axis`` is that of the output channels in ``weight``, whose [KH, KW, CI, CO] form is ``hwio``."""
+    reader.read_as(reference, x)
+    channels = hwio.shape[3]
+    if channels % window.group:
+        raise Refused(f"its {channels} output channels are not a multiple of its {window.group} groups")
+    if weight.per_channel and weight.axis % weight.array.ndim != axis:
+        raise Refused("its weights must be quantised per tensor or per output channel")
+    sw, zw = (np.atleast_1d(v.reshape(-1)) for v in (weight.scale.astype(np.float32), weight.zero_point.astype(np.int64)))
+    for name, values in (("scale", sw), ("zero-point", zw)):
+        if values.size not in (1, channels):
+            raise Refused(f"its weights have {values.size} values of {name} for {channels} output channels")
+    unit = (np.float32(np.float32(alpha) * x.scale) * sw).astype(np.float32)
+    steps, in_units = _bias(bias, unit, channels)
+    lo, hi, implied = clamp_of(end.clip, end.y)
+    # The reference has no integer kernel for other combinations, and computes them in float.
+    signs = x.dtype == end.y.dtype and (x.dtype == "uint8" or weight.array.dtype == np.int8)
+    exact = implied and end.fused and in_units and signs
+    reader.add_kernel(Conv(
+        reader.kernel_name(end.nodes), end.nodes, op, exact, reference.tensor, out.tensor, np.ascontiguousarray(hwio), steps,
+        output_scale(x.scale, sw, end.y.scale, alpha), x.zero_point, zw, end.y.zero_point, lo, hi, window.strides, window.pads,
+        window.dilations, window.group), out)
+
+
+def _bias(bias: Constant | None, unit: np.ndarray, channels: int) -> tuple[np.ndarray, bool]:
+    """The bias in units of the accumulator, int32 [channels], and whether the reference sees it so too."""
+    if bias is None:
+        return np.zeros(channels, np.int32), True
+    if bias.array.size not in (1, channels):
+        raise Refused(f"its bias has {bias.array.size} elements for {channels} output channels")
+    if bias.array.dtype == np.int32:
+        # The reference takes a scale as the accumulator's if it is so up to rounding.
+        given = unit if bias.scale is None else bias.scale.astype(np.float32).reshape(-1)
+        plain = bias.zero_point is None or not bias.zero_point.any()
+        if plain and given.size == unit.size and np.allclose(given, unit, rtol=1e-5, atol=0):
+            return np.broadcast_to(bias.array.reshape(-1), channels).astype(np.int32), True
+    return np.broadcast_to(bias_of(bias.real.reshape(-1), unit), channels).astype(np.int32), bias.scale is None

@@ -1,86 +1,118 @@
-"""QDQ models: float operators between DequantizeLinear and QuantizeLinear become one integer kernel each."""
+"""QDQ models: float operators between DequantizeLinear and QuantizeLinear become one integer kernel each.
+
+The docstring of each handler is its line in the operator table.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+from onnx import numpy_helper
 
-from compiler.frontend.build import Window, build_add, build_conv, build_pool, build_product, window_of
+from compiler.frontend.build import Epilogue, build_add, build_conv, build_pool, build_product, window_of
 from compiler.frontend.quantisation import Quantisation, table_of
 from compiler.frontend.reader import Reader, Refused, handles
-from compiler.frontend.values import Constant, Expression, FloatInput, Quantised, Reference
+from compiler.frontend.shapes import flattened, reshaped
+from compiler.frontend.values import Constant, Expression, FloatInput, Quantised, Reference, along
 from compiler.ir import Lookup
 
 __all__: list[str] = []
 
 
+@dataclass(frozen=True)
+class _Product:
+    """Attributes of a product; ``plain``: without factors, which the reference would multiply in float."""
+
+    op: str
+    transpose: bool = False
+    alpha: float = 1.0
+    plain: bool = True
+
+
 @handles("Constant")
 def _constant(reader: Reader, node) -> None:
+    """Of a tensor."""
     value = reader.attributes().get("value")
     if value is None:
         raise Refused("only Constant with a tensor value is supported")
-    from onnx import numpy_helper
-
     reader.values[node.output[0]] = Constant(numpy_helper.to_array(value))
 
 
 @handles("DequantizeLinear")
 def _dequantise(reader: Reader, node) -> None:
+    """Activations per tensor; constants per tensor or along any axis; not in blocks."""
     x = reader.value(0)
+    if reader.attributes().get("block_size", 0):
+        raise Refused("blocked quantisation is not supported")
     if isinstance(x, Constant):
-        scale = reader.constant(1, "scale")
+        scale = reader.constant(1, "scale").astype(np.float32)
         zero = reader.constant(2, "zero-point") if reader.value(2) is not None else np.zeros(scale.shape, x.array.dtype)
-        if reader.attributes().get("block_size", 0):
-            raise Refused("blocked quantisation is not supported")
-        constant = Constant(x.array, scale.astype(np.float32), zero, reader.attributes().get("axis", 1) if scale.size > 1 else 0)
-        reader.values[node.output[0]] = constant
+        reader.values[node.output[0]] = Constant(x.array, scale, zero, reader.attributes().get("axis", 1))
         return
     if not isinstance(x, Quantised):
         raise Refused("its input is not quantised")
     q = reader.quantisation(1, 2)
-    tensor = reader.tensors[x.reference.tensor]
-    if tensor.name in reader.inputs and not any(k for k in reader.kernels if tensor.name in k.inputs) and tensor.scale == 1.0:
-        # An input of 8-bit elements says nothing of its scale; its first use does.
-        reader.tensors[tensor.name] = tensor = replace(tensor, scale=float(q.scale), zero_point=q.zero_point)
-    if q != reader.of_tensor(tensor.name):
-        raise Refused("its parameters are not those that the tensor was quantised with")
-    reader.values[node.output[0]] = Expression("dequantise", (x.reference,), (), x.reference.shape)
+    reader.read_as(x.reference, q)
+    if q != reader.of_tensor(x.reference.tensor):
+        raise Refused("its scale and zero-point are not those that the tensor was quantised with")
+    reader.values[node.output[0]] = Expression("dequantise", (x.reference,), (), ())
 
 
 @handles("QuantizeLinear")
 def _quantise(reader: Reader, node) -> None:
-    x, y = reader.value(0), reader.quantisation(1, 2)
-    name = node.output[0]
+    """Per tensor, int8 or uint8. Of an input of the model: the host does it. Alone after a DequantizeLinear: a table, or
+    nothing if the parameters are the same."""
+    x, name = reader.value(0), node.output[0]
+    if reader.attributes().get("block_size", 0):
+        raise Refused("blocked quantisation is not supported")
     if isinstance(x, Constant):
-        reader.values[name] = Constant(y.quantise(x.real))
-    elif isinstance(x, FloatInput):
+        reader.values[name] = _quantised_constant(reader, x)
+        return
+    y = reader.quantisation(1, 2)
+    if isinstance(x, FloatInput):
         reference = reader.tensor(name, x.shape, y)
         reader.tensors[name] = replace(reader.tensors[name], onnx_name=x.name)
         reader.inputs.append(name)
         reader.values[name] = Quantised(reference)
     elif isinstance(x, Expression):
-        _REALISE[x.op](reader, replace(x, nodes=(*x.nodes, node.name or name)), y)
+        # A float result that something else reads too is a float result in the reference.
+        alone = all(reader.uses[output] == 1 for output in x.outputs)
+        _REALISE[x.op](reader, x, Epilogue(y, (*x.nodes, reader.node_name), x.clip, alone))
     else:
         raise Refused("its input is not a float tensor that can be quantised")
 
 
+def _quantised_constant(reader: Reader, x: Constant) -> Constant:
+    """A float constant quantised in the model, per tensor or along an axis."""
+    scale = reader.constant(1, "scale").astype(np.float32)
+    zero = reader.constant(2, "zero-point") if reader.value(2) is not None else np.zeros(scale.shape, np.uint8)
+    if zero.dtype not in (np.int8, np.uint8):
+        raise Refused(f"constants must be quantised to int8 or uint8, not {zero.dtype}")
+    axis = reader.attributes().get("axis", 1)
+    steps = np.rint(x.real / along(scale, x.array.ndim, axis)) + along(zero, x.array.ndim, axis).astype(np.float64)
+    info = np.iinfo(zero.dtype)
+    return Constant(np.clip(steps, info.min, info.max).astype(zero.dtype))
+
+
 def _dequantised(reader: Reader, index: int) -> Reference:
     """The quantised tensor behind the node's input, which is used as it is."""
-    x = reader.value(index)
-    if isinstance(x, FloatInput) or (isinstance(x, Expression) and (x.op != "dequantise" or x.clip)):
-        raise Refused(f"its input {reader.node.input[index]!r} is float: quantise it first, with calibration data")
+    x, name = reader.value(index), reader.node.input[index]
+    if isinstance(x, FloatInput):
+        raise Refused(f"its input {name!r} is float: it must be quantised first (QuantizeLinear, DequantizeLinear)")
+    if isinstance(x, Expression) and (x.op != "dequantise" or x.clip):
+        raise Refused(f"its input {name!r} is float: {x.nodes[-1]} must be followed by QuantizeLinear and DequantizeLinear")
     if not isinstance(x, Expression):
-        raise Refused(f"its input {reader.node.input[index]!r} must be a dequantised activation")
+        raise Refused(f"its input {name!r} must be a dequantised activation")
     return x.operands[0]
 
 
 def _weight(reader: Reader, index: int) -> Constant:
     w = reader.value(index)
     if not isinstance(w, Constant):
-        raise Refused("products of two activations are not supported")
+        raise Refused("its weights must be constant: products of two activations are not supported")
     if w.scale is None:
-        raise Refused("its weights are float: quantise the model first, with calibration data")
+        raise Refused("its weights are float: they must be quantised first (QuantizeLinear, DequantizeLinear)")
     if w.array.dtype not in (np.int8, np.uint8):
         raise Refused(f"its weights must be int8 or uint8, not {w.array.dtype}")
     return w
@@ -94,40 +126,51 @@ def _bias(reader: Reader, index: int) -> Constant | None:
 
 
 def _expression(reader: Reader, op: str, operands, *, attributes=None, bias=None) -> None:
-    node = reader.node
-    reader.values[node.output[0]] = Expression(op, tuple(operands), (node.name or node.output[0],), reader.shape(), attributes, bias)
+    name = reader.node.output[0]
+    reader.values[name] = Expression(op, tuple(operands), (reader.node_name,), (name,), attributes, bias)
+
+
+def _extended(reader: Reader, x: Expression, **changes) -> None:
+    """The node's result: ``x`` with one more operator in it."""
+    name = reader.node.output[0]
+    reader.values[name] = replace(x, nodes=(*x.nodes, reader.node_name), outputs=(*x.outputs, name), **changes)
 
 
 @handles("Conv")
 def _conv(reader: Reader, node) -> None:
+    """Two-dimensional; constant weights; any kernel, strides, dilations, pads, auto_pad and groups; bias int32 or float."""
     x, w, b = _dequantised(reader, 0), _weight(reader, 1), _bias(reader, 2)
     _expression(reader, "conv", (x, w), attributes=window_of(reader, reader.image(x), w.array.shape[2:]), bias=b)
 
 
 @handles("MatMul")
 def _matmul(reader: Reader, node) -> None:
-    _expression(reader, "product", (_dequantised(reader, 0), _weight(reader, 1)), attributes=(False, 1.0))
+    """With a constant matrix; a following Add of a constant is its bias. After a Flatten of an image: a convolution."""
+    _expression(reader, "product", (_dequantised(reader, 0), _weight(reader, 1)), attributes=_Product("MatMul"))
 
 
 @handles("Gemm")
 def _gemm(reader: Reader, node) -> None:
+    """With a constant matrix; alpha, beta and transB; not transA. Exact if alpha and beta are 1."""
     a = reader.attributes()
     if a.get("transA", 0):
-        raise Refused("transA is not supported")
-    b = _bias(reader, 2)
-    if b is not None and a.get("beta", 1.0) != 1.0:
-        raise Refused("beta must be 1")
-    _expression(reader, "product", (_dequantised(reader, 0), _weight(reader, 1)),
-                attributes=(bool(a.get("transB", 0)), float(a.get("alpha", 1.0))), bias=b)
+        raise Refused("transA is not supported: transpose the tensor in the model")
+    bias = _bias(reader, 2)
+    alpha, beta = (float(a.get(n, 1.0)) for n in ("alpha", "beta"))
+    if bias is not None and beta != 1.0:
+        bias = Constant(bias.real * np.float32(beta))
+    _expression(reader, "product", (_dequantised(reader, 0), _weight(reader, 1)), bias=bias,
+                attributes=_Product("Gemm", bool(a.get("transB", 0)), alpha, alpha == beta == 1.0))
 
 
 @handles("Add")
 def _add(reader: Reader, node) -> None:
+    """Of two activations of one shape, or of a constant to a product (its bias)."""
     values = [reader.value(0), reader.value(1)]
     for product, other in (values, values[::-1]):
-        if isinstance(product, Expression) and product.op == "product" and isinstance(other, Constant) and product.bias is None \
-                and other.array.size in (1, product.shape[-1]):
-            reader.values[node.output[0]] = replace(product, bias=other, nodes=(*product.nodes, node.name or node.output[0]))
+        if isinstance(product, Expression) and product.op == "product" and isinstance(other, Constant) \
+                and product.bias is None and product.clip is None:
+            _extended(reader, product, bias=other)
             return
     if any(isinstance(v, Constant) for v in values):
         raise Refused("adding a constant is supported only as the bias of a product")
@@ -136,124 +179,139 @@ def _add(reader: Reader, node) -> None:
 
 @handles("Relu", "Clip")
 def _clip(reader: Reader, node) -> None:
+    """After an operator: part of its kernel, exact if the output's range implies it (Relu: the zero-point is the smallest
+    element), otherwise within one step. Alone: a table, exact."""
     x = reader.value(0)
     low, high = 0.0, np.inf
     if node.op_type == "Clip":
-        low, high = -np.inf, np.inf
-        bounds = [reader.attributes().get("min"), reader.attributes().get("max")]
+        bounds = [reader.attributes().get("min", -np.inf), reader.attributes().get("max", np.inf)]
         for i in (1, 2):
             v = reader.value(i)
             if isinstance(v, Constant):
                 bounds[i - 1] = float(v.real.reshape(()))
             elif v is not None:
                 raise Refused("its bounds must be constant")
-        low = low if bounds[0] is None else float(bounds[0])
-        high = high if bounds[1] is None else float(bounds[1])
+        low, high = (float(v) for v in bounds)
+        if low > high:
+            raise Refused(f"its bounds are crossed: {low:g} and {high:g}")
     if isinstance(x, FloatInput):
-        raise Refused(f"its input {node.input[0]!r} is float: quantise it first, with calibration data")
+        raise Refused(f"its input {node.input[0]!r} is float: it must be quantised first (QuantizeLinear, DequantizeLinear)")
     if not isinstance(x, Expression):
         raise Refused("its input must be a dequantised activation")
     if x.clip is not None:
-        low, high = (min(max(v, x.clip[0]), x.clip[1]) for v in (low, high))
-    reader.values[node.output[0]] = replace(x, clip=(low, high), nodes=(*x.nodes, node.name or node.output[0]))
+        low, high = (min(max(v, low), high) for v in x.clip)
+    _extended(reader, x, clip=(low, high))
 
 
 @handles("MaxPool", "AveragePool", "GlobalAveragePool")
 def _pool(reader: Reader, node) -> None:
+    """Two-dimensional; any kernel, strides and pads, not ceil_mode; MaxPool with dilations, with the parameters of its
+    input, and also on 8-bit elements; AveragePool exact where reciprocals provably round as divisions do."""
     if len(node.output) > 1 and node.output[1]:
         raise Refused("indices of the maxima are not supported")
-    direct = reader.value(0)
-    if isinstance(direct, Quantised) and node.op_type == "MaxPool":  # on 8-bit elements
-        q = reader.of_tensor(direct.reference.tensor)
-        build_pool(reader, "max", direct.reference, q, q, nodes=(node.name or node.output[0],),
-                   window=window_of(reader, reader.image(direct.reference), reader.attributes()["kernel_shape"]))
-        return
-    x = _dequantised(reader, 0)
-    image = reader.image(x)
-    window = None
-    if node.op_type != "GlobalAveragePool":
-        window = window_of(reader, image, reader.attributes()["kernel_shape"])
     kind = {"MaxPool": "max", "AveragePool": "average", "GlobalAveragePool": "global"}[node.op_type]
-    _expression(reader, kind, (x,), attributes=window)
+    direct = reader.value(0)
+    x = direct.reference if isinstance(direct, Quantised) and kind == "max" else _dequantised(reader, 0)
+    image = reader.image(x)
+    window = None if kind == "global" else window_of(reader, image, reader.attributes()["kernel_shape"])
+    if isinstance(direct, Quantised):
+        q = reader.of_tensor(x.tensor)
+        build_pool(reader, kind, x, q, Epilogue(q, (reader.node_name,)), window=window)
+    else:
+        _expression(reader, kind, (x,), attributes=window)
 
 
 @handles("Flatten", "Reshape", "Identity", "Dropout")
 def _same(reader: Reader, node) -> None:
+    """Of constants, and of activations before or after quantisation, where the bytes need not move: an image flattened for
+    a product, 1x1 images, rows regrouped; at the model's outputs any."""
     x = reader.value(0)
-    if isinstance(x, Constant):
-        shape = reader.shape()
-        reader.values[node.output[0]] = replace(x, array=x.array.reshape(shape))
-        return
+    if isinstance(x, FloatInput):
+        raise Refused(f"its input {node.input[0]!r} is float: it must be quantised first (QuantizeLinear, DequantizeLinear)")
     if node.op_type in ("Identity", "Dropout"):
+        if node.op_type == "Dropout" and isinstance(training := reader.value(2), Constant) and training.array.any():
+            raise Refused("training_mode is not supported")
+        if isinstance(x, Expression):
+            x = replace(x, outputs=(*x.outputs, node.output[0]))
         reader.values[node.output[0]] = x
-        return
-    shape = reader.shape()
-    if isinstance(x, Quantised):
-        reader.values[node.output[0]] = Quantised(_reshaped(reader, x.reference, shape))
-    elif isinstance(x, Expression) and x.op == "dequantise":
-        reader.values[node.output[0]] = replace(x, operands=(_reshaped(reader, x.operands[0], shape),), shape=shape)
+    elif isinstance(x, Constant):
+        if x.per_channel:
+            raise Refused("constants quantised per channel cannot change their shape")
+        reader.values[node.output[0]] = replace(x, array=x.array.reshape(_shape(reader, x.array.shape)))
+    elif isinstance(x, Quantised):
+        reader.values[node.output[0]] = Quantised(_reshaped(reader, x.reference))
+    elif x.op == "dequantise":
+        reader.values[node.output[0]] = replace(x, operands=(_reshaped(reader, x.operands[0]),))
     else:
-        raise Refused("its input must be quantised")
+        raise Refused(f"its input must be quantised: {x.nodes[-1]} must be followed by QuantizeLinear and DequantizeLinear")
 
 
-def _reshaped(reader: Reader, reference: Reference, shape: tuple[int, ...]) -> Reference:
-    t = reader.tensors[reference.tensor]
-    n, h, w, c = t.shape
-    if reference.order == "NCHW" and h == w == 1 and len(shape) != 4:
-        return Reference(reference.tensor, shape, "same")  # one pixel: both orders are the same
-    return reference.reshaped(shape)
+def _shape(reader: Reader, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Shape of the node's result."""
+    a = reader.attributes()
+    if reader.node.op_type == "Flatten":
+        return flattened(shape, a.get("axis", 1))
+    wanted = a["shape"] if "shape" in a else reader.constant(1, "shape")
+    try:
+        return reshaped(shape, tuple(int(v) for v in wanted), bool(a.get("allowzero", 0)))
+    except ValueError as error:
+        raise Refused(str(error)) from None
+
+
+def _reshaped(reader: Reader, reference: Reference) -> Reference:
+    shape = _shape(reader, reference.shape)
+    n, h, w, c = reader.tensors[reference.tensor].shape
+    if h == w == 1:  # one pixel: both orders are the same
+        return Reference(reference.tensor, shape, "NCHW" if shape == (n, c, 1, 1) else "same")
+    return Reference(reference.tensor, shape, reference.order)
 
 
 # Realisation: what a QuantizeLinear makes of an expression.
 
 
-def _realise_same(reader: Reader, e: Expression, y: Quantisation) -> None:
+def _realise_same(reader: Reader, e: Expression, end: Epilogue) -> None:
     reference = e.operands[0]
     x = reader.of_tensor(reference.tensor)
     name = reader.node.output[0]
-    if e.clip is None and x == y:
+    if end.clip is None and x == end.y:
         reader.values[name] = Quantised(reference)
         reader.aliases[name] = reader.view(reference, name)
         return
-    low, high = e.clip or (-np.inf, np.inf)
-    table = table_of(lambda real: np.clip(real, np.float32(low), np.float32(high)), x, y)
-    t = reader.tensors[reference.tensor]
-    image = len(reference.shape) == 4 and reference.order == "NCHW"
-    if reference.order == "NCHW" and not image:
-        raise Refused("a flattened image must go to a product before it is quantised again")
-    out = reader.tensor(name, reference.shape, y, nhwc=None if image else t.shape)
-    reader.add_kernel(Lookup(name, e.nodes, "Clip" if e.clip else "Requantise", True, reference.tensor, out.tensor, table), out)
+    low, high = (np.float32(v) for v in end.clip or (-np.inf, np.inf))
+    out = reader.like(name, reference, end.y)
+    kind = "Clip" if end.clip and high < np.inf else "Relu" if end.clip and low == 0 else "Clip" if end.clip else "Requantise"
+    reader.add_kernel(Lookup(reader.kernel_name(end.nodes), end.nodes, kind, True, reference.tensor, out.tensor,
+                             table_of(lambda real: np.clip(real, low, high), x, end.y)), out)
 
 
-def _realise_conv(reader: Reader, e: Expression, y: Quantisation) -> None:
+def _realise_conv(reader: Reader, e: Expression, end: Epilogue) -> None:
     x, w = e.operands
-    build_conv(reader, x, w, e.bias, reader.of_tensor(x.tensor), y, nodes=e.nodes, window=e.attributes, clip=e.clip)
+    build_conv(reader, x, w, e.bias, reader.of_tensor(x.tensor), end, window=e.attributes)
 
 
-def _realise_product(reader: Reader, e: Expression, y: Quantisation) -> None:
+def _realise_product(reader: Reader, e: Expression, end: Epilogue) -> None:
     x, w = e.operands
-    transpose, alpha = e.attributes
-    build_product(reader, x, w, e.bias, reader.of_tensor(x.tensor), y, nodes=e.nodes, shape=e.shape, clip=e.clip,
-                  transpose=transpose, alpha=alpha)
+    p: _Product = e.attributes
+    build_product(reader, p.op, x, w, e.bias, reader.of_tensor(x.tensor), replace(end, fused=end.fused and p.plain),
+                  transpose=p.transpose, alpha=p.alpha)
 
 
-def _realise_add(reader: Reader, e: Expression, y: Quantisation) -> None:
+def _realise_add(reader: Reader, e: Expression, end: Epilogue) -> None:
     a, b = e.operands
-    build_add(reader, a, b, reader.of_tensor(a.tensor), reader.of_tensor(b.tensor), y, nodes=e.nodes, clip=e.clip)
+    build_add(reader, a, b, reader.of_tensor(a.tensor), reader.of_tensor(b.tensor), end)
 
 
-def _realise_average(reader: Reader, e: Expression, y: Quantisation) -> None:
+def _realise_average(reader: Reader, e: Expression, end: Epilogue) -> None:
     (x,) = e.operands
-    build_pool(reader, e.op, x, reader.of_tensor(x.tensor), y, nodes=e.nodes, window=e.attributes, clip=e.clip)
+    build_pool(reader, e.op, x, reader.of_tensor(x.tensor), end, window=e.attributes)
 
 
-def _realise_max(reader: Reader, e: Expression, y: Quantisation) -> None:
+def _realise_max(reader: Reader, e: Expression, end: Epilogue) -> None:
     (x,) = e.operands
     q = reader.of_tensor(x.tensor)
-    if q != y or e.clip is not None:
-        raise Refused("MaxPool must keep the scale and zero-point of its input")
-    window: Window = e.attributes
-    build_pool(reader, "max", x, q, y, nodes=e.nodes, window=window)
+    if q != end.y or end.clip is not None:
+        raise Refused("it comes after a MaxPool, which must keep the scale and zero-point of its input")
+    build_pool(reader, "max", x, q, end, window=e.attributes)
 
 
 _REALISE = {"dequantise": _realise_same, "conv": _realise_conv, "product": _realise_product, "add": _realise_add,

@@ -1,10 +1,13 @@
-"""QOperator models: operators that name their scales and zero-points themselves."""
+"""QOperator models: operators that name their scales and zero-points themselves.
+
+The docstring of each handler is its line in the operator table.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from compiler.frontend.build import build_add, build_conv, build_pool, build_product, window_of
+from compiler.frontend.build import Epilogue, build_add, build_conv, build_pool, build_product, window_of
 from compiler.frontend.reader import Reader, Refused, handles
 from compiler.frontend.values import Constant, Quantised, Reference
 
@@ -25,49 +28,59 @@ def _weight(reader: Reader, index: int, axis: int) -> Constant:
     return Constant(array, reader.constant(index + 1, "weights' scale"), reader.constant(index + 2, "weights' zero-point"), axis)
 
 
-def _nodes(reader: Reader) -> tuple[str, ...]:
-    return (reader.node.name or reader.node.output[0],)
+def _bias(reader: Reader, index: int) -> Constant | None:
+    b = reader.value(index)
+    if b is not None and not isinstance(b, Constant):
+        raise Refused("its bias must be constant")
+    return b
+
+
+def _end(reader: Reader, scale: int, zero_point: int) -> Epilogue:
+    return Epilogue(reader.quantisation(scale, zero_point), (reader.node_name,))
 
 
 @handles("QLinearConv")
 def _conv(reader: Reader, node) -> None:
+    """As Conv."""
     x, w = _activation(reader, 0), _weight(reader, 3, 0)
-    build_conv(reader, x, w, reader.value(8), reader.quantisation(1, 2), reader.quantisation(6, 7), nodes=_nodes(reader),
-               window=window_of(reader, reader.image(x), w.array.shape[2:]))
+    window = window_of(reader, reader.image(x), w.array.shape[2:])
+    build_conv(reader, x, w, _bias(reader, 8), reader.quantisation(1, 2), _end(reader, 6, 7), window=window)
 
 
 @handles("QLinearMatMul")
 def _matmul(reader: Reader, node) -> None:
-    build_product(reader, _activation(reader, 0), _weight(reader, 3, 1), None, reader.quantisation(1, 2),
-                  reader.quantisation(6, 7), nodes=_nodes(reader), shape=reader.shape())
+    """As MatMul."""
+    build_product(reader, "MatMul", _activation(reader, 0), _weight(reader, 3, 1), None, reader.quantisation(1, 2),
+                  _end(reader, 6, 7))
 
 
 @handles("QGemm")
 def _gemm(reader: Reader, node) -> None:
+    """As Gemm, with any alpha; its output must be quantised."""
     a = reader.attributes()
     if a.get("transA", 0):
-        raise Refused("transA is not supported")
+        raise Refused("transA is not supported: transpose the tensor in the model")
     if reader.value(7) is None:
         raise Refused("its output must be quantised")
-    x, w = _activation(reader, 0), _weight(reader, 3, 1)
-    shape = (*x.shape[:-1], w.array.shape[0 if a.get("transB", 0) else 1])
-    build_product(reader, x, w, reader.value(6), reader.quantisation(1, 2), reader.quantisation(7, 8), nodes=_nodes(reader),
-                  shape=shape, transpose=bool(a.get("transB", 0)), alpha=float(a.get("alpha", 1.0)))
+    transpose = bool(a.get("transB", 0))
+    build_product(reader, "Gemm", _activation(reader, 0), _weight(reader, 3, 0 if transpose else 1), _bias(reader, 6),
+                  reader.quantisation(1, 2), _end(reader, 7, 8), transpose=transpose, alpha=float(a.get("alpha", 1.0)))
 
 
 @handles("QLinearAdd")
 def _add(reader: Reader, node) -> None:
+    """As Add of two activations."""
     build_add(reader, _activation(reader, 0), _activation(reader, 3), reader.quantisation(1, 2), reader.quantisation(4, 5),
-              reader.quantisation(6, 7), nodes=_nodes(reader))
+              _end(reader, 6, 7))
 
 
 @handles("QLinearAveragePool", "QLinearGlobalAveragePool")
 def _pool(reader: Reader, node) -> None:
+    """As AveragePool and GlobalAveragePool; not channels_last."""
     x = _activation(reader, 0)
     if reader.attributes().get("channels_last", 0):
         raise Refused("channels_last is not supported")
     window = None
     if node.op_type == "QLinearAveragePool":
         window = window_of(reader, reader.image(x), reader.attributes()["kernel_shape"])
-    build_pool(reader, "average" if window else "global", x, reader.quantisation(1, 2), reader.quantisation(3, 4),
-               nodes=_nodes(reader), window=window)
+    build_pool(reader, "average" if window else "global", x, reader.quantisation(1, 2), _end(reader, 3, 4), window=window)

@@ -29,6 +29,10 @@ def load_model(path: str | Path) -> onnx.ModelProto:
         model = onnx.load_model_from_string(data)
     except (DecodeError, ValueError):
         raise CompileError(f"{path}: is not an ONNX model, or is truncated") from None
+    try:
+        onnx.load_external_data_for_model(model, str(path.parent))
+    except (OSError, ValueError, onnx.checker.ValidationError) as error:
+        raise CompileError(f"{path}: its weights in other files cannot be read: {str(error).splitlines()[0]}") from None
     if not model.graph.node:
         raise CompileError(f"{path}: is not an ONNX model, or is truncated (it has no nodes)")
     try:
@@ -42,14 +46,15 @@ def load_model(path: str | Path) -> onnx.ModelProto:
 
 
 def prepared(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, tuple[int, ...]]]:
-    """The model with shapes inferred, and the shape of each tensor that has one.
+    """The model, checked, and the shapes of its inputs.
 
     Raises
     ------
     CompileError
-        If an input has a dynamic or missing shape.
+        If an input has a dynamic or missing shape, shapes contradict each other, or the model is float.
     """
     initialised = {i.name for i in model.graph.initializer}
+    shapes = {}
     for value in model.graph.input:
         if value.name in initialised:
             continue
@@ -59,13 +64,11 @@ def prepared(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, tuple[i
             shown = ", ".join(str(d or "?") for d in dims)
             raise CompileError(f"input {value.name!r} has the dynamic shape [{shown}]: fix every dimension of it, "
                                f"for example with onnx.tools.update_model_dims")
+        shapes[value.name] = tuple(dims)
+    if not any(node.op_type.startswith(("QuantizeLinear", "QLinear", "QGemm")) for node in model.graph.node):
+        raise CompileError("the model is float: quantise it first, with calibration data")
     try:
-        model = onnx.shape_inference.infer_shapes(model, data_prop=True)
+        onnx.shape_inference.infer_shapes(model, data_prop=True)
     except (onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
         raise CompileError(f"shapes of the model do not fit: {str(error).splitlines()[0]}") from None
-    shapes = {}
-    for value in (*model.graph.input, *model.graph.value_info, *model.graph.output):
-        dims = tuple(d.dim_value for d in value.type.tensor_type.shape.dim)
-        if value.type.tensor_type.HasField("shape") and all(d > 0 for d in dims):
-            shapes[value.name] = dims
     return model, shapes

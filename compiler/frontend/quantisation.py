@@ -49,15 +49,21 @@ def output_scale(sx, sw: np.ndarray, sy, alpha: float = 1.0) -> np.ndarray:
     return (_F32(_F32(alpha) * _F32(sx)) * np.atleast_1d(sw).astype(_F32)).astype(_F32) / _F32(sy)
 
 
-def bias_of(values: np.ndarray, sx, sw: np.ndarray) -> np.ndarray:
-    """A float bias in units of the accumulator: ``rne(b / fl(sx * sw))``."""
-    steps = np.rint(values.astype(_F32) / (_F32(sx) * np.atleast_1d(sw).astype(_F32)))
-    return np.clip(steps.astype(np.float64), -(2**31), 2**31 - 1).astype(np.int32)
+def bias_of(values: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """A float bias in units of the accumulator: ``rne(b / unit)``."""
+    with np.errstate(all="ignore"):
+        steps = np.rint(values.astype(_F32) / unit).astype(np.float64)
+    return np.clip(np.nan_to_num(steps), -(2**31), 2**31 - 1).astype(np.int64).astype(np.int32)
 
 
 def clamp_of(clip: tuple[float, float] | None, y: Quantisation) -> tuple[int, int, bool]:
-    """Bounds in elements of ``y`` for bounds in real numbers, and whether the type's own range implies them."""
+    """Bounds in elements of ``y`` for bounds in real numbers, and whether the range of ``y`` implies them.
+
+    If it does, the reference drops the activation, and computes what comes before it in integers; the margin is its own.
+    """
     if clip is None:
         return *y.bounds, True
     low, high = (int(y.quantise(_F32(v))) for v in clip)
-    return low, high, (low, high) == y.bounds
+    margin = float(np.finfo(_F32).eps)
+    least, most = (float(y.scale) * (v - y.zero_point) for v in y.bounds)
+    return low, high, clip[0] - least <= margin and most - clip[1] <= margin

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -35,28 +37,32 @@ def handles(*operators: str):
 
 
 def read_graph(model: onnx.ModelProto) -> Graph:
-    """The kernel graph of a quantised model (QDQ or QOperator form).
+    """The kernel graph of a quantised model (QDQ or QOperator form, also mixed).
 
     Raises
     ------
     CompileError
-        For dynamic shapes, or a model without quantised tensors.
+        For dynamic shapes, or a float model.
     UnsupportedError
         Once, naming every node that is not supported, its operator and the reason.
     """
     # Handlers register themselves; they need this module's names.
     from compiler.frontend import float_operators, integer_operators  # noqa: F401
 
-    model, shapes = prepared(model)
-    return Reader(model, shapes).read()
+    return Reader(*prepared(model)).read()
 
 
 class Reader:
-    """State of one walk: values of the model's tensors so far, and the graph that grows."""
+    """State of one walk: values of the model's tensors so far, and the graph that grows.
+
+    ``shapes`` are those of the model's inputs. ``uses`` counts how often the model reads each tensor.
+    """
 
     def __init__(self, model: onnx.ModelProto, shapes: dict[str, tuple[int, ...]]):
         self.model, self.shapes = model, shapes
-        self.opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
+        self.uses = Counter(n for node in model.graph.node for n in node.input) + Counter(o.name for o in model.graph.output)
+        self.names: set[str] = set()  # of kernels
+        self.unscaled: set[str] = set()  # inputs of 8-bit elements that nothing has read yet
         self.values: dict[str, Value | None] = {}  # None: of a node that was refused
         self.tensors: dict[str, Tensor] = {}
         self.inputs: list[str] = []
@@ -74,7 +80,7 @@ class Reader:
         reasons = []
         for node in graph.node:
             self.node = node
-            label = f"{node.name or node.output[0]} ({node.op_type})"
+            label = f"{self.node_name} ({node.op_type})"
             handler = HANDLERS.get(node.op_type) if node.domain in ("", "ai.onnx", "com.microsoft") else None
             known = [self.values.get(n) for n in node.input if n]
             try:
@@ -85,7 +91,7 @@ class Reader:
                     continue
                 missing = [n for n in node.input if n and n not in self.values]
                 if missing:
-                    raise Refused(f"its input {missing[0]!r} is defined nowhere")
+                    raise Refused(f"its input {missing[0]!r} is defined nowhere before it")
             except Refused as refusal:
                 reasons.append(f"{label}: {refusal}")
             self.values.update(dict.fromkeys(node.output))
@@ -93,7 +99,7 @@ class Reader:
         if reasons:
             raise UnsupportedError(reasons)
         if not self.kernels:
-            raise CompileError("the model has no quantised operator: quantise it first, with calibration data")
+            raise CompileError("the model computes nothing: none of its outputs depends on an operator other than a copy")
         result = Graph(graph.name or "network", self.tensors, tuple(self.inputs), tuple(outputs), tuple(self.kernels),
                        self.aliases)
         result.verify()
@@ -108,6 +114,7 @@ class Reader:
             dtype = "int8" if kind == onnx.TensorProto.INT8 else "uint8"
             reference = self.tensor(value.name, shape, Quantisation(np.float32(1), 0, dtype))
             self.inputs.append(reference.tensor)
+            self.unscaled.add(reference.tensor)
             self.values[value.name] = Quantised(reference)
         else:
             raise CompileError(f"input {value.name!r} must be float, int8 or uint8, "
@@ -120,12 +127,16 @@ class Reader:
         elif isinstance(found, Quantised):
             reference = found.reference
         else:
-            reasons.append(f"output {value.name!r}: it must be quantised (a QuantizeLinear before it)")
+            reasons.append(f"output {value.name!r}: it must be the result of a QuantizeLinear, dequantised or not")
             return ""
         self.aliases[value.name] = self.view(reference, value.name)
         return reference.tensor
 
     # What handlers use.
+
+    @property
+    def node_name(self) -> str:
+        return self.node.name or self.node.output[0]
 
     def value(self, index: int) -> Value | None:
         """The node's input ``index``, or None if it is not given."""
@@ -134,19 +145,12 @@ class Reader:
 
     def constant(self, index: int, what: str) -> np.ndarray:
         value = self.value(index)
-        if not isinstance(value, Constant):
+        if not isinstance(value, Constant) or value.scale is not None:
             raise Refused(f"its {what} must be constant")
         return value.array
 
     def attributes(self) -> dict[str, object]:
         return {a.name: onnx.helper.get_attribute_value(a) for a in self.node.attribute}
-
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the node's first output in the model."""
-        name = self.node.output[0]
-        if name not in self.shapes:
-            raise Refused("the shape of its output is not known")
-        return self.shapes[name]
 
     def quantisation(self, scale: int, zero_point: int, default: str = "uint8") -> Quantisation:
         """Per-tensor parameters from the node's inputs of these indices."""
@@ -156,31 +160,60 @@ class Reader:
             raise Refused("activations must be quantised per tensor")
         if zero.dtype not in (np.int8, np.uint8):
             raise Refused(f"activations must be int8 or uint8, not {zero.dtype}")
+        if not (scales > 0).all() or not np.isfinite(scales).all():
+            raise Refused(f"its scale must be positive, not {float(scales.reshape(())):g}")
         return Quantisation(np.float32(scales.reshape(())), int(zero.reshape(())), str(zero.dtype))
 
     def of_tensor(self, name: str) -> Quantisation:
         t = self.tensors[name]
         return Quantisation(np.float32(t.scale), t.zero_point, t.dtype)
 
-    def tensor(self, name: str, shape: tuple[int, ...], q: Quantisation, *, nhwc: tuple[int, ...] | None = None) -> Reference:
-        """A new tensor of the graph for the model's tensor ``name``."""
-        order = "NCHW" if len(shape) == 4 and nhwc is None else "same"
+    def read_as(self, reference: Reference, q: Quantisation) -> None:
+        """Notes how a node reads a tensor: an input of 8-bit elements says nothing of its scale, its first use does."""
+        t = self.tensors[reference.tensor]
+        if t.dtype != q.dtype:
+            raise Refused(f"it reads {t.dtype} elements as {q.dtype}")
+        if t.name in self.unscaled:
+            self.unscaled.remove(t.name)
+            self.tensors[t.name] = replace(t, scale=float(q.scale), zero_point=q.zero_point)
+
+    def tensor(self, name: str, shape: tuple[int, ...], q: Quantisation, *, nhwc: tuple[int, ...] | None = None,
+               order: str = "same") -> Reference:
+        """A new tensor of the graph for the model's tensor ``name``; a model's shape of four dimensions is NCHW unless
+        ``nhwc`` is given."""
         if nhwc is None:
-            if len(shape) > 4 or not shape:
+            if not 1 <= len(shape) <= 4:
                 raise Refused(f"tensors must have 1 to 4 dimensions, not {len(shape)}")
-            nhwc = (shape[0], shape[2], shape[3], shape[1]) if order == "NCHW" else (1,) * (4 - len(shape)) + tuple(shape)
+            order = "NCHW" if len(shape) == 4 else "same"
+            nhwc = (shape[0], *shape[2:], shape[1]) if order == "NCHW" else (1,) * (4 - len(shape)) + tuple(shape)
         self.tensors[name] = Tensor(name, tuple(nhwc), q.dtype, float(q.scale), q.zero_point, name, tuple(shape), order)
         return Reference(name, tuple(shape), order)
+
+    def like(self, name: str, reference: Reference, q: Quantisation) -> Reference:
+        """A new tensor laid out and seen as ``reference`` is."""
+        return self.tensor(name, reference.shape, q, nhwc=self.tensors[reference.tensor].shape, order=reference.order)
 
     def view(self, reference: Reference, onnx_name: str) -> Tensor:
         t = self.tensors[reference.tensor]
         return Tensor(t.name, t.shape, t.dtype, t.scale, t.zero_point, onnx_name, reference.shape, reference.order)
 
     def image(self, reference: Reference) -> Tensor:
-        """The tensor, if the model sees it as NCHW."""
-        if reference.order != "NCHW" or len(reference.shape) != 4:
+        """The tensor, if the model sees it as the NCHW image that it is."""
+        if len(reference.shape) != 4:
             raise Refused(f"its input must have 4 dimensions (NCHW), not {len(reference.shape)}")
-        return self.tensors[reference.tensor]
+        t = self.tensors[reference.tensor]
+        n, h, w, c = t.shape
+        if reference.shape != (n, c, h, w) or (reference.order != "NCHW" and h * w > 1):
+            raise Refused(f"its input is reshaped to an image of {list(reference.shape)}: such a change of layout is not supported")
+        return t
+
+    def kernel_name(self, nodes: tuple[str, ...]) -> str:
+        """A kernel's name: of its first node, if that is not taken."""
+        name = nodes[0] if nodes[0] not in self.names else self.node.output[0]
+        while name in self.names:
+            name += "_"
+        self.names.add(name)
+        return name
 
     def add_kernel(self, kernel: Kernel, reference: Reference) -> None:
         self.kernels.append(kernel)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Constant", "Expression", "FloatInput", "Quantised", "Reference", "Value"]
+__all__ = ["Constant", "Expression", "FloatInput", "Quantised", "Reference", "Value", "along"]
 
 
 @dataclass(frozen=True)
 class Constant:
-    """A constant, or a quantised one with its parameters: ``(array - zero_point) * scale``."""
+    """A constant, or a quantised one with its parameters: ``(array - zero_point) * scale``, along ``axis``."""
 
     array: np.ndarray
     scale: np.ndarray | None = None
@@ -19,16 +19,23 @@ class Constant:
     axis: int = 0
 
     @property
+    def per_channel(self) -> bool:
+        return self.scale is not None and max(self.scale.size, self.zero_point.size) > 1
+
+    @property
     def real(self) -> np.ndarray:
         """Its values as binary32."""
         if self.scale is None:
             return self.array.astype(np.float32)
-        if self.scale.size == 1:
-            scale, zero = self.scale.reshape(()), self.zero_point.reshape(())
-        else:
-            shape = [-1 if a == self.axis % self.array.ndim else 1 for a in range(self.array.ndim)]
-            scale, zero = self.scale.reshape(shape), self.zero_point.reshape(shape)
+        scale, zero = (along(v, self.array.ndim, self.axis) for v in (self.scale, self.zero_point))
         return ((self.array.astype(np.int64) - zero.astype(np.int64)).astype(np.float32) * scale).astype(np.float32)
+
+
+def along(values: np.ndarray, dimensions: int, axis: int) -> np.ndarray:
+    """A parameter, or one for each element of an axis, ready to be broadcast over an array."""
+    if values.size == 1:
+        return values.reshape(())
+    return values.reshape([-1 if a == axis % dimensions else 1 for a in range(dimensions)])
 
 
 @dataclass(frozen=True)
@@ -41,14 +48,12 @@ class FloatInput:
 
 @dataclass(frozen=True)
 class Reference:
-    """A quantised tensor of the graph as the model sees it: ``shape`` there, NCHW or the same order."""
+    """A quantised tensor of the graph as the model sees it: reshaped to ``shape``, after a transposition to NCHW if
+    ``order`` says so ("same" if not)."""
 
     tensor: str
     shape: tuple[int, ...]
     order: str
-
-    def reshaped(self, shape: tuple[int, ...]) -> Reference:
-        return Reference(self.tensor, shape, self.order)
 
 
 @dataclass(frozen=True)
@@ -63,13 +68,13 @@ class Expression:
     """A float value between DequantizeLinear and QuantizeLinear: nothing is computed until it is quantised.
 
     ``op``: "dequantise" (the one operand as it is), or an operator over ``operands``; ``bias`` a float constant added;
-    ``clip`` bounds applied afterwards; ``nodes`` names of the model's nodes so far; ``shape`` in the model.
+    ``clip`` bounds applied afterwards; ``nodes`` names of the model's nodes so far, ``outputs`` of their float results.
     """
 
     op: str
     operands: tuple
     nodes: tuple[str, ...]
-    shape: tuple[int, ...]
+    outputs: tuple[str, ...]
     attributes: object = None
     bias: Constant | None = None
     clip: tuple[float, float] | None = None
