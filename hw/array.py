@@ -7,7 +7,6 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw import emit
-from hw.delay import delay
 
 __all__ = ["OPERAND_BITS", "SystolicArray", "SystolicRow"]
 
@@ -38,23 +37,25 @@ class SystolicRow(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        x, swap, shift = self.x, self.swap, self.shift
+        # Both signals' ways along the row, in a register each: bit c is what cell c sees.
+        swaps, shifts = (Signal(self.cols - 1, name=f"{n}s", reset_less=True) for n in ("swap", "shift"))
+        swap, shift = Cat(self.swap, swaps), Cat(self.shift, shifts)
+        m.d.sync += [swaps.eq(swap), shifts.eq(shift)]
+        x = self.x
         for c in range(self.cols):
             shadow = Signal(OPERAND_BITS, name=f"shadow{c}", reset_less=True)
             weight = Signal(signed(OPERAND_BITS), name=f"weight{c}", reset_less=True)
             total = Signal(signed(32), name=f"total{c}", reset_less=True)
-            with m.If(shift):
+            with m.If(shift[c]):
                 m.d.sync += shadow.eq(self.w.word_select(c, OPERAND_BITS))
-            with m.If(swap):
+            with m.If(swap[c]):
                 m.d.sync += weight.eq(shadow)
             m.d.sync += total.eq(self.sums.word_select(c, 32).as_signed() + x * weight)
             m.d.comb += [self.o_w.word_select(c, OPERAND_BITS).eq(shadow), self.o_sums.word_select(c, 32).eq(total)]
             if c < self.cols - 1:
                 x_next = Signal(signed(OPERAND_BITS), name=f"x{c + 1}", reset_less=True)
-                swap_next = Signal(name=f"swap{c + 1}", reset_less=True)
-                shift_next = Signal(name=f"shift{c + 1}", reset_less=True)
-                m.d.sync += [x_next.eq(x), swap_next.eq(swap), shift_next.eq(shift)]
-                x, swap, shift = x_next, swap_next, shift_next
+                m.d.sync += x_next.eq(x)
+                x = x_next
         return m
 
 
@@ -93,6 +94,9 @@ class SystolicArray(wiring.Component):
         m = Module()
         rows, cols, bits = self.rows, self.cols, OPERAND_BITS
         x = _triangle(m, "x", [self.x.word_select(r, bits) for r in range(rows)], range(rows))
+        swaps = Signal(rows - 1, reset_less=True)  # one row later for each row down
+        swap = Cat(self.swap, swaps)
+        m.d.sync += swaps.eq(swap)
         w = _triangle(m, "w", [self.w.word_select(c, bits) for c in range(cols)], range(cols))
         weights, sums = Signal(bits * cols, name="w_row0"), Signal(32 * cols, name="sums_row0")
         m.d.comb += weights.eq(Cat(w))
@@ -101,7 +105,7 @@ class SystolicArray(wiring.Component):
             shift = Signal(name=f"shift{r}")
             m.d.comb += [
                 shift.eq(self.load & (self.beat >= r)), row.shift.eq(shift), row.x.eq(x[r]),
-                row.swap.eq(delay(m, self.swap, r)), row.w.eq(weights), row.sums.eq(sums),
+                row.swap.eq(swap[r]), row.w.eq(weights), row.sums.eq(sums),
             ]
             weights, sums = row.o_w, row.o_sums
         late = _triangle(m, "o", [sums.word_select(c, 32) for c in range(cols)], [cols - 1 - c for c in range(cols)])
