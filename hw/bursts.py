@@ -75,8 +75,10 @@ class Bursts(wiring.Component):
         with m.Elif(self.issue):
             m.d.sync += [busy.eq(~final), word.eq(Cat(Const(0, bits), word[bits:] + 1)), left.eq(left - length - 1)]
 
+        request_word, request_length = Signal.like(word), Signal(8, reset_less=True)
+        m.d.comb += [self.a_addr.eq(request_word << _shift(self.params)), self.a_len.eq(request_length)]
         with m.If(self.issue):
-            m.d.sync += [self.a_valid.eq(1), self.a_addr.eq(word << _shift(self.params)), self.a_len.eq(length)]
+            m.d.sync += [self.a_valid.eq(1), request_word.eq(word), request_length.eq(length)]
         with m.Elif(self.a_ready):
             m.d.sync += self.a_valid.eq(0)
         return m

@@ -30,8 +30,9 @@ _PLANS = 64  # runs between their requests and their data: more than bursts of o
 class LoadEngine(wiring.Component):
     """Executes LOAD instructions: one run requested and one word of ``bus_bytes`` bytes written per cycle.
 
-    A run's bytes inside the guard are requested as bursts; the writer meets their data with the run's plan, three
-    cycles after the instruction is offered at the earliest, and adds the fill. Everything is in order.
+    A run's bytes inside the guard are requested as bursts; the writer meets their data with the run's plan and adds
+    the fill. Everything is in order. The first request is made ``request_cycles`` after the instruction is offered,
+    the instruction is done ``finish_cycles`` after its last beat.
 
     Members
     -------
@@ -48,6 +49,9 @@ class LoadEngine(wiring.Component):
     o_busy, o_stall_bank, o_stall_bus, o_error : Out(1)
         Something is in flight; no grant; waits for requests or data; pulse: a beat came with an error.
     """
+
+    request_cycles = 3
+    finish_cycles = 2
 
     def __init__(self, params: SystolicParams):
         self.params = params
@@ -131,7 +135,7 @@ class LoadEngine(wiring.Component):
         ]
 
         m.d.comb += [
-            self.o_busy.eq(self.i_valid | held | plans.busy | ~bursts.idle | self.w_en | self.o_done | self.o_error),
+            self.o_busy.eq(self.i_valid | held | plans.busy | self.w_en | self.o_done | self.o_error),
             self.o_stall_bank.eq(self.w_en & ~self.w_grant),
             self.o_stall_bus.eq(~self.o_stall_bank & (realign.starved | (self.ar_valid & ~self.ar_ready))),
         ]

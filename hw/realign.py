@@ -177,11 +177,14 @@ class Realigner(wiring.Component):
         word = Cat(Mux(arrives[j], Mux(upper[j], turned.word_select(j, 8), before.word_select(j, 8)), plan.fill)
                    for j in range(lanes))
 
+        out = Signal(data.StructLayout({"word": len(self.o_word), "data": 8 * lanes, "mask": lanes, "last": 1, "final": 1,
+                                        "tag": len(self.o_tag)}), reset_less=True)
+        m.d.comb += [getattr(self, f"o_{name}").eq(out[name]) for name in out.shape().members]
         with m.If(gives):
             m.d.sync += [
-                self.o_valid.eq(1), self.o_word.eq(plan.word + index), self.o_data.eq(word), self.o_tag.eq(plan.tag),
-                self.o_mask.eq(Mux(index == 0, onwards(plan.head), ones) & Mux(at_end, up_to(plan.tail), ones)),
-                self.o_last.eq(at_end), self.o_final.eq(at_end & plan.final),
+                self.o_valid.eq(1), out.word.eq(plan.word + index), out.data.eq(word), out.tag.eq(plan.tag),
+                out.mask.eq(Mux(index == 0, onwards(plan.head), ones) & Mux(at_end, up_to(plan.tail), ones)),
+                out.last.eq(at_end), out.final.eq(at_end & plan.final),
             ]
         with m.Elif(self.o_ready):
             m.d.sync += self.o_valid.eq(0)

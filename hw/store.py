@@ -26,7 +26,8 @@ class StoreEngine(wiring.Component):
     """Executes STORE instructions: one run requested, one word read and one beat written per cycle.
 
     Requests run ahead of the data; a beat is offered in the cycle of its burst's request at the earliest.
-    Everything is in order.
+    Everything is in order. The first request is made ``request_cycles`` after the instruction is offered, the
+    instruction is done ``finish_cycles`` after its last response.
 
     Members
     -------
@@ -44,6 +45,9 @@ class StoreEngine(wiring.Component):
         Something is in flight; no grant; the bus takes no request or beat, or owes responses before anything else can
         go on; pulse: a write was answered with an error.
     """
+
+    request_cycles = 3
+    finish_cycles = 1
 
     def __init__(self, params: SystolicParams):
         self.params = params

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""STORE in simulation, for bus widths of 4, 8 and 16 bytes and arrays that differ in shape."""
+"""STORE in simulation, for bus widths of 4 to 32 bytes and arrays that differ in shape."""
 
 import pytest
 
@@ -14,6 +14,7 @@ CONFIGS = [
     preset("tiny"),
     SystolicParams(rows=4, cols=16, bus_bits=64, burst_beats=16),
     SystolicParams(rows=16, cols=8, lanes=8, bus_bits=128),
+    SystolicParams(rows=32, cols=32, lanes=32, bus_bits=256, burst_beats=256, max_outstanding=64),
 ]
 
 
