@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from acg.graph import Graph as Covenant
+from acg.isa import instruction_text
 from acg.mnemonic import INSTRUCTION_BYTES, decode, encode
 from compiler.errors import CompileError
 from compiler.home import Home
@@ -99,12 +100,8 @@ class Program:
         for k, i in enumerate(self.instructions):
             if k in starts:
                 lines.append(f"\n; {starts[k].name} ({starts[k].op})")
-            idle = {f.name: 0.0 if f.kind == "f32" else max(f.low, 0) for f in i.mnemonic.fields}
-            fields = " ".join(f"{f.name}={_text(f, i.fields[f.name])}" for f in i.mnemonic.fields
-                              if i.fields[f.name] != idle[f.name])
-            tokens = "".join(f" {what}={getattr(i.header, what):#x}" for what in ("waits", "release", "done", "mark")
-                             if getattr(i.header, what))
-            lines.append(f"{k:6d}  {i.mnemonic.name:<7}{tokens}  {fields}" + (f"  ; {i.note}" if i.note else ""))
+            text = instruction_text(i.mnemonic, i.fields, i.header)
+            lines.append(f"{k:6d}  {text}" + (f"  ; {i.note}" if i.note else ""))
         return "\n".join(lines).lstrip("\n") + f"\n{len(self.instructions):6d}  END\n"
 
     def save(self, folder: Path) -> None:
@@ -204,9 +201,3 @@ def _plain(value):
 def _tensor(t: Mapping) -> Tensor:
     return Tensor(t["name"], tuple(t["shape"]), t["dtype"], t["scale"], t["zero_point"], t["onnx_name"],
                   tuple(t["onnx_shape"]), t["onnx_order"])
-
-
-def _text(field, value) -> str:
-    if field.kind == "enum":
-        return field.choices[value]
-    return f"{value:.9g}" if field.kind == "f32" else str(value)
