@@ -1,6 +1,7 @@
-"""Reads quantised ONNX models into kernel graphs."""
+"""Reads quantised ONNX models into kernel graphs; quantises float ones first, if there are calibration data."""
 
 from compiler.frontend.model import load_model
+from compiler.frontend.quantize import quantize
 from compiler.frontend.reader import read_graph
 
-__all__ = ["load_model", "read_graph"]
+__all__ = ["load_model", "quantize", "read_graph"]

@@ -1,4 +1,4 @@
-"""Loads an ONNX model and makes sure that everything later may rely on: static shapes, inferred everywhere."""
+"""Loads an ONNX model and checks what the reader relies on: static shapes, quantised tensors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 
 from compiler.errors import CompileError
 
-__all__ = ["load_model", "prepared"]
+__all__ = ["check_quantised", "input_shapes", "load_model"]
 
 
 def load_model(path: str | Path) -> onnx.ModelProto:
@@ -45,13 +45,13 @@ def load_model(path: str | Path) -> onnx.ModelProto:
     return model
 
 
-def prepared(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, tuple[int, ...]]]:
-    """The model, checked, and the shapes of its inputs.
+def input_shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
+    """Shapes of the model's inputs.
 
     Raises
     ------
     CompileError
-        If an input has a dynamic or missing shape, shapes contradict each other, or the model is float.
+        If one is dynamic or missing.
     """
     initialised = {i.name for i in model.graph.initializer}
     shapes = {}
@@ -65,10 +65,14 @@ def prepared(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, tuple[i
             raise CompileError(f"input {value.name!r} has the dynamic shape [{shown}]: fix every dimension of it, "
                                f"for example with onnx.tools.update_model_dims")
         shapes[value.name] = tuple(dims)
+    return shapes
+
+
+def check_quantised(model: onnx.ModelProto) -> None:
+    """Raises CompileError if the model is float, or if its shapes contradict each other."""
     if not any(node.op_type.startswith(("QuantizeLinear", "QLinear", "QGemm")) for node in model.graph.node):
         raise CompileError("the model is float: quantise it first, with calibration data")
     try:
         onnx.shape_inference.infer_shapes(model, data_prop=True)
     except (onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
         raise CompileError(f"shapes of the model do not fit: {str(error).splitlines()[0]}") from None
-    return model, shapes

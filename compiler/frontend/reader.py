@@ -11,7 +11,7 @@ import onnx
 from onnx import numpy_helper
 
 from compiler.errors import CompileError, UnsupportedError
-from compiler.frontend.model import prepared
+from compiler.frontend.model import check_quantised, input_shapes
 from compiler.frontend.quantisation import Quantisation
 from compiler.frontend.values import Constant, Expression, FloatInput, Quantised, Reference, Value
 from compiler.ir import Graph, Kernel, Tensor
@@ -49,7 +49,9 @@ def read_graph(model: onnx.ModelProto) -> Graph:
     # Handlers register themselves; they need this module's names.
     from compiler.frontend import float_operators, integer_operators  # noqa: F401
 
-    return Reader(*prepared(model)).read()
+    shapes = input_shapes(model)
+    check_quantised(model)
+    return Reader(model, shapes).read()
 
 
 class Reader:

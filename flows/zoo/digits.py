@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import tempfile
 from pathlib import Path
@@ -11,11 +12,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from compiler.frontend import quantize
 from flows.zoo import training
 
 __all__ = ["float_model", "model", "test_set"]
 
 _CALIBRATION = 200  # training images that set the scales
+_RECIPE = (__file__, training.__file__, inspect.getfile(quantize))  # what the cached network depends on
 
 
 def test_set(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -48,32 +51,13 @@ def float_model(weights: training.Weights) -> onnx.ModelProto:
 
 def model(cache: Path) -> onnx.ModelProto:
     """The quantised network: uint8 activations, int8 weights per channel. Kept in ``cache``."""
-    recipe = hashlib.sha256(Path(training.__file__).read_bytes() + Path(__file__).read_bytes()).hexdigest()[:16]
+    recipe = hashlib.sha256(b"".join(Path(f).read_bytes() for f in _RECIPE)).hexdigest()[:16]
     path = cache / f"digits-{recipe}.onnx"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        quantised = _quantised(float_model(training.train(training.load())))
+        digits = training.load()
+        quantised = quantize(float_model(training.train(digits)), {"image": digits.train_images[:_CALIBRATION]})
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
             file.write(quantised.SerializeToString())
         os.replace(file.name, path)
     return onnx.load(path)
-
-
-def _quantised(network: onnx.ModelProto) -> onnx.ModelProto:
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-
-    images = training.load().train_images[:_CALIBRATION]
-
-    class Reader(CalibrationDataReader):
-        def __init__(self):
-            self._rest = iter([{"image": image[None]} for image in images])
-
-        def get_next(self):
-            return next(self._rest, None)
-
-    with tempfile.TemporaryDirectory() as folder:
-        source, result = Path(folder) / "float.onnx", Path(folder) / "quantised.onnx"
-        onnx.save(network, source)
-        quantize_static(source, result, Reader(), quant_format=QuantFormat.QDQ, activation_type=QuantType.QUInt8,
-                        weight_type=QuantType.QInt8, per_channel=True)
-        return onnx.load(result)

@@ -18,6 +18,7 @@ __all__ = ["ZooModel", "is_zoo", "resolve"]
 _PREFIX = "zoo:"
 _PATTERNS = ("zoo:digits", "zoo:gemm_MxKxN", "zoo:conv_KHxKW_CIN_COUT_SIZE", "zoo:conv_KHxKW_CIN_COUT_SIZE_sN")
 _LARGEST = 1 << 16  # of any dimension: more is a slip of the keyboard
+_MOST = 1 << 28  # elements of any tensor
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,12 @@ def resolve(name: str, cache: Path) -> ZooModel:
     from flows.zoo import layers
 
     if match := re.fullmatch(r"zoo:gemm_(\d+)x(\d+)x(\d+)", name):
-        sizes = _sizes(name, match)
-        return ZooModel(name, layers.gemm(*sizes), lambda n: _random(n, sizes[:2]))
+        m, k, n = _sizes(name, match)
+        _bounded(name, m * k, k * n, m * n)
+        return ZooModel(name, layers.gemm(m, k, n), lambda count: _random(count, (m, k)))
     if match := re.fullmatch(r"zoo:conv_(\d+)x(\d+)_(\d+)_(\d+)_(\d+)(?:_s(\d+))?", name):
         kh, kw, c_in, c_out, size, stride = _sizes(name, match)
+        _bounded(name, c_in * size**2, kh * kw * c_in * c_out, c_out * (size // stride + 2) ** 2)
         return ZooModel(name, layers.conv((kh, kw), c_in, c_out, size, stride), lambda n: _random(n, (1, c_in, size, size)))
     near = difflib.get_close_matches(name, _PATTERNS, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]}?" if near else ""
@@ -65,6 +68,11 @@ def _sizes(name: str, match: re.Match) -> list[int]:
     if min(sizes) < 1 or max(sizes) > _LARGEST:
         raise CompileError(f"{name!r}: every size must be in 1..{_LARGEST}")
     return sizes
+
+
+def _bounded(name: str, *elements: int) -> None:
+    if max(elements) > _MOST:
+        raise CompileError(f"{name!r}: a tensor of {max(elements)} elements is too large, at most {_MOST} are supported")
 
 
 def _random(count: int, shape) -> list[dict[str, np.ndarray]]:
