@@ -74,6 +74,7 @@ def matrix(p: SystolicParams, *, latency: int = 0) -> Mnemonic:
     steps = "n_n * n_k0 * n_k1 * n_k2 * n_k3"
     return Mnemonic("MATRIX", 2, "MATRIX", fields, effect, {
         "occupancy": f"{steps} * max(n_m0 * n_m1 * n_m2, {p.rows})", "latency": str(latency),
+        "fill": str(p.rows),  # from idle, a tile of weights comes first
     })
 
 
