@@ -1,0 +1,51 @@
+"""Formulas over an instruction's fields: its costs and rules, as text that a covenant's file can hold.
+
+A formula has the syntax of Python and very little of it: fields, integers, ``+ - * // %``, comparisons, ``and``, ``or``,
+``max`` and ``min``. Files may come from anywhere, so nothing else is ever executed.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Mapping
+from types import CodeType
+
+__all__ = ["evaluate", "names"]
+
+_FUNCTIONS = {"max": max, "min": min}
+_NODES = (ast.Expression, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.UnaryOp, ast.USub, ast.BoolOp,
+          ast.And, ast.Or, ast.Compare, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Load)
+
+
+def evaluate(formula: str, env: Mapping[str, object]) -> int | bool:
+    """Value of ``formula`` with its fields taken from ``env``; ValueError if it is no formula."""
+    return eval(_compiled(formula)[0], {"__builtins__": _FUNCTIONS}, env)
+
+
+def names(formula: str) -> frozenset[str]:
+    """Fields that ``formula`` depends on; ValueError if it is no formula."""
+    return _compiled(formula)[1]
+
+
+@functools.lru_cache(maxsize=1024)
+def _compiled(formula: str) -> tuple[CodeType, frozenset[str]]:
+    try:
+        tree = ast.parse(formula, mode="eval")
+        code = compile(tree, "<formula>", "eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError, TypeError):
+        raise _refusal(formula) from None
+    used, called = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS and not node.keywords:
+            called.add(node.func)
+        elif isinstance(node, ast.Name):
+            used.add(node)
+        elif not (isinstance(node, _NODES) or isinstance(node, ast.Constant) and type(node.value) is int):
+            raise _refusal(formula)
+    return code, frozenset(n.id for n in used - called)
+
+
+def _refusal(formula) -> ValueError:
+    return ValueError("a formula must consist of fields, integers, + - * // %, comparisons, and, or, max and min, "
+                      f"not {str(formula)[:60]!r}")
