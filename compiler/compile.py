@@ -11,15 +11,15 @@ import onnx
 from acg.graph import Graph as Covenant
 from acg.mnemonic import Header
 from compiler.frontend import read_graph
+from compiler.home import ALIGNMENT, Home, homes_of
+from compiler.instruction import Instruction
 from compiler.ir import Conv, Graph
 from compiler.join import joined
 from compiler.layer import Layer, layers_of
-from compiler.home import ALIGNMENT, Home, homes_of
 from compiler.lower import lower
 from compiler.lower.emitter import Constants
 from compiler.machine import Machine
 from compiler.mapping import Mapping, NetworkMapping
-from compiler.instruction import Instruction
 from compiler.program import LayerRecord, Placed, Program
 from compiler.search import search
 from compiler.space import space_of

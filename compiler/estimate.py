@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compiler.home import Home
 from compiler.ir import Conv, Graph, Pool
 from compiler.layer import Layer
-from compiler.home import Home
 from compiler.machine import Machine
 from compiler.mapping import Mapping
 from compiler.space import Space

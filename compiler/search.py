@@ -5,9 +5,9 @@ from __future__ import annotations
 from compiler.cost import cost
 from compiler.errors import CompileError
 from compiler.estimate import ranked
+from compiler.home import Home
 from compiler.ir import Graph
 from compiler.layer import Layer
-from compiler.home import Home
 from compiler.lower import lower
 from compiler.lower.emitter import Constants
 from compiler.machine import Machine

@@ -118,7 +118,7 @@ def _bindings(statement: Nest, mnemonic: Mnemonic) -> Iterator[Binding]:
 def _solve(statement: Nest, mnemonic: Mnemonic, binding: Binding) -> tuple[int, Template] | None:
     groups = [(statement.loops, mnemonic.effect.loops, "", True), *binding.reductions]
     levels: list[_Level] = []
-    for g, (ours, theirs, op, paired) in enumerate(groups):
+    for g, (ours, _, op, _) in enumerate(groups):
         own = [_Level(l.extent, tuple(_step(o, l.name) for o, _ in binding.forms), g) for l in ours if l.extent > 1]
         levels += _fused([l for l in own if any(l.steps) or g], ordered=op == "add")  # binary32 sums keep their order
     slots = [(loop, g, tuple(t.coefficient(loop.name) for _, t in binding.forms))

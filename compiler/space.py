@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from compiler.errors import CompileError
+from compiler.home import Home
 from compiler.ir import Conv, Graph
 from compiler.layer import Layer
-from compiler.home import Home
 from compiler.machine import Machine
 from compiler.mapping import Mapping
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+
+from tb.random_model import ModelBuilder
 
 __all__ = ["Case", "random_case"]
 
@@ -23,84 +24,10 @@ class Case:
     inputs: dict[str, np.ndarray]
 
 
-class _Builder:
-    """Grows one model: every float tensor goes through QuantizeLinear and DequantizeLinear."""
-
-    def __init__(self, rng: np.random.Generator):
-        self.rng = rng
-        self.kind = np.dtype(rng.choice(["uint8", "int8"]))
-        self.nodes: list[onnx.NodeProto] = []
-        self.initialisers: list[onnx.TensorProto] = []
-        self.inputs: list[onnx.ValueInfoProto] = []
-        self.feeds: dict[str, np.ndarray] = {}
-        self.count = 0
-
-    def fresh(self, stem: str) -> str:
-        self.count += 1
-        return f"{stem}{self.count}"
-
-    def put(self, array: np.ndarray, stem: str = "k") -> str:
-        name = self.fresh(stem)
-        self.initialisers.append(numpy_helper.from_array(np.asarray(array), name))
-        return name
-
-    def zero_point(self) -> np.ndarray:
-        symmetric = 0 if self.kind == np.int8 else 128
-        low = np.iinfo(self.kind).min
-        return np.asarray(self.rng.choice([symmetric, low, int(self.rng.integers(low, low + 256))])).astype(self.kind)
-
-    def scale(self, like: float = 0.05) -> np.ndarray:
-        if self.rng.random() < 0.25:
-            return np.asarray(2.0 ** np.round(np.log2(like)), np.float32)
-        return np.asarray(like * self.rng.uniform(0.5, 2.0), np.float32)
-
-    def op(self, kind: str, inputs: list[str], domain: str = "", **attributes) -> str:
-        out = self.fresh("t")
-        self.nodes.append(helper.make_node(kind, inputs, [out], out + "_" + kind, domain=domain, **attributes))
-        return out
-
-    def parameters(self, like: float, zero: np.ndarray | None = None) -> list[str]:
-        return [self.put(self.scale(like), "s"), self.put(self.zero_point() if zero is None else zero, "z")]
-
-    def quantise(self, x: str, like: float = 0.05, zero: np.ndarray | None = None, parameters: list[str] | None = None) -> str:
-        """Q then DQ; the float name of the result."""
-        p = parameters or self.parameters(like, zero)
-        self.last = self.op("QuantizeLinear", [x, *p])
-        return self.op("DequantizeLinear", [self.last, *p])
-
-    def input(self, shape: list[int], parameters: list[str] | None = None) -> str:
-        name = self.fresh("x")
-        self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
-        self.feeds[name] = (self.rng.standard_normal(shape) * self.rng.uniform(1, 6)).astype(np.float32)
-        return self.quantise(name, parameters=parameters)
-
-    def weight(self, shape: tuple[int, ...], axis: int) -> tuple[str, np.ndarray, np.ndarray]:
-        """A dequantised weight, its scale, and how large sums of products with it are."""
-        kind = np.dtype("int8" if self.kind == np.int8 else self.rng.choice(["int8", "uint8"]))
-        per_channel = self.rng.random() < 0.5
-        n = shape[axis] if per_channel else 1
-        info = np.iinfo(kind)
-        q = self.rng.integers(info.min, info.max + 1, shape, dtype=kind)
-        scale = self.rng.uniform(0.002, 0.02, n).astype(np.float32)
-        middle = 0 if kind == np.int8 else 128
-        zero = np.full(n, middle, kind) if self.rng.random() < 0.6 else self.rng.integers(middle - 8, middle + 8, n).astype(kind)
-        if not per_channel:
-            scale, zero = scale.reshape(()), zero.reshape(())
-        names = [self.put(v, "w") for v in (q, scale, zero)]
-        return self.op("DequantizeLinear", names, axis=axis), scale, zero
-
-    def model(self, output: str, shape: list[int], integer: bool = False) -> onnx.ModelProto:
-        kind = TensorProto.FLOAT if not integer else helper.np_dtype_to_tensor_dtype(self.kind)
-        graph = helper.make_graph(self.nodes, "random", self.inputs, [helper.make_tensor_value_info(output, kind, shape)],
-                                  self.initialisers)
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)],
-                                 ir_version=8)
-
-
 def random_case(seed: int) -> Case:
     """The model of a seed; kinds take turns, so that any run of seeds has them all."""
     rng = np.random.default_rng(seed)
-    b = _Builder(rng)
+    b = ModelBuilder(rng)
     kind = _KINDS[seed % len(_KINDS)]
     output, shape, integer = _MAKERS[kind](b)
     return Case(f"{kind}-{b.kind}-{seed}", b.model(output, shape, integer), b.feeds)
@@ -119,7 +46,7 @@ def _window(rng, size: tuple[int, int], *, dilate: bool = True):
             return (attributes | {"dilations": dilations} if dilate else attributes), out
 
 
-def _image(b: _Builder):
+def _image(b: ModelBuilder):
     shape = [1, int(b.rng.integers(1, 40)), int(b.rng.integers(3, 12)), int(b.rng.integers(3, 12))]
     return b.input(shape), shape
 
@@ -129,7 +56,7 @@ def _spread(depth: int) -> float:
     return 2.5 * 0.01 * 74 * float(np.sqrt(depth)) / 60
 
 
-def _conv(b: _Builder, *, activation: str = "", group: bool = False):
+def _conv(b: ModelBuilder, *, activation: str = "", group: bool = False):
     x, (n, c, h, w) = _image(b)
     groups = int(b.rng.choice([g for g in (2, 3, 4) if c % g == 0] or [1])) if group else 1
     attributes, out = _window(b.rng, (h, w))
@@ -149,7 +76,7 @@ def _conv(b: _Builder, *, activation: str = "", group: bool = False):
     return b.quantise(y, _spread(c // groups * k[0] * k[1]), zero), [n, co, *out], False
 
 
-def _matmul(b: _Builder):
+def _matmul(b: ModelBuilder):
     m, k, n = (int(v) for v in b.rng.integers(1, 70, 3))
     lead = [int(b.rng.integers(1, 4))] if b.rng.random() < 0.4 else []
     x = b.input([*lead, m, k])
@@ -157,7 +84,7 @@ def _matmul(b: _Builder):
     return b.quantise(b.op("MatMul", [x, weight]), _spread(k)), [*lead, m, n], False
 
 
-def _gemm(b: _Builder):
+def _gemm(b: ModelBuilder):
     m, k, n = (int(v) for v in b.rng.integers(1, 70, 3))
     x = b.input([m, k])
     transposed = bool(b.rng.integers(0, 2))
@@ -166,14 +93,14 @@ def _gemm(b: _Builder):
     return b.quantise(b.op("Gemm", [x, weight, bias], transB=int(transposed)), _spread(k)), [m, n], False
 
 
-def _add(b: _Builder):
+def _add(b: ModelBuilder):
     x, shape = _image(b)
     other = b.input(shape)
     pair = [x, other] if b.rng.random() < 0.5 else [other, x]
     return b.quantise(b.op("Add", pair), 0.1), shape, False
 
 
-def _conv_add(b: _Builder):
+def _conv_add(b: ModelBuilder):
     """Two convolutions of one input, or one and the input itself, added, with or without an activation."""
     c = int(b.rng.integers(1, 24))
     shape = [1, c, int(b.rng.integers(3, 10)), int(b.rng.integers(3, 10))]
@@ -192,7 +119,7 @@ def _conv_add(b: _Builder):
     return b.quantise(y, _spread(9 * c), zero), shape, False
 
 
-def _unary(b: _Builder, kind: str):
+def _unary(b: ModelBuilder, kind: str):
     x, shape = _image(b)
     if kind == "relu":
         x = b.op("Relu", [x])
@@ -202,7 +129,7 @@ def _unary(b: _Builder, kind: str):
     return b.quantise(x, 0.04), shape, False
 
 
-def _maxpool(b: _Builder):
+def _maxpool(b: ModelBuilder):
     shape = [1, int(b.rng.integers(1, 40)), int(b.rng.integers(3, 12)), int(b.rng.integers(3, 12))]
     parameters = b.parameters(0.05)
     x = b.input(shape, parameters)
@@ -210,19 +137,19 @@ def _maxpool(b: _Builder):
     return b.quantise(b.op("MaxPool", [x], **attributes), parameters=parameters), [*shape[:2], *out], False
 
 
-def _averagepool(b: _Builder):
+def _averagepool(b: ModelBuilder):
     x, shape = _image(b)
     attributes, out = _window(b.rng, tuple(shape[2:]), dilate=False)
     y = b.op("AveragePool", [x], count_include_pad=int(b.rng.integers(0, 2)), **attributes)
     return b.quantise(y, 0.04), [*shape[:2], *out], False
 
 
-def _global(b: _Builder):
+def _global(b: ModelBuilder):
     x, shape = _image(b)
     return b.quantise(b.op("GlobalAveragePool", [x]), 0.03), [*shape[:2], 1, 1], False
 
 
-def _flatten_gemm(b: _Builder):
+def _flatten_gemm(b: ModelBuilder):
     shape = [int(b.rng.integers(1, 4)), int(b.rng.integers(1, 12)), int(b.rng.integers(1, 5)), int(b.rng.integers(1, 5))]
     x = b.op("Flatten", [b.input(shape)])
     k, n = int(np.prod(shape[1:])), int(b.rng.integers(1, 40))
@@ -230,7 +157,7 @@ def _flatten_gemm(b: _Builder):
     return b.quantise(b.op("MatMul", [x, weight]), _spread(k)), [shape[0], n], False
 
 
-def _qlinearconv(b: _Builder):
+def _qlinearconv(b: ModelBuilder):
     """In QOperator form, with 8-bit input and output."""
     shape = [1, int(b.rng.integers(1, 24)), int(b.rng.integers(3, 10)), int(b.rng.integers(3, 10))]
     xp = b.parameters(0.05)
@@ -247,7 +174,7 @@ def _qlinearconv(b: _Builder):
     return y, [1, co, *out], True
 
 
-def _qlinearadd(b: _Builder):
+def _qlinearadd(b: ModelBuilder):
     shape = [1, int(b.rng.integers(1, 40)), int(b.rng.integers(3, 10)), int(b.rng.integers(3, 10))]
     operands = []
     for _ in range(2):
@@ -258,7 +185,7 @@ def _qlinearadd(b: _Builder):
     return b.op("QLinearAdd", [*operands, *b.parameters(0.08)], "com.microsoft"), shape, True
 
 
-def _chain(b: _Builder):
+def _chain(b: ModelBuilder):
     """Convolution, pooling, convolution, global average, product."""
     c, size = int(b.rng.integers(1, 20)), int(b.rng.integers(5, 12))
     x = b.input([1, c, size, size])

@@ -11,7 +11,7 @@ import numpy as np
 from onnx import numpy_helper
 
 from compiler.frontend.build import Epilogue, build_add, build_conv, build_pool, build_product, window_of
-from compiler.frontend.quantisation import Quantisation, table_of
+from compiler.frontend.quantisation import table_of
 from compiler.frontend.reader import Reader, Refused, handles
 from compiler.frontend.shapes import flattened, reshaped
 from compiler.frontend.values import Constant, Expression, FloatInput, Quantised, Reference, along

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from acg.expr import Aff, Load, Loop, Nest, Op, Operand, Val, field
 from compiler.codelets import Codelet
 from compiler.errors import CompileError
+from compiler.instruction import Instruction
 from compiler.lower.tiles import Walk
 from compiler.machine import Machine
 from compiler.placing import Tile, place
-from compiler.instruction import Instruction
 from compiler.select import Template
 
 __all__ = ["CONSTANTS", "Constants", "Emitter"]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from compiler.home import Home
+from compiler.instruction import Instruction
 from compiler.ir import Conv, Graph, Lookup
 from compiler.layer import Layer
 from compiler.lower.conv import lower_conv
 from compiler.lower.conv_plan import ConvChoices, ConvPlan
 from compiler.lower.elementwise import PassChoices, PassPlan, lower_pass
 from compiler.lower.emitter import CONSTANTS, Constants, Emitter
-from compiler.home import Home
 from compiler.lower.tiles import Walk
 from compiler.machine import Machine
 from compiler.mapping import Mapping
-from compiler.instruction import Instruction
 
 __all__ = ["lower"]
 

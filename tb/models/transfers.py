@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-__all__ = ["dram_bytes", "load", "random_load", "random_store", "runs", "store"]
+__all__ = ["dram_bytes", "load", "random_load", "random_store", "runs", "store", "valid_bytes"]
 
 _SPACE = 1 << 20  # bytes that an on-chip address can name
 _LEVELS = range(4)

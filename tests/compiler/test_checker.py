@@ -26,9 +26,9 @@ def image(code) -> bytes:
     return b"".join(encode(i.mnemonic, i.fields, i.header) for i in code) + bytes(128)
 
 
-def make(name, header=Header(), **fields) -> Instruction:
+def make(name, header=None, **fields) -> Instruction:
     mnemonic = GRAPH.mnemonic(name)
-    return Instruction(mnemonic, mnemonic.complete(fields), header)
+    return Instruction(mnemonic, mnemonic.complete(fields), header or Header())
 
 
 def test_decoding_gives_the_program_back(program):

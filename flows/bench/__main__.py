@@ -1,0 +1,77 @@
+"""``python -m flows.bench``: measures everything and writes the page."""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import click
+
+from flows.bench.array_speed import array_cycles_per_second
+from flows.bench.layers import Case, measure
+from flows.bench.page import Figures, page
+from flows.bench.random_runs import measure_random
+from flows.errors import user_errors
+from flows.outputs import new_file
+from hw import accelerator
+from hw.presets import preset
+
+#: What the product promises of single layers.
+GOALS = (
+    Case("zoo:gemm_512x512x512", "edge16", "at least 98 % of 256 MACs per cycle", least_utilization=0.98),
+    Case("zoo:gemm_128x768x768", "edge16", "at most 300,000 cycles (limit 294,912)", most_cycles=300_000),
+    Case("zoo:conv_3x3_64_64_56", "edge16", "at least 97.5 %", least_utilization=0.975),
+)
+
+#: What else tells something about the hardware, and about the cycle model.
+OTHERS = (
+    Case("zoo:digits", "edge8"),
+    Case("zoo:conv_7x7_3_64_112_s2", "edge16"),
+    Case("zoo:conv_1x1_64_256_28", "edge16"),
+    Case("zoo:conv_3x3_128_128_28_s2", "edge16"),
+    Case("zoo:gemm_1x1024x1000", "edge16"),
+    Case("zoo:gemm_512x512x512", "edge16_small"),
+    Case("zoo:conv_1x1_64_256_28", "edge16_small"),
+    Case("zoo:conv_3x3_64_64_28", "edge32"),
+)
+
+_SPEED_GOAL = 80_000  # cycles per second of the whole system
+
+
+@click.command()
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The page to write.")
+def main(output: Path) -> None:
+    """Measures the figures of the documentation."""
+    warnings.filterwarnings("ignore", message=r"<.*> created but never used")
+
+    def say(text: str) -> None:
+        click.echo(f"bench: {text}", err=True)
+
+    with user_errors():
+        measured = []
+        for case in (*GOALS, *OTHERS):
+            say(case.command)
+            measured.append(measure(case))
+        say("the bare array")
+        array = array_cycles_per_second(preset("edge16"))
+        say("Verilog of edge32")
+        began = time.perf_counter()
+        text = accelerator.verilog(preset("edge32"))
+        seconds = time.perf_counter() - began
+        figures = Figures(measured[:len(GOALS)], measured[len(GOALS):], array, seconds, len(text), measure_random(say))
+        with new_file(output) as work:
+            work.write_text(page(figures), encoding="utf-8")
+        click.echo(output)
+        missed = [m.case.command for m in (*figures.goals, *figures.others) if not m.met]
+        if figures.goals[0].rtl.cycles_per_second < _SPEED_GOAL:
+            missed.append(f"{_SPEED_GOAL} cycles per second")
+        missed += [f"random layers on {r.array}" for r in figures.random if r.rtl["mismatches"] or r.reference["exact_mismatches"]]
+        for goal in missed:
+            say(f"MISSED: {goal}")
+        sys.exit(1 if missed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""The benchmark page out of measured figures."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flows.bench.layers import Measured
+from flows.bench.random_runs import RandomRuns
+from flows.comparison import REFERENCE
+
+__all__ = ["Figures", "page"]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Everything that was measured."""
+
+    goals: Sequence[Measured]
+    others: Sequence[Measured]
+    array_cycles_per_second: float  # of the bare array of edge16
+    emission_seconds: float  # of edge32's Verilog
+    emission_bytes: int
+    random: Sequence[RandomRuns]
+
+
+def page(figures: Figures) -> str:
+    """The page in Markdown."""
+    return "\n".join([
+        "# Benchmarks", "",
+        "Written by `make bench`, which measures everything here in Verilator on the emitted RTL; do not edit. Cycles count from the "
+        "start command to the interrupt, with the standard DRAM: one data beat per cycle for reads and writes together, first data 40 "
+        "cycles after a request, write response 40 cycles after the last beat. Every tensor that a run leaves in DRAM was compared "
+        f"with {REFERENCE}.", "",
+        *_cycles(figures), *_speed(figures), *_random(figures), *_emission(figures),
+    ])
+
+
+def _row(m: Measured) -> str:
+    differ = m.rtl.comparison.total
+    return (f"| `{m.case.model}` | {m.case.config} | {m.rtl.cycles:,} | {100 * m.rtl.utilization:.2f} % | {m.case.goal or '-'} | "
+            f"{m.model.cycles:,} | {100 * m.model_error:+.2f} % | {differ.mismatches} of {differ.elements:,} |")
+
+
+def _cycles(figures: Figures) -> list[str]:
+    errors = [abs(m.model_error) for m in (*figures.goals, *figures.others)]
+    return [
+        "## Cycles", "",
+        "Each row is `tenon run MODEL --config CONFIG`; `--simulator model` gives the modelled cycles. Utilisation is "
+        "multiply-accumulates over cycles times the size of the array.", "",
+        "| model | config | cycles | utilisation | goal | cycle model | its error | elements that differ |",
+        "|---|---|---|---|---|---|---|---|",
+        *map(_row, figures.goals), *map(_row, figures.others), "",
+        f"Error of the cycle model against RTL: {100 * sum(errors) / len(errors):.2f} % on average, {100 * max(errors):.2f} % at most.", "",
+    ]
+
+
+def _speed(figures: Figures) -> list[str]:
+    system = figures.goals[0].rtl
+    return [
+        "## Simulation speed", "",
+        f"On {os.cpu_count()} cores ({platform.machine()}), one thread.", "",
+        "| what | cycles per second |", "|---|---|",
+        f"| the whole `edge16` system during `{figures.goals[0].case.model}` (goal: 80,000) | {system.cycles_per_second:,.0f} |",
+        f"| its 16x16 array alone, new operands in every cycle | {figures.array_cycles_per_second:,.0f} |",
+        *(f"| the whole `{m.case.config}` system during `{m.case.model}` | {m.rtl.cycles_per_second:,.0f} |"
+          for m in (*figures.goals[1:], *figures.others)), "",
+        "`python -m flows.bench` measures the bare array; an idle engine's clock stands still, so the system can come near it.", "",
+    ]
+
+
+def _random(figures: Figures) -> list[str]:
+    lines = [
+        "## Random layers", "",
+        "Random small models over every supported operator, int8 and uint8, with random zero-points (`tb/random_layers.py`). The "
+        "functional simulator is compared with the reference; RTL, with random stalls of the bus, with the functional simulator's "
+        "memory. Exact: equal bit for bit by construction. One step: operators that the reference computes in float "
+        "(`docs/numerics.md`).", "",
+        "| array | cases | exact: differ | one step: differ | largest difference | RTL: bytes that differ |",
+        "|---|---|---|---|---|---|",
+    ]
+    for r in figures.random:
+        seen = r.reference
+        lines.append(f"| {r.array} | {r.cases} | {seen['exact_mismatches']} of {seen['exact']:,} | {seen['step_mismatches']} of "
+                     f"{seen['step']:,} | {seen['max_difference']} | {r.rtl['mismatches']} of {r.rtl['bytes']:,} |")
+    return [*lines, ""]
+
+
+def _emission(figures: Figures) -> list[str]:
+    return [
+        "## Emission", "",
+        f"`tenon generate edge32`: {figures.emission_bytes:,} bytes of Verilog in {figures.emission_seconds:.0f} s (goals: 2,000,000 "
+        "bytes, 60 s).", "",
+    ]

@@ -1,0 +1,41 @@
+"""Random layers, all of them: functional simulator against the reference, RTL against the functional simulator."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tb.random_runs import SHAPES, against_reference, against_rtl, prepare, shape_of
+from tb.rtl import Dram
+
+__all__ = ["CASES", "RandomRuns", "measure_random"]
+
+CASES = 304
+
+
+@dataclass(frozen=True)
+class RandomRuns:
+    """One array's share of the random layers."""
+
+    array: str
+    cases: int
+    reference: Counter  # exact, exact_mismatches, step, step_mismatches: elements
+    rtl: Counter  # bytes, mismatches, cycles
+
+
+def measure_random(progress: Callable[[str], None]) -> list[RandomRuns]:
+    """Every case on its array, in RTL with seeded random stalls of the DRAM."""
+    results = []
+    for number, (array, params) in enumerate(SHAPES.items()):
+        progress(f"random layers on {array}")
+        batch = [prepare(seed, params) for seed in range(CASES) if shape_of(seed) == array]
+        reference = Counter()
+        for prepared in batch:
+            found = against_reference(prepared)
+            worst = max(reference["max_difference"], found["max_difference"])
+            reference += found
+            reference["max_difference"] = worst
+        rtl = against_rtl(batch, params, Dram(stall=30, jitter=20, seed=number + 1))
+        results.append(RandomRuns(array, len(batch), reference, rtl))
+    return results
