@@ -98,8 +98,8 @@ def corners() -> list[dict]:
         row | {"seg": 2, "s": 0xFFD - 2 * WIDTH, "d": 3},  # over the end of addresses
         row | {"x": -WIDTH - 1, "s": 1}, row | {"x": -3 * WIDTH, "d": 5},  # fill on both sides
         row | {"x": -8 * WIDTH, "x_l0": 4 * WIDTH, "d": 2},
-        row | {"mem": 4, "x_lim": 0}, row | {"x": -WIDTH, "x_lim": 0}, row | {"mem": 3, "x": -8 * WIDTH + 1},
-        # (those: nothing, twice; the last byte alone)
+        row | {"mem": 4, "x_lim": 0}, row | {"x": -WIDTH, "x_lim": 0},  # nothing
+        row | {"mem": 3, "x": -8 * WIDTH + 1},  # the last byte alone
     ]
 
 
