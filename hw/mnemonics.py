@@ -75,7 +75,10 @@ def matrix(p: SystolicParams, *, latency: int = 0) -> Mnemonic:
     return Mnemonic("MATRIX", 2, "MATRIX", fields, effect, {
         "occupancy": f"{steps} * max(n_m0 * n_m1 * n_m2, {p.rows})", "latency": str(latency),
         "fill": str(p.rows),  # from idle, a tile of weights comes first
-    })
+    }, rules=(  # the array's operands have nine bits
+        "act_signed == 1 and za <= 127 or act_signed == 0 and za >= 0",
+        "zero_per_column == 1 or wgt_signed == 1 and zw <= 127 or wgt_signed == 0 and zw >= 0",
+    ))
 
 
 def vector(p: SystolicParams, *, latency: int = 0, round_cycles: int = 1, partials: int = 16) -> Mnemonic:
