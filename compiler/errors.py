@@ -12,15 +12,11 @@ class CompileError(Exception):
 
 
 class UnsupportedError(CompileError):
-    """Everything in a model that is not supported: ``reasons`` has a line for each node.
-
-    The message is one line if there is one reason, else a line of summary and a line for each reason.
-    """
+    """Everything in a model that is not supported: ``reasons`` has an entry for each node; the message is one line."""
 
     def __init__(self, reasons: Sequence[str]):
         self.reasons = tuple(reasons)
         if len(self.reasons) == 1:
             super().__init__(f"the model cannot be compiled: {self.reasons[0]}")
         else:
-            lines = "".join(f"\n  {reason}" for reason in self.reasons)
-            super().__init__(f"the model cannot be compiled, for {len(self.reasons)} reasons:{lines}")
+            super().__init__(f"the model cannot be compiled, for {len(self.reasons)} reasons: {'; '.join(self.reasons)}")

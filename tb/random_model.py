@@ -10,11 +10,14 @@ __all__ = ["ModelBuilder"]
 
 
 class ModelBuilder:
-    """Grows one model: every float tensor goes through QuantizeLinear and DequantizeLinear."""
+    """Grows one model: every float tensor goes through QuantizeLinear and DequantizeLinear.
 
-    def __init__(self, rng: np.random.Generator):
+    ``kind`` is that of activations, drawn unless given.
+    """
+
+    def __init__(self, rng: np.random.Generator, kind: str | None = None):
         self.rng = rng
-        self.kind = np.dtype(rng.choice(["uint8", "int8"]))
+        self.kind = np.dtype(kind or rng.choice(["uint8", "int8"]))
         self.nodes: list[onnx.NodeProto] = []
         self.initialisers: list[onnx.TensorProto] = []
         self.inputs: list[onnx.ValueInfoProto] = []
@@ -45,7 +48,7 @@ class ModelBuilder:
         self.nodes.append(helper.make_node(kind, inputs, [out], out + "_" + kind, domain=domain, **attributes))
         return out
 
-    def parameters(self, like: float, zero: np.ndarray | None = None) -> list[str]:
+    def parameters(self, like: float = 0.05, zero: np.ndarray | None = None) -> list[str]:
         return [self.put(self.scale(like), "s"), self.put(self.zero_point() if zero is None else zero, "z")]
 
     def quantise(self, x: str, like: float = 0.05, zero: np.ndarray | None = None, parameters: list[str] | None = None) -> str:

@@ -23,7 +23,8 @@ from tb.random_layers import Case, random_case
 from tb.reference import Reference
 from tb.rtl import Dram, Run, run_rtl
 
-__all__ = ["SHAPES", "Prepared", "against_reference", "against_rtl", "prepare", "shape_of"]
+__all__ = ["SHAPES", "Prepared", "against_reference", "against_rtl", "prepare", "prepare_case",
+           "shape_of"]
 
 #: Arrays that random layers run on.
 SHAPES: dict[str, SystolicParams] = {
@@ -55,8 +56,12 @@ class Prepared:
 
 
 def prepare(seed: int, params: SystolicParams) -> Prepared:
-    """Compiles a seed's case for ``params`` and executes it in the functional simulator."""
-    case = random_case(seed)
+    """The random case of a seed, compiled for ``params`` and executed in the functional simulator."""
+    return prepare_case(random_case(seed), params)
+
+
+def prepare_case(case: Case, params: SystolicParams) -> Prepared:
+    """Compiles a case for ``params`` and executes it in the functional simulator."""
     graph = read_graph(case.model)
     program = compile_graph(graph, covenant(params), effort=2)
     before = program.memory()

@@ -16,7 +16,7 @@ from compiler.frontend.quantisation import Quantisation
 from compiler.frontend.values import Constant, Expression, FloatInput, Quantised, Reference, Value
 from compiler.ir import Graph, Kernel, Tensor
 
-__all__ = ["HANDLERS", "Reader", "Refused", "handles", "read_graph"]
+__all__ = ["HANDLERS", "Reader", "Refused", "handles", "load_handlers", "read_graph"]
 
 
 class Refused(Exception):
@@ -36,6 +36,11 @@ def handles(*operators: str):
     return register
 
 
+def load_handlers() -> None:
+    """Fills ``HANDLERS``: the files of handlers need this module's names, so they are imported late."""
+    from compiler.frontend import float_operators, integer_operators  # noqa: F401
+
+
 def read_graph(model: onnx.ModelProto) -> Graph:
     """The kernel graph of a quantised model (QDQ or QOperator form, also mixed).
 
@@ -46,9 +51,7 @@ def read_graph(model: onnx.ModelProto) -> Graph:
     UnsupportedError
         Once, naming every node that is not supported, its operator and the reason.
     """
-    # Handlers register themselves; they need this module's names.
-    from compiler.frontend import float_operators, integer_operators  # noqa: F401
-
+    load_handlers()
     shapes = input_shapes(model)
     check_quantised(model)
     return Reader(model, shapes).read()

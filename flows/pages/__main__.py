@@ -1,0 +1,38 @@
+"""``python -m flows.pages``: writes the generated pages of ``docs/``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from acg.isa import isa_page
+from flows.errors import user_errors
+from flows.outputs import new_file
+from flows.pages.configuration import configuration_page
+from flows.pages.operators import CONFIG, operators_page
+from hw.covenant import covenant
+from hw.presets import preset
+
+#: What each page is made by.
+PAGES: dict[str, Callable[[], str]] = {
+    "configuration.md": configuration_page,
+    "isa.md": lambda: isa_page(covenant(preset(CONFIG))),
+    "operators.md": operators_page,
+}
+
+
+@click.command()
+@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("docs"), help="The folder to write to.")
+def main(output: Path) -> None:
+    """Writes the pages that the product writes about itself."""
+    with user_errors():
+        for name, make in PAGES.items():
+            with new_file(output / name) as work:
+                work.write_text(make(), encoding="utf-8")
+            click.echo(output / name)
+
+
+if __name__ == "__main__":
+    main()

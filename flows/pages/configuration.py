@@ -1,0 +1,36 @@
+"""The page of parameters and presets."""
+
+from __future__ import annotations
+
+from hw.params import SystolicParams
+from hw.presets import PRESETS
+
+__all__ = ["configuration_page"]
+
+_EXAMPLE = SystolicParams(name="narrow", rows=16, cols=8, lanes=8, bus_bits=64, activation_bytes=32768)
+
+
+def _toml(params: SystolicParams) -> list[str]:
+    default = SystolicParams()
+    chosen = {k: v for k, v in params.to_dict().items() if v != getattr(default, k)}
+    return [f'{k} = "{v}"' if isinstance(v, str) else f"{k} = {v}" for k, v in chosen.items()]
+
+
+def configuration_page() -> str:
+    """The page in Markdown."""
+    defaults = SystolicParams()
+    return "\n".join([
+        "# Configuration", "",
+        "Written by `python -m flows.pages`; do not edit. Wherever a command takes a CONFIG, it takes a preset's name or a TOML file "
+        "with any of these parameters; what is not given has the default. A value outside its range, values that do not fit each other, "
+        "and unknown keys are refused with the reason.", "",
+        "| parameter | default | accepted | meaning |", "|---|---|---|---|",
+        *(f"| `{name}` | {getattr(defaults, name)} | {domain} | {domain.doc} |" for name, domain in SystolicParams.domains().items()), "",
+        "`lanes` follows `cols` unless given; `name` is an identifier that reports show. For example, `narrow.toml`:", "",
+        "```toml", *_toml(_EXAMPLE), "```", "",
+        "```", "tenon generate narrow.toml -o build/narrow", "```", "",
+        "## Presets", "",
+        "| parameter | " + " | ".join(f"`{name}`" for name in PRESETS) + " |", "|---|" + "---|" * len(PRESETS),
+        *("| `" + name + "` | " + " | ".join(str(getattr(p, name)) for p in PRESETS.values()) + " |" for name in SystolicParams.domains()),
+        "",
+    ])

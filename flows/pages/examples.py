@@ -1,0 +1,153 @@
+"""A smallest model for every operator of the frontend: what the operators' page is measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+
+from compiler.frontend.reader import HANDLERS, load_handlers
+from tb.random_model import ModelBuilder
+
+__all__ = ["EXAMPLES", "example", "operators"]
+
+_IMAGE = [1, 8, 6, 6]
+
+
+def _unary(op: str, *constants: np.ndarray, like: float = 0.05, **attributes):
+    def make(b: ModelBuilder):
+        y = b.op(op, [b.input(_IMAGE), *(b.put(c) for c in constants)], **attributes)
+        return b.quantise(y, like), _IMAGE, False
+
+    return make
+
+
+def _image(op: str, shape: list[int], *, same: bool = False, **attributes):
+    """An operator on images; ``same``: its result keeps the parameters of its input."""
+
+    def make(b: ModelBuilder):
+        parameters = b.parameters(0.05)
+        y = b.op(op, [b.input(_IMAGE, parameters)], **attributes)
+        return b.quantise(y, 0.05, parameters=parameters if same else None), shape, False
+
+    return make
+
+
+def _conv(b: ModelBuilder):
+    weight, scale, _ = b.weight((4, 8, 3, 3), 0)
+    return b.quantise(b.op("Conv", [b.input(_IMAGE), weight], kernel_shape=[3, 3]), 0.5), [1, 4, 4, 4], False
+
+
+def _product(op: str):
+    def make(b: ModelBuilder):
+        weight, _, _ = b.weight((8, 5), 1)
+        return b.quantise(b.op(op, [b.input([3, 8]), weight]), 0.2), [3, 5], False
+
+    return make
+
+
+def _add(b: ModelBuilder):
+    return b.quantise(b.op("Add", [b.input(_IMAGE), b.input(_IMAGE)]), 0.1), _IMAGE, False
+
+
+def _same(op: str, shape: list[int], *constants: np.ndarray):
+    """An operator that moves no bytes, between a convolution and a product."""
+
+    def make(b: ModelBuilder):
+        x = b.op(op, [b.input(_IMAGE), *(b.put(c) for c in constants)])
+        if len(shape) == 2:
+            weight, _, _ = b.weight((shape[1], 5), 1)
+            return b.quantise(b.op("MatMul", [x, weight]), 0.5), [shape[0], 5], False
+        return b.quantise(b.op("Relu", [x])), shape, False
+
+    return make
+
+
+def _constant(b: ModelBuilder):
+    bound = b.op("Constant", [], value=onnx.numpy_helper.from_array(np.float32(1.5)))
+    return b.quantise(b.op("Clip", [b.input(_IMAGE), "", bound])), _IMAGE, False
+
+
+def _requantised(b: ModelBuilder):
+    return b.quantise(b.input(_IMAGE), 0.1), _IMAGE, False
+
+
+def _integers(b: ModelBuilder, shape: list[int]) -> list[str]:
+    """A quantised tensor with its scale and zero-point, as QOperator nodes take them."""
+    parameters = b.parameters(0.05)
+    b.input(shape, parameters)
+    return [b.last, *parameters]
+
+
+def _weights(b: ModelBuilder, shape: tuple[int, ...], channels: int) -> list[str]:
+    return [b.put(b.rng.integers(-128, 128, shape, dtype=np.int8)), b.put(np.full(channels, 0.01, np.float32)),
+            b.put(np.zeros(channels, np.int8))]
+
+
+def _qlinearconv(b: ModelBuilder):
+    inputs = [*_integers(b, _IMAGE), *_weights(b, (4, 8, 3, 3), 4), *b.parameters(0.5)]
+    return b.op("QLinearConv", inputs, kernel_shape=[3, 3]), [1, 4, 4, 4], True
+
+
+def _qlinearmatmul(b: ModelBuilder):
+    return b.op("QLinearMatMul", [*_integers(b, [3, 8]), *_weights(b, (8, 5), 5), *b.parameters(0.5)]), [3, 5], True
+
+
+def _qgemm(b: ModelBuilder):
+    bias = b.put(np.arange(5, dtype=np.int32))
+    inputs = [*_integers(b, [3, 8]), *_weights(b, (8, 5), 5), bias, *b.parameters(0.5)]
+    return b.op("QGemm", inputs, "com.microsoft"), [3, 5], True
+
+
+def _qlinearadd(b: ModelBuilder):
+    return b.op("QLinearAdd", [*_integers(b, _IMAGE), *_integers(b, _IMAGE), *b.parameters()], "com.microsoft"), _IMAGE, True
+
+
+def _qlinearpool(op: str, size: int, **attributes):
+    def make(b: ModelBuilder):
+        return b.op(op, [*_integers(b, _IMAGE), *b.parameters()], "com.microsoft", **attributes), [1, 8, size, size], True
+
+    return make
+
+
+_FLAT = [1, 8 * 6 * 6]
+
+#: For each operator, what adds it to a model and returns the output's name, shape, and whether it is 8-bit.
+EXAMPLES: dict[str, Callable[[ModelBuilder], tuple[str, list[int], bool]]] = {
+    "Constant": _constant,
+    "QuantizeLinear": _requantised,
+    "DequantizeLinear": _requantised,
+    "Conv": _conv,
+    "MatMul": _product("MatMul"),
+    "Gemm": _product("Gemm"),
+    "Add": _add,
+    "Relu": _unary("Relu"),
+    "Clip": _unary("Clip", np.float32(-0.5), np.float32(2.0)),
+    "MaxPool": _image("MaxPool", [1, 8, 5, 5], same=True, kernel_shape=[2, 2]),
+    "AveragePool": _image("AveragePool", [1, 8, 5, 5], kernel_shape=[2, 2]),
+    "GlobalAveragePool": _image("GlobalAveragePool", [1, 8, 1, 1]),
+    "Flatten": _same("Flatten", _FLAT),
+    "Reshape": _same("Reshape", _FLAT, np.array(_FLAT, np.int64)),
+    "Identity": _same("Identity", _IMAGE),
+    "Dropout": _same("Dropout", _IMAGE),
+    "QLinearConv": _qlinearconv,
+    "QLinearMatMul": _qlinearmatmul,
+    "QGemm": _qgemm,
+    "QLinearAdd": _qlinearadd,
+    "QLinearAveragePool": _qlinearpool("QLinearAveragePool", 5, kernel_shape=[2, 2]),
+    "QLinearGlobalAveragePool": _qlinearpool("QLinearGlobalAveragePool", 1),
+}
+
+
+def example(operator: str) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
+    """The model of ``operator`` with inputs for it. KeyError for an operator without one."""
+    b = ModelBuilder(np.random.default_rng(1), "uint8")
+    output, shape, integer = EXAMPLES[operator](b)
+    return b.model(output, shape, integer), b.feeds
+
+
+def operators() -> tuple[str, ...]:
+    """Every operator that the frontend knows, in the order of its files."""
+    load_handlers()
+    return tuple(HANDLERS)

@@ -1,0 +1,146 @@
+"""What the frontend refuses, and in which words."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from compiler.errors import CompileError, UnsupportedError
+from compiler.frontend import load_model, read_graph
+from tb.random_model import ModelBuilder
+
+IMAGE = [1, 8, 6, 6]
+
+
+def built(make, shape=None):
+    """The model that ``make`` adds nodes to; it returns the output's name."""
+    b = ModelBuilder(np.random.default_rng(3), "uint8")
+    return b.model(make(b), shape)
+
+
+def conv(b, **attributes):
+    weight, _, _ = b.weight((4, 8 // attributes.get("group", 1), 3, 3), 0)
+    return b.quantise(b.op("Conv", [b.input(IMAGE), weight], **attributes))
+
+
+def pool(b, op, **attributes):
+    parameters = b.parameters(0.05)
+    return b.quantise(b.op(op, [b.input(IMAGE, parameters)], **attributes), parameters=parameters)
+
+
+def broadcast(b):
+    return b.quantise(b.op("Add", [b.input(IMAGE), b.input([1, 8, 1, 1])]))
+
+
+def plus_constant(b):
+    return b.quantise(b.op("Add", [b.input(IMAGE), b.put(np.ones(IMAGE, np.float32))]))
+
+
+def float_operand(b):
+    return b.quantise(b.op("Relu", [b.op("GlobalAveragePool", [b.op("Conv", [b.input(IMAGE), b.weight((4, 8, 3, 3), 0)[0]])])]))
+
+
+def float_weights(b):
+    return b.quantise(b.op("MatMul", [b.input([3, 8]), b.put(np.ones((8, 2), np.float32))]))
+
+
+def two_axes(b):
+    weight, _, _ = b.weight((8, 5), 0)
+    return b.quantise(b.op("MatMul", [b.input([3, 8]), weight]))
+
+
+def transposed(b):
+    weight, _, _ = b.weight((3, 5), 1)
+    return b.quantise(b.op("Gemm", [b.input([3, 8]), weight], transA=1))
+
+
+def rescaled_max(b):
+    return b.quantise(b.op("MaxPool", [b.input(IMAGE)], kernel_shape=[2, 2]), 0.2)
+
+
+def crossed(b):
+    return b.quantise(b.op("Clip", [b.input(IMAGE), b.put(np.float32(2)), b.put(np.float32(1))]))
+
+
+def negative_scale(b):
+    return b.quantise(b.input(IMAGE), parameters=[b.put(np.float32(-1)), b.put(np.uint8(3))])
+
+
+def sixteen_bits(b):
+    return b.quantise(b.input(IMAGE), parameters=[b.put(np.float32(1)), b.put(np.uint16(3))])
+
+
+@pytest.mark.parametrize("make, words", [
+    (lambda b: conv(b, kernel_shape=[3, 3], pads=[-1, 0, 0, 0]), "negative padding"),
+    (lambda b: conv(b, kernel_shape=[3, 3], dilations=[4, 4]), "larger than its padded input"),
+    (lambda b: pool(b, "MaxPool", kernel_shape=[2, 2], ceil_mode=1), "ceil_mode"),
+    (lambda b: pool(b, "MaxPool", kernel_shape=[2, 2, 2]), "two spatial dimensions"),
+    (broadcast, "must have the same shape"),
+    (plus_constant, "only as the bias of a product"),
+    (float_operand, "must be followed by QuantizeLinear"),
+    (float_weights, "its weights are float"),
+    (two_axes, "per tensor or per output channel"),
+    (transposed, "transA"),
+    (rescaled_max, "must keep the scale and zero-point"),
+    (crossed, "bounds are crossed"),
+    (negative_scale, "its scale must be positive"),
+    (sixteen_bits, "must be int8 or uint8, not uint16"),
+])
+def test_a_node_is_refused_with_its_reason(make, words):
+    with pytest.raises(UnsupportedError) as caught:
+        read_graph(built(make, IMAGE))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_refusal_names_every_node():
+    def make(b):
+        x = b.input(IMAGE)
+        strange = b.quantise(b.op("Einsum", [x], equation="ijkl->ijlk"))
+        capped = b.quantise(b.op("MaxPool", [x], kernel_shape=[2, 2], ceil_mode=1))
+        b.quantise(b.op("Relu", [strange]))  # follows from the first, and is not named
+        return b.quantise(b.op("Add", [strange, capped]))
+
+    with pytest.raises(UnsupportedError) as caught:
+        read_graph(built(make, IMAGE))
+    assert len(caught.value.reasons) == 2 and "\n" not in str(caught.value)
+    assert "(Einsum): the operator is not supported" in caught.value.reasons[0]
+    assert "(MaxPool): ceil_mode" in caught.value.reasons[1]
+
+
+def test_dynamic_shapes():
+    model = built(lambda b: b.quantise(b.op("Relu", [b.input(IMAGE)])), IMAGE)
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
+    with pytest.raises(CompileError, match="dynamic.*batch|batch.*dynamic"):
+        read_graph(model)
+
+
+def test_other_inputs():
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g",
+                              [helper.make_tensor_value_info("x", TensorProto.INT64, [3])],
+                              [helper.make_tensor_value_info("y", TensorProto.INT64, [3])])
+    with pytest.raises(CompileError):
+        read_graph(helper.make_model(graph))
+
+
+def test_damaged_files(tmp_path):
+    """Cut anywhere, a model file is refused or, where only metadata went, still read: never another exception."""
+    whole = built(lambda b: conv(b, kernel_shape=[3, 3]), [1, 4, 4, 4]).SerializeToString()
+    rng = np.random.default_rng(5)
+    refused = 0
+    for number in range(60):
+        data = bytearray(whole)
+        if number % 2:
+            data = data[:int(rng.integers(1, len(data)))]
+        else:
+            for place in rng.integers(0, len(data), 3):
+                data[place] ^= 1 << int(rng.integers(8))
+        path = tmp_path / f"{number}.onnx"
+        path.write_bytes(bytes(data))
+        try:
+            read_graph(load_model(path))
+        except CompileError as error:
+            assert str(error).strip() and "Traceback" not in str(error)
+            refused += 1
+    assert refused > 30
+    assert onnx.load_from_string(whole).graph.node
