@@ -20,6 +20,7 @@ from compiler.lower import lower
 from compiler.lower.emitter import Constants
 from compiler.machine import Machine
 from compiler.mapping import Mapping, NetworkMapping
+from compiler.move import Move
 from compiler.program import LayerRecord, Placed, Program
 from compiler.search import search
 from compiler.space import space_of
@@ -77,7 +78,7 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
         if early:  # they stand before the last instructions of the layer before, and count as its own
             records[-1] = replace(records[-1], last=records[-1].last + early)
         first = records[-1].last + 1 if records else 0
-        records.append(_record(machine, graph, layer, homes, first, len(instructions) - 1, mark))
+        records.append(_record(machine, graph, layer, homes, code, first, len(instructions) - 1, mark))
     instructions = place_tokens(covenant, instructions)
     data = constants.bytes()
     tensors = {name: Placed(graph.tensors[name], home) for name, home in homes.items()}
@@ -94,19 +95,23 @@ def _shape(layer: Layer, graph: Graph, homes: dict[str, Home]) -> tuple:
     def kernel(k):
         if isinstance(k, Conv):
             return ("conv", k.weight.shape, k.strides, k.pads, k.dilations, k.group, len(k.scale), len(k.zw))
+        if isinstance(k, Move):
+            return ("move", k.pieces, k.fill)
         return (type(k).__name__, *(getattr(k, n, None) for n in ("kind", "kernel", "strides", "pads", "dilations")))
     places = tuple((graph.tensors[n].shape, homes[n].block) for n in (*layer.inputs, layer.y))
     return tuple(kernel(k) for k in layer.kernels), layer.side, places
 
 
-def _record(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], first: int, last: int,
-            mark: int) -> LayerRecord:
+def _record(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], code: list[Instruction], first: int,
+            last: int, mark: int) -> LayerRecord:
     covenant = machine.graph
     macs = sum(graph.macs(k) for k in layer.kernels)
     traffic = sum(math.prod(homes[n].shape) for n in {*layer.inputs, layer.y})
     traffic += sum(k.weight.size for k in layer.kernels if isinstance(k, Conv))
     peak = covenant.peak_macs_per_cycle
     bound = max(math.ceil(macs / peak) if macs and peak else 0, math.ceil(traffic / covenant.bus_bytes))
-    engine = (machine.products if macs else machine.elementwise).mnemonic.unit
+    units = {i.mnemonic.unit for i in code}
+    working = (route.mnemonic.unit for route in (machine.products, machine.elementwise))
+    engine = next((unit for unit in working if unit in units), code[0].mnemonic.unit)
     return LayerRecord(layer.name, layer.op, engine, tuple(n for k in layer.kernels for n in k.nodes),
                        all(k.exact for k in layer.kernels), macs, first, last, mark, bound, (layer.y,))

@@ -17,6 +17,7 @@ from compiler.ir import Conv, Graph, Pool
 from compiler.layer import Layer
 from compiler.machine import Machine
 from compiler.mapping import Mapping
+from compiler.move import Move
 from compiler.space import Space
 
 __all__ = ["ranked"]
@@ -38,7 +39,7 @@ def ranked(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
     axes = np.ix_(*(np.arange(len(v)) for v in options.values()))
     point = {name: np.asarray(values)[index] for (name, values), index in zip(options.items(), axes)}
     shape = tuple(len(v) for v in options.values())
-    estimate = _conv if isinstance(layer.main, Conv) else _pass
+    estimate = _conv if isinstance(layer.main, Conv) else _move if isinstance(layer.main, Move) else _pass
     cycles = np.broadcast_to(estimate(machine, graph, layer, homes, point), shape).ravel()
     order = np.argsort(cycles, kind="stable")
     order = order[:np.searchsorted(cycles[order], np.inf)]
@@ -170,6 +171,11 @@ def _conv(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
     total = np.maximum(np.maximum(products, vector), np.maximum(traffic.beats, issue)) + alone
     total = total + _OVERLAPPED * traffic.beats + _ISSUED * issue + first + tile_vector + tile_store + _START_CYCLES + _TAIL_CYCLES
     return np.where(fits, total, np.inf)
+
+
+def _move(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], p: dict[str, np.ndarray]) -> np.ndarray:
+    """Nothing is known before it is lowered."""
+    return np.zeros(p["slots"].shape)
 
 
 def _pass(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], p: dict[str, np.ndarray]) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 
 from compiler.binary32 import fma
 
-__all__ = ["Add", "Conv", "Graph", "Kernel", "Lookup", "Pool", "Tensor", "evaluate"]
+__all__ = ["Add", "Conv", "Graph", "Kernel", "Lookup", "Pool", "Tensor", "evaluate", "evaluates"]
 
 _F32 = np.float32
 
@@ -307,3 +307,13 @@ def _lookup(kernel: Lookup, operands, y: Tensor) -> np.ndarray:
 
 
 _EVALUATE = {Conv: _conv, Add: _add, Pool: _pool, Lookup: _lookup}
+
+
+def evaluates(kind: type[Kernel]):
+    """Registers a function (kernel, operands, result's tensor) as the definition of a kind of kernels."""
+
+    def register(function):
+        _EVALUATE[kind] = function
+        return function
+
+    return register

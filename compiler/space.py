@@ -13,6 +13,7 @@ from compiler.ir import Conv, Graph
 from compiler.layer import Layer
 from compiler.machine import Machine
 from compiler.mapping import Mapping
+from compiler.move import Move
 
 __all__ = ["Choice", "Space", "space_of"]
 
@@ -69,6 +70,8 @@ class Space:
 
 def space_of(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home]) -> Space:
     """The space of a layer. Every point can be given to ``lower``, which makes a program of it or says why not."""
+    if isinstance(layer.main, Move):
+        return Space((Choice("slots", (2, 4, 8)),))
     n, h, w, c = homes[layer.y].shape
     block = machine.graph.block
     tiles = [Choice("tile_n", _cuts(n)), Choice("tile_h", _cuts(h)), Choice("tile_w", _cuts(w)),

@@ -10,9 +10,11 @@ from compiler.lower.conv import lower_conv
 from compiler.lower.conv_plan import ConvChoices, ConvPlan
 from compiler.lower.elementwise import PassChoices, PassPlan, lower_pass
 from compiler.lower.emitter import CONSTANTS, Constants, Emitter
+from compiler.lower.move import MoveChoices, lower_move
 from compiler.lower.tiles import Walk
 from compiler.machine import Machine
 from compiler.mapping import Mapping
+from compiler.move import Move
 
 __all__ = ["lower"]
 
@@ -43,6 +45,8 @@ def lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
         out.load([Walk(_TABLE_BYTES, 1, 1)], (CONSTANTS, constants.put(data)), (memory, address), "table")
     if isinstance(layer.main, Conv):
         lower_conv(ConvPlan(machine, graph, layer, homes, ConvChoices(**mapping.choices), number), out, address)
+    elif isinstance(layer.main, Move):
+        lower_move(machine, layer, homes, MoveChoices(**mapping.choices), out)
     else:
         lower_pass(PassPlan(machine, graph, layer, homes, PassChoices(**mapping.choices)), out, address)
     return out.instructions
