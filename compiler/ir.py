@@ -22,7 +22,7 @@ _F32 = np.float32
 class Tensor:
     """A quantised tensor: NHWC ``shape``, ``int8`` or ``uint8``, and what it stands for.
 
-    ``onnx_name`` and ``onnx_shape`` are those of the tensor in the model; ``onnx_order`` is "NCHW" if the model's
+    ``onnx_name`` and ``onnx_shape`` are those of the tensor in the model, "" if it has none; ``onnx_order`` is "NCHW" if the model's
     tensor is this one transposed, "same" if it is this one reshaped.
     """
 
@@ -188,6 +188,17 @@ class Graph:
     outputs: tuple[str, ...]
     kernels: tuple[Kernel, ...]
     aliases: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> dict[str, str]:
+        """Of every tensor that a kernel writes: ``exact``, ``step``, or ``after`` if it is computed from one within steps."""
+        found: dict[str, str] = {}
+        for kernel in self.kernels:
+            if any(found.get(name, "exact") != "exact" for name in kernel.inputs):
+                found[kernel.y] = "after"
+            else:
+                found[kernel.y] = "exact" if kernel.exact else "step"
+        return found
 
     def macs(self, kernel: Kernel) -> int:
         """Multiply-accumulates of a kernel; 0 for what is not a product."""

@@ -92,11 +92,5 @@ def compare(program: Program, graph: Graph, model: onnx.ModelProto, feeds: Seque
 
 
 def _classes(program: Program, graph: Graph) -> dict[str, str]:
-    """Each tensor that the program leaves in DRAM and computes, with its class."""
-    classes: dict[str, str] = {}
-    for kernel in graph.kernels:
-        if any(classes.get(name, "exact") != "exact" for name in kernel.inputs):
-            classes[kernel.y] = "after"
-        else:
-            classes[kernel.y] = "exact" if kernel.exact else "step"
-    return {name: kind for name, kind in classes.items() if name in program.tensors}
+    """Each of the model's tensors that the program leaves in DRAM and computes, with its class."""
+    return {name: kind for name, kind in graph.classes.items() if name in program.tensors and graph.tensors[name].onnx_name}

@@ -8,11 +8,14 @@ import numpy as np
 import onnx
 
 from tb.random_model import ModelBuilder
+from tb.random_movement import MOVEMENT
 
-__all__ = ["Case", "random_case"]
+__all__ = ["KINDS", "Case", "random_case"]
 
-_KINDS = ("conv", "conv", "conv_relu", "conv_clip", "grouped", "matmul", "gemm", "add", "conv_add", "relu", "clip",
-          "requantise", "maxpool", "averagepool", "global", "flatten_gemm", "qlinearconv", "qlinearadd", "chain")
+#: Kinds of models; a seed's is its remainder.
+KINDS = ("conv", "conv", "conv_relu", "conv_clip", "grouped", "matmul", "gemm", "add", "conv_add", "relu", "clip",
+          "requantise", "maxpool", "averagepool", "global", "flatten_gemm", "qlinearconv", "qlinearadd", "chain",
+          *MOVEMENT)
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ def random_case(seed: int) -> Case:
     """The model of a seed; kinds take turns, so that any run of seeds has them all."""
     rng = np.random.default_rng(seed)
     b = ModelBuilder(rng)
-    kind = _KINDS[seed % len(_KINDS)]
+    kind = KINDS[seed % len(KINDS)]
     output, shape, integer = _MAKERS[kind](b)
     return Case(f"{kind}-{b.kind}-{seed}", b.model(output, shape, integer), b.feeds)
 
@@ -209,4 +212,5 @@ _MAKERS = {
     "relu": lambda b: _unary(b, "relu"), "clip": lambda b: _unary(b, "clip"), "requantise": lambda b: _unary(b, "requantise"),
     "maxpool": _maxpool, "averagepool": _averagepool, "global": _global, "flatten_gemm": _flatten_gemm,
     "qlinearconv": _qlinearconv, "qlinearadd": _qlinearadd, "chain": _chain,
+    **MOVEMENT,
 }

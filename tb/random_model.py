@@ -43,10 +43,11 @@ class ModelBuilder:
             return np.asarray(2.0 ** np.round(np.log2(like)), np.float32)
         return np.asarray(like * self.rng.uniform(0.5, 2.0), np.float32)
 
-    def op(self, kind: str, inputs: list[str], domain: str = "", **attributes) -> str:
-        out = self.fresh("t")
-        self.nodes.append(helper.make_node(kind, inputs, [out], out + "_" + kind, domain=domain, **attributes))
-        return out
+    def op(self, kind: str, inputs: list[str], domain: str = "", *, outputs: int = 1, **attributes):
+        """Adds a node; its output's name, or a list of them if there are several."""
+        out = [self.fresh("t") for _ in range(outputs)]
+        self.nodes.append(helper.make_node(kind, inputs, out, f"{out[0]}_{kind}", domain=domain, **attributes))
+        return out[0] if outputs == 1 else out
 
     def parameters(self, like: float = 0.05, zero: np.ndarray | None = None) -> list[str]:
         return [self.put(self.scale(like), "s"), self.put(self.zero_point() if zero is None else zero, "z")]

@@ -9,6 +9,7 @@ import numpy as np
 from compiler.frontend.quantisation import Quantisation, bias_of, clamp_of, output_scale
 from compiler.frontend.reader import Reader, Refused
 from compiler.frontend.values import Constant, Reference
+from compiler.frontend.views import natural
 from compiler.ir import Add, Conv, Pool, Tensor, output_size
 from compiler.mean import mean_is_exact
 
@@ -96,24 +97,24 @@ def build_product(reader: Reader, op: str, reference: Reference, weight: Constan
         raise Refused(f"its weights have {matrix.shape[0]} rows, its input {k} columns")
     n, h, w, c = t.shape
     columns = matrix.shape[1]
-    if reference.order == "NCHW":
-        if reference.shape != (n, c * h * w):
-            raise Refused(f"a product with an image seen as {list(reference.shape)} is not supported: flatten it first")
+    if reference.order == "NCHW" and reference.shape == (n, c * h * w):
         hwio = matrix.reshape(c, h, w, columns).transpose(1, 2, 0, 3)
         nhwc = (n, 1, 1, columns)
     else:
-        if k != c:
-            raise Refused(f"its input is reshaped across rows, from {c} to {k} columns")
+        reference = natural(reader, reference)
         hwio = matrix[None, None]
-        nhwc = (n, h, w, columns)
+        nhwc = (*reader.tensors[reference.tensor].shape[:3], columns)
     out = reader.tensor(reader.node.output[0], (*reference.shape[:-1], columns), end.y, nhwc=nhwc)
     _conv(reader, op, reference, out, hwio, weight, 0 if transpose else 1, bias, x, end, Window(hwio.shape[:2]), alpha)
 
 
 def build_add(reader: Reader, a: Reference, b: Reference, qa: Quantisation, qb: Quantisation, end: Epilogue) -> None:
     """A sum of two activations of one shape."""
-    if a.shape != b.shape or a.order != b.order or reader.tensors[a.tensor].shape != reader.tensors[b.tensor].shape:
-        raise Refused(f"its operands must have the same shape and layout, not {list(a.shape)} and {list(b.shape)}")
+    if a.shape != b.shape:
+        raise Refused(f"its operands must have the same shape, not {list(a.shape)} and {list(b.shape)}")
+    if a.order != b.order or reader.tensors[a.tensor].shape != reader.tensors[b.tensor].shape:
+        order = "NCHW" if len(a.shape) == 4 else "same"
+        a, b = natural(reader, a, order), natural(reader, b, order)
     reader.read_as(a, qa)
     reader.read_as(b, qb)
     out = reader.like(reader.node.output[0], a, end.y)

@@ -5,6 +5,7 @@ The docstring of each handler is its line in the operator table.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,9 +16,22 @@ from compiler.frontend.quantisation import table_of
 from compiler.frontend.reader import Reader, Refused, handles
 from compiler.frontend.shapes import flattened, reshaped
 from compiler.frontend.values import Constant, Expression, FloatInput, Quantised, Reference, along
+from compiler.frontend.views import as_image
 from compiler.ir import Lookup
 
-__all__: list[str] = []
+__all__ = ["realises"]
+
+_REALISE: dict[str, Callable[[Reader, Expression, Epilogue], None]] = {}
+
+
+def realises(op: str):
+    """Registers what a QuantizeLinear makes of an expression of this kind."""
+
+    def register(function):
+        _REALISE[op] = function
+        return function
+
+    return register
 
 
 @dataclass(frozen=True)
@@ -139,7 +153,7 @@ def _extended(reader: Reader, x: Expression, **changes) -> None:
 @handles("Conv")
 def _conv(reader: Reader, node) -> None:
     """Two-dimensional; constant weights; any kernel, strides, dilations, pads, auto_pad and groups; bias int32 or float."""
-    x, w, b = _dequantised(reader, 0), _weight(reader, 1), _bias(reader, 2)
+    x, w, b = as_image(reader, _dequantised(reader, 0)), _weight(reader, 1), _bias(reader, 2)
     _expression(reader, "conv", (x, w), attributes=window_of(reader, reader.image(x), w.array.shape[2:]), bias=b)
 
 
@@ -212,8 +226,8 @@ def _pool(reader: Reader, node) -> None:
     kind = {"MaxPool": "max", "AveragePool": "average", "GlobalAveragePool": "global"}[node.op_type]
     direct = reader.value(0)
     x = direct.reference if isinstance(direct, Quantised) and kind == "max" else _dequantised(reader, 0)
-    image = reader.image(x)
-    window = None if kind == "global" else window_of(reader, image, reader.attributes()["kernel_shape"])
+    x = as_image(reader, x)
+    window = None if kind == "global" else window_of(reader, reader.image(x), reader.attributes()["kernel_shape"])
     if isinstance(direct, Quantised):
         q = reader.of_tensor(x.tensor)
         build_pool(reader, kind, x, q, Epilogue(q, (reader.node_name,)), window=window)
@@ -269,6 +283,7 @@ def _reshaped(reader: Reader, reference: Reference) -> Reference:
 # Realisation: what a QuantizeLinear makes of an expression.
 
 
+@realises("dequantise")
 def _realise_same(reader: Reader, e: Expression, end: Epilogue) -> None:
     reference = e.operands[0]
     x = reader.of_tensor(reference.tensor)
@@ -284,11 +299,13 @@ def _realise_same(reader: Reader, e: Expression, end: Epilogue) -> None:
                              table_of(lambda real: np.clip(real, low, high), x, end.y)), out)
 
 
+@realises("conv")
 def _realise_conv(reader: Reader, e: Expression, end: Epilogue) -> None:
     x, w = e.operands
     build_conv(reader, x, w, e.bias, reader.of_tensor(x.tensor), end, window=e.attributes)
 
 
+@realises("product")
 def _realise_product(reader: Reader, e: Expression, end: Epilogue) -> None:
     x, w = e.operands
     p: _Product = e.attributes
@@ -296,16 +313,20 @@ def _realise_product(reader: Reader, e: Expression, end: Epilogue) -> None:
                   transpose=p.transpose, alpha=p.alpha)
 
 
+@realises("add")
 def _realise_add(reader: Reader, e: Expression, end: Epilogue) -> None:
     a, b = e.operands
     build_add(reader, a, b, reader.of_tensor(a.tensor), reader.of_tensor(b.tensor), end)
 
 
+@realises("average")
+@realises("global")
 def _realise_average(reader: Reader, e: Expression, end: Epilogue) -> None:
     (x,) = e.operands
     build_pool(reader, e.op, x, reader.of_tensor(x.tensor), end, window=e.attributes)
 
 
+@realises("max")
 def _realise_max(reader: Reader, e: Expression, end: Epilogue) -> None:
     (x,) = e.operands
     q = reader.of_tensor(x.tensor)
@@ -313,6 +334,3 @@ def _realise_max(reader: Reader, e: Expression, end: Epilogue) -> None:
         raise Refused("it comes after a MaxPool, which must keep the scale and zero-point of its input")
     build_pool(reader, "max", x, q, end, window=e.attributes)
 
-
-_REALISE = {"dequantise": _realise_same, "conv": _realise_conv, "product": _realise_product, "add": _realise_add,
-            "average": _realise_average, "global": _realise_average, "max": _realise_max}

@@ -10,6 +10,7 @@ import numpy as np
 from compiler.frontend.build import Epilogue, build_add, build_conv, build_pool, build_product, window_of
 from compiler.frontend.reader import Reader, Refused, handles
 from compiler.frontend.values import Constant, Quantised, Reference
+from compiler.frontend.views import as_image
 
 __all__: list[str] = []
 
@@ -42,7 +43,7 @@ def _end(reader: Reader, scale: int, zero_point: int) -> Epilogue:
 @handles("QLinearConv")
 def _conv(reader: Reader, node) -> None:
     """As Conv."""
-    x, w = _activation(reader, 0), _weight(reader, 3, 0)
+    x, w = as_image(reader, _activation(reader, 0)), _weight(reader, 3, 0)
     window = window_of(reader, reader.image(x), w.array.shape[2:])
     build_conv(reader, x, w, _bias(reader, 8), reader.quantisation(1, 2), _end(reader, 6, 7), window=window)
 
@@ -77,7 +78,7 @@ def _add(reader: Reader, node) -> None:
 @handles("QLinearAveragePool", "QLinearGlobalAveragePool")
 def _pool(reader: Reader, node) -> None:
     """As AveragePool and GlobalAveragePool; not channels_last."""
-    x = _activation(reader, 0)
+    x = as_image(reader, _activation(reader, 0))
     if reader.attributes().get("channels_last", 0):
         raise Refused("channels_last is not supported")
     window = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -38,7 +39,7 @@ def handles(*operators: str):
 
 def load_handlers() -> None:
     """Fills ``HANDLERS``: the files of handlers need this module's names, so they are imported late."""
-    from compiler.frontend import float_operators, integer_operators  # noqa: F401
+    from compiler.frontend import float_operators, integer_operators, movement  # noqa: F401
 
 
 def read_graph(model: onnx.ModelProto) -> Graph:
@@ -183,16 +184,21 @@ class Reader:
             self.tensors[t.name] = replace(t, scale=float(q.scale), zero_point=q.zero_point)
 
     def tensor(self, name: str, shape: tuple[int, ...], q: Quantisation, *, nhwc: tuple[int, ...] | None = None,
-               order: str = "same") -> Reference:
+               order: str = "same", invented: bool = False) -> Reference:
         """A new tensor of the graph for the model's tensor ``name``; a model's shape of four dimensions is NCHW unless
-        ``nhwc`` is given."""
+        ``nhwc`` is given. ``invented``: the model has no such tensor."""
         if nhwc is None:
             if not 1 <= len(shape) <= 4:
                 raise Refused(f"tensors must have 1 to 4 dimensions, not {len(shape)}")
             order = "NCHW" if len(shape) == 4 else "same"
             nhwc = (shape[0], *shape[2:], shape[1]) if order == "NCHW" else (1,) * (4 - len(shape)) + tuple(shape)
-        self.tensors[name] = Tensor(name, tuple(nhwc), q.dtype, float(q.scale), q.zero_point, name, tuple(shape), order)
+        self.tensors[name] = Tensor(name, tuple(nhwc), q.dtype, float(q.scale), q.zero_point, "" if invented else name,
+                                    tuple(shape), order)
         return Reference(name, tuple(shape), order)
+
+    def fresh_tensor(self, stem: str) -> str:
+        """A name for a tensor that the model does not have."""
+        return next(name for name in (f"{stem}.{i}" for i in itertools.count(1)) if name not in self.tensors and name not in self.uses)
 
     def like(self, name: str, reference: Reference, q: Quantisation) -> Reference:
         """A new tensor laid out and seen as ``reference`` is."""
@@ -209,7 +215,7 @@ class Reader:
         t = self.tensors[reference.tensor]
         n, h, w, c = t.shape
         if reference.shape != (n, c, h, w) or (reference.order != "NCHW" and h * w > 1):
-            raise Refused(f"its input is reshaped to an image of {list(reference.shape)}: such a change of layout is not supported")
+            raise Refused(f"its input is no image: {list(reference.shape)}")
         return t
 
     def kernel_name(self, nodes: tuple[str, ...]) -> str:

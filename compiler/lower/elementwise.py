@@ -17,7 +17,7 @@ from compiler.layer import Layer
 from compiler.layout import Layout, dense
 from compiler.lower.emitter import Emitter
 from compiler.lower.slots import CONTENTS, Slots, TooSmall
-from compiler.lower.tiles import Box, binary32, box_walks, cut, element, tile_layout
+from compiler.lower.tiles import Box, Walk, binary32, box_walks, cut, element, tile_layout
 from compiler.machine import Machine
 from compiler.placing import Tile
 
@@ -153,9 +153,16 @@ class _Lowering:
             if not slots.claim(wanted, wanted, now):
                 return False
             if slots.missing(wanted, 0, 1):
-                walks, far, rows, columns = box_walks(home, self.plan.source_box(box), self.plan.source_layout(name, box))
-                self.out.load(walks, (home.segment, far), (slots.memory, slots.base(wanted)), f"{name} of tile {wanted}",
-                              fill=_fill(self.plan), rows=rows, columns=columns)
+                tile, near = self.plan.source_layout(name, box), (slots.memory, slots.base(wanted))
+                walks, far, rows, columns = box_walks(home, self.plan.source_box(box), tile)
+                fill, note = _fill(self.plan), f"{name} of tile {wanted}"
+                room, given = tile.digits("c")[0].extent, walks[-1].extent
+                # What a tile holds beyond its channels ends up beyond those of its result: let it be the same each time.
+                if given < room and columns is None:
+                    walks[-1], columns = Walk(room, 1, 1, x=1), (0, given)
+                elif given < room:
+                    self.out.load([Walk(tile.bytes, 1, 1)], (home.segment, far), near, note, fill=fill, rows=(0, 0))
+                self.out.load(walks, (home.segment, far), near, note, fill=fill, rows=rows, columns=columns)
         return True
 
     def compute(self, now: int) -> None:

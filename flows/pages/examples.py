@@ -111,6 +111,30 @@ def _qlinearpool(op: str, size: int, **attributes):
     return make
 
 
+def _concat(b: ModelBuilder):
+    return b.quantise(b.op("Concat", [b.input(_IMAGE), b.input(_IMAGE)], axis=1)), [1, 16, 6, 6], False
+
+
+def _qlinearconcat(b: ModelBuilder):
+    inputs = [*b.parameters(), *_integers(b, _IMAGE), *_integers(b, _IMAGE)]
+    return b.op("QLinearConcat", inputs, "com.microsoft", axis=1), [1, 16, 6, 6], True
+
+
+def _split(b: ModelBuilder):
+    halves = b.op("Split", [b.input(_IMAGE)], axis=1, outputs=2)
+    b.quantise(halves[1])
+    return b.quantise(halves[0]), [1, 4, 6, 6], False
+
+
+def _padded(b: ModelBuilder):
+    return b.quantise(b.op("Pad", [b.input(_IMAGE), b.put(np.array([0, 0, 1, 1, 0, 0, 1, 1]))])), [1, 8, 8, 8], False
+
+
+def _resized(b: ModelBuilder):
+    inputs = [b.input(_IMAGE), "", b.put(np.array([1, 1, 2, 2], np.float32))]
+    return b.quantise(b.op("Resize", inputs, mode="nearest")), [1, 8, 12, 12], False
+
+
 _FLAT = [1, 8 * 6 * 6]
 
 #: For each operator, what adds it to a model and returns the output's name, shape, and whether it is 8-bit.
@@ -131,6 +155,16 @@ EXAMPLES: dict[str, Callable[[ModelBuilder], tuple[str, list[int], bool]]] = {
     "Reshape": _same("Reshape", _FLAT, np.array(_FLAT, np.int64)),
     "Identity": _same("Identity", _IMAGE),
     "Dropout": _same("Dropout", _IMAGE),
+    "Transpose": _image("Transpose", [1, 6, 6, 8], same=True, perm=[0, 2, 3, 1]),
+    "Concat": _concat,
+    "QLinearConcat": _qlinearconcat,
+    "Slice": _unary("Slice", *(np.array([v]) for v in (0, 1 << 40, 3, 1))),
+    "Split": _split,
+    "Pad": _padded,
+    "Resize": _resized,
+    "Gather": _unary("Gather", np.array([3, 1, 4, 1, 5, 2, 6, 5]), axis=1),
+    "Expand": _unary("Expand", np.array([1, 1, 1, 1])),
+    "Tile": _unary("Tile", np.array([1, 1, 1, 1])),
     "QLinearConv": _qlinearconv,
     "QLinearMatMul": _qlinearmatmul,
     "QGemm": _qgemm,

@@ -17,6 +17,7 @@ from compiler.mapping import NetworkMapping
 from compiler.space import space_of
 from hw.covenant import covenant
 from hw.params import SystolicParams
+from tb.functional import FunctionalSimulator
 from tb.kernel_networks import COVENANTS, conv, mismatches, random_inputs, small_network, tensor
 from tb.random_layers import random_case
 
@@ -130,3 +131,24 @@ def test_a_mapping_outside_the_space_is_refused():
     layers[name] = type(layers[name])({**layers[name].choices, "tile_h": 1000})
     with pytest.raises(CompileError, match=r"^a mapping's tile_h must be one of 1, .*, not 1000$"):
         compile_graph(graph, COVENANTS["tiny"], mapping=NetworkMapping(layers))
+
+
+@pytest.mark.parametrize("pads", [(0, 0, 0, 0), (1, 1, 1, 1)])
+def test_nothing_depends_on_what_memories_held(pads):
+    """Also not the padding of channels: two programs in one simulation leave the same bytes in either order."""
+    x, y, z = tensor("x", 1, 7, 6, 5), tensor("y", 1, 7 - 1 + sum(pads[::2]), 6 - 1 + sum(pads[1::2]), 5), tensor("z", 1, 1, 1, 5)
+    kernels = (Pool("pool", ("p",), "MaxPool", True, "max", "x", "y", (2, 2), pads=pads, lo=0, hi=255),
+               Pool("mean", ("m",), "GlobalAveragePool", True, "global", "y", "z", y.shape[1:3], sx=1.0, sy=1.0, lo=0, hi=255))
+    graph = Graph("pools", {t.name: t for t in (x, y, z)}, ("x",), ("z",), kernels)
+    graph.verify()
+    program = compile_graph(graph, COVENANTS["edge8"], effort=1)
+    left = []
+    for dirt in (0, 0xA5):
+        memory = program.memory()
+        program.tensors["x"].write(memory, random_inputs(graph)["x"])
+        simulator = FunctionalSimulator(COVENANTS["edge8"].memory_bytes)
+        for held in simulator.memories.values():
+            held[...] = dirt
+        simulator.run(program.instructions, memory)
+        left.append(memory["ARENA"].copy())
+    assert (left[0] == left[1]).all()
