@@ -1,4 +1,4 @@
-"""The accumulators: words of int32 sums, updated by MATRIX while VECTOR reads."""
+"""The accumulators: words of int32 sums in two banks, with a read and a write port for each engine that uses them."""
 
 from __future__ import annotations
 
@@ -14,47 +14,66 @@ __all__ = ["ACCUMULATOR_BANKS", "Accumulators"]
 
 ACCUMULATOR_BANKS = 2
 
+#: Ports in order of priority: MATRIX, VECTOR, WINDOW. The first of each is always granted.
+_READS, _WRITES = ("m", "v", "x"), ("w", "vw", "xw")
+
 
 class Accumulators(wiring.Component):
     """Two banks, picked by the top bit of the word's address, each with one read and one write per cycle.
 
-    MATRIX is always granted; VECTOR reads a bank that MATRIX does not read in the same cycle.
+    A port is granted in the cycle it asks unless a port before it uses the same bank in the same direction. MATRIX
+    comes first and cannot wait, so it has no grant. Reading what is being written gives either value.
 
     Members
     -------
     m_en, m_addr, m_data : In(1), In, Out(32 * cols)
-        MATRIX reads: data the cycle after.
+        MATRIX reads: data the cycle after, for that cycle.
+    v_*, x_* : likewise, and ``grant`` Out(1)
+        VECTOR and WINDOW read: data the cycle after enable and grant.
     w_en, w_addr, w_data : In(1), In, In(32 * cols)
         MATRIX writes.
-    v_en, v_addr, v_grant, v_data : In(1), In, Out(1), Out(32 * cols)
-        VECTOR reads: data the cycle after enable and grant.
+    vw_*, xw_* : likewise, and ``grant`` Out(1)
+        VECTOR and WINDOW write.
     """
 
     def __init__(self, params: SystolicParams):
         self.params = params
-        address, word = range(params.acc_words), 32 * params.cols
-        super().__init__({
-            "m_en": In(1), "m_addr": In(address), "m_data": Out(word),
-            "w_en": In(1), "w_addr": In(address), "w_data": In(word),
-            "v_en": In(1), "v_addr": In(address), "v_grant": Out(1), "v_data": Out(word),
-        })
+        members = {}
+        for ports, data in ((_READS, Out), (_WRITES, In)):
+            for name in ports:
+                members |= {f"{name}_en": In(1), f"{name}_addr": In(range(params.acc_words)),
+                            f"{name}_data": data(32 * params.cols)}
+            members |= {f"{name}_grant": Out(1) for name in ports[1:]}
+        super().__init__(members)
 
     def elaborate(self, platform):
         m = Module()
-        depth = self.params.acc_words // ACCUMULATOR_BANKS
-        m_bank, v_bank = Signal(reset_less=True), Signal(reset_less=True)
-        m.d.sync += [m_bank.eq(self.m_addr[-1]), v_bank.eq(self.v_addr[-1])]
-        m.d.comb += self.v_grant.eq(~(self.m_en & (self.m_addr[-1] == self.v_addr[-1])))
-        data = []
-        for b in range(ACCUMULATOR_BANKS):
-            bank = emit.instance(m, f"bank{b}", Memory(width=32 * self.params.cols, depth=depth))
-            by_matrix = self.m_en & (self.m_addr[-1] == b)
-            m.d.comb += [
-                bank.r_en.eq(by_matrix | (self.v_en & (self.v_addr[-1] == b))),
-                bank.r_addr.eq(Mux(by_matrix, self.m_addr[:-1], self.v_addr[:-1])),
-                bank.w_en.eq(self.w_en & (self.w_addr[-1] == b)), bank.w_addr.eq(self.w_addr[:-1]),
-                bank.w_data.eq(self.w_data),
-            ]
-            data.append(bank.r_data)
-        m.d.comb += [self.m_data.eq(Mux(m_bank, data[1], data[0])), self.v_data.eq(Mux(v_bank, data[1], data[0]))]
+        p = self.params
+        banks = [emit.instance(m, f"bank{b}", Memory(width=32 * p.cols, depth=p.acc_words // ACCUMULATOR_BANKS))
+                 for b in range(ACCUMULATOR_BANKS)]
+        enable, address, data, grant = (
+            {name: getattr(self, f"{name}_{what}", None) for name in (*_READS, *_WRITES)}
+            for what in ("en", "addr", "data", "grant"))
+
+        for ports in (_READS, _WRITES):
+            for b, bank in enumerate(banks):
+                used, line, word = 0, 0, 0
+                wants = {name: Signal(name=f"{name}_wants{b}") for name in ports}
+                for name in ports:
+                    m.d.comb += wants[name].eq(enable[name] & (address[name][-1] == b))
+                    if grant[name] is not None:
+                        with m.If(address[name][-1] == b):
+                            m.d.comb += grant[name].eq(~used)
+                    used |= wants[name]
+                for name in reversed(ports):
+                    line, word = Mux(wants[name], address[name][:-1], line), Mux(wants[name], data[name], word)
+                if ports is _READS:
+                    m.d.comb += [bank.r_en.eq(used), bank.r_addr.eq(line)]
+                else:
+                    m.d.comb += [bank.w_en.eq(used), bank.w_addr.eq(line), bank.w_data.eq(word)]
+
+        for name in _READS:
+            from_bank = Signal(reset_less=True, name=f"{name}_bank")
+            m.d.sync += from_bank.eq(address[name][-1])
+            m.d.comb += data[name].eq(Mux(from_bank, banks[1].r_data, banks[0].r_data))
         return m
