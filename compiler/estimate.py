@@ -18,6 +18,7 @@ from compiler.layer import Layer
 from compiler.machine import Machine
 from compiler.mapping import Mapping
 from compiler.move import Move
+from compiler.product import Product, matrices
 from compiler.space import Space
 
 __all__ = ["ranked"]
@@ -31,6 +32,8 @@ _FEW = 400_000  # points of the mesh; of larger spaces every other option is lef
 
 def ranked(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], space: Space) -> Iterator[Mapping]:
     """Mappings that should fit, the most promising first; neighbours that hardly differ are held back."""
+    if isinstance(layer.main, Product):
+        layer, homes, _ = next(matrices(graph, layer, homes))
     options = {c.name: list(c.options) for c in space.choices}
     fixed = {name: options.pop(name) for name in ("ramp", "ahead") if name in options}
     while math.prod(map(len, options.values())) > _FEW:

@@ -66,6 +66,10 @@ class Kernel:
     op: str
     exact: bool
 
+    def macs(self, tensors: Mapping[str, Tensor]) -> int:
+        """Multiply-accumulates of activations and weights."""
+        return 0
+
 
 @dataclass(frozen=True)
 class Conv(Kernel):
@@ -91,6 +95,10 @@ class Conv(Kernel):
     group: int = 1
 
     inputs = property(lambda self: (self.x,))
+
+    def macs(self, tensors: Mapping[str, Tensor]) -> int:
+        kh, kw, ci, _ = self.weight.shape
+        return int(np.prod(tensors[self.y].shape)) * kh * kw * ci
 
     def verify(self, tensors: Mapping[str, Tensor]) -> None:
         x, y = tensors[self.x], tensors[self.y]
@@ -202,10 +210,7 @@ class Graph:
 
     def macs(self, kernel: Kernel) -> int:
         """Multiply-accumulates of a kernel; 0 for what is not a product."""
-        if not isinstance(kernel, Conv):
-            return 0
-        kh, kw, ci, _ = kernel.weight.shape
-        return int(np.prod(self.tensors[kernel.y].shape)) * kh * kw * ci
+        return kernel.macs(self.tensors)
 
     def verify(self) -> None:
         """Raises ValueError, naming the kernel, if one reads what is not there or shapes do not fit."""

@@ -14,6 +14,7 @@ from compiler.layer import Layer
 from compiler.machine import Machine
 from compiler.mapping import Mapping
 from compiler.move import Move
+from compiler.product import Product, matrices
 
 __all__ = ["Choice", "Space", "space_of"]
 
@@ -72,6 +73,8 @@ def space_of(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home
     """The space of a layer. Every point can be given to ``lower``, which makes a program of it or says why not."""
     if isinstance(layer.main, Move):
         return Space((Choice("slots", (2, 4, 8)),))
+    if isinstance(layer.main, Product):  # every matrix is mapped alike
+        layer, homes, _ = next(matrices(graph, layer, homes))
     n, h, w, c = homes[layer.y].shape
     block = machine.graph.block
     tiles = [Choice("tile_n", _cuts(n)), Choice("tile_h", _cuts(h)), Choice("tile_w", _cuts(w)),

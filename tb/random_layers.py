@@ -14,7 +14,7 @@ __all__ = ["KINDS", "Case", "random_case"]
 
 #: Kinds of models; a seed's is its remainder.
 KINDS = ("conv", "conv", "conv_relu", "conv_clip", "grouped", "matmul", "gemm", "add", "conv_add", "relu", "clip",
-          "requantise", "maxpool", "averagepool", "global", "flatten_gemm", "qlinearconv", "qlinearadd", "chain",
+          "requantise", "maxpool", "averagepool", "global", "flatten_gemm", "qlinearconv", "qlinearadd", "chain", "matrices",
           *MOVEMENT)
 
 
@@ -85,6 +85,16 @@ def _matmul(b: ModelBuilder):
     x = b.input([*lead, m, k])
     weight, _, _ = b.weight((k, n), 1)
     return b.quantise(b.op("MatMul", [x, weight]), _spread(k)), [*lead, m, n], False
+
+
+def _matrices(b: ModelBuilder):
+    """A product of two activations."""
+    m, k, n = (int(v) for v in b.rng.integers(1, 50, 3))
+    lead = [int(v) for v in b.rng.integers(1, 4, b.rng.integers(0, 3))]
+    other = lead if b.rng.random() < 0.7 else [1] * len(lead)
+    zero = [np.asarray(np.array(0 if b.kind == np.int8 else 128), b.kind)] if b.rng.random() < 0.5 else [None]
+    y = b.op("MatMul", [b.input([*lead, m, k], b.parameters(0.05, *zero)), b.input([*other, k, n], b.parameters(0.05, *zero))])
+    return b.quantise(y, 0.15 * float(np.sqrt(k))), [*lead, m, n], False
 
 
 def _gemm(b: ModelBuilder):
@@ -212,5 +222,5 @@ _MAKERS = {
     "relu": lambda b: _unary(b, "relu"), "clip": lambda b: _unary(b, "clip"), "requantise": lambda b: _unary(b, "requantise"),
     "maxpool": _maxpool, "averagepool": _averagepool, "global": _global, "flatten_gemm": _flatten_gemm,
     "qlinearconv": _qlinearconv, "qlinearadd": _qlinearadd, "chain": _chain,
-    **MOVEMENT,
+    "matrices": _matrices, **MOVEMENT,
 }

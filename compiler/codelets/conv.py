@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+
 from acg.expr import Lookup, Nest, Operand, Reduce, field
 from compiler.codelets.codelet import Codelet, Tensor, integer, loops, op, real
 
 __all__ = ["conv"]
 
 
+@functools.cache  # one object for each, so that what was selected for it is found again
 def conv(x_type: str, w_type: str, *, scale_per_channel: bool = False, zero_per_channel: bool = False,
          residual: str | None = None, residual_type: str = "u8", table: bool = False) -> Codelet:
     """``y[n, oh, ow, oc] = clamp(rne(f32(sum) * scale) + zy, lo, hi)``, the sum as in ``start`` and ``resume``.

@@ -12,8 +12,9 @@ from compiler.frontend.values import Constant, Reference
 from compiler.frontend.views import natural
 from compiler.ir import Add, Conv, Pool, Tensor, output_size
 from compiler.mean import mean_is_exact
+from compiler.product import Product
 
-__all__ = ["Epilogue", "Window", "build_add", "build_conv", "build_pool", "build_product", "window_of"]
+__all__ = ["Epilogue", "Window", "build_add", "build_conv", "build_matrices", "build_pool", "build_product", "window_of"]
 
 _EXACT_SUM = 1 << 24  # integers up to here are exact in binary32
 
@@ -106,6 +107,30 @@ def build_product(reader: Reader, op: str, reference: Reference, weight: Constan
         nhwc = (*reader.tensors[reference.tensor].shape[:3], columns)
     out = reader.tensor(reader.node.output[0], (*reference.shape[:-1], columns), end.y, nhwc=nhwc)
     _conv(reader, op, reference, out, hwio, weight, 0 if transpose else 1, bias, x, end, Window(hwio.shape[:2]), alpha)
+
+
+def build_matrices(reader: Reader, a: Reference, b: Reference, qa: Quantisation, qb: Quantisation, end: Epilogue) -> None:
+    """A product of two activations, [.., M, K] and [.., K, N]."""
+    if min(len(a.shape), len(b.shape)) < 2 or max(len(a.shape), len(b.shape)) > 4:
+        raise Refused(f"its operands must have 2 to 4 dimensions, not {len(a.shape)} and {len(b.shape)}")
+    if a.shape[-1] != b.shape[-2]:
+        raise Refused(f"{list(a.shape)} and {list(b.shape)} cannot be multiplied")
+    a, b = natural(reader, a), natural(reader, b)
+    reader.read_as(a, qa)
+    reader.read_as(b, qb)
+    lead = [tuple(r.shape[:-2]) for r in (a, b)]
+    try:
+        outer = np.broadcast_shapes(*lead)
+    except ValueError:
+        raise Refused(f"{list(a.shape)} and {list(b.shape)} cannot be broadcast") from None
+    shape = (*outer, a.shape[-2], b.shape[-1])
+    nhwc = (1,) * (4 - len(shape)) + shape
+    out = reader.tensor(reader.node.output[0], shape, end.y, nhwc=nhwc)
+    lo, hi, implied = clamp_of(end.clip, end.y)
+    exact = implied and end.fused and qa.dtype == end.y.dtype and (qa.dtype == "uint8" or qb.dtype == "int8")
+    reader.add_kernel(Product(
+        reader.kernel_name(end.nodes), end.nodes, "MatMul", exact, a.tensor, b.tensor, out.tensor,
+        float(output_scale(qa.scale, np.asarray(qb.scale), end.y.scale)[0]), qa.zero_point, qb.zero_point, end.y.zero_point, lo, hi), out)
 
 
 def build_add(reader: Reader, a: Reference, b: Reference, qa: Quantisation, qb: Quantisation, end: Epilogue) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from onnx import numpy_helper
 
-from compiler.frontend.build import Epilogue, build_add, build_conv, build_pool, build_product, window_of
+from compiler.frontend.build import Epilogue, build_add, build_conv, build_matrices, build_pool, build_product, window_of
 from compiler.frontend.quantisation import table_of
 from compiler.frontend.reader import Reader, Refused, handles
 from compiler.frontend.shapes import flattened, reshaped
@@ -124,7 +124,7 @@ def _dequantised(reader: Reader, index: int) -> Reference:
 def _weight(reader: Reader, index: int) -> Constant:
     w = reader.value(index)
     if not isinstance(w, Constant):
-        raise Refused("its weights must be constant: products of two activations are not supported")
+        raise Refused("its weights must be constant")
     if w.scale is None:
         raise Refused("its weights are float: they must be quantised first (QuantizeLinear, DequantizeLinear)")
     if w.array.dtype not in (np.int8, np.uint8):
@@ -159,7 +159,11 @@ def _conv(reader: Reader, node) -> None:
 
 @handles("MatMul")
 def _matmul(reader: Reader, node) -> None:
-    """With a constant matrix; a following Add of a constant is its bias. After a Flatten of an image: a convolution."""
+    """With a constant matrix: a following Add of a constant is its bias; after a Flatten of an image, a convolution. Of two
+    activations of 2 to 4 dimensions, broadcast: a product for each pair of matrices, the second operand as weights."""
+    if isinstance(reader.value(1), Expression):
+        _expression(reader, "matrices", (_dequantised(reader, 0), _dequantised(reader, 1)))
+        return
     _expression(reader, "product", (_dequantised(reader, 0), _weight(reader, 1)), attributes=_Product("MatMul"))
 
 
@@ -311,6 +315,12 @@ def _realise_product(reader: Reader, e: Expression, end: Epilogue) -> None:
     p: _Product = e.attributes
     build_product(reader, p.op, x, w, e.bias, reader.of_tensor(x.tensor), replace(end, fused=end.fused and p.plain),
                   transpose=p.transpose, alpha=p.alpha)
+
+
+@realises("matrices")
+def _realise_matrices(reader: Reader, e: Expression, end: Epilogue) -> None:
+    a, b = e.operands
+    build_matrices(reader, a, b, reader.of_tensor(a.tensor), reader.of_tensor(b.tensor), end)
 
 
 @realises("add")

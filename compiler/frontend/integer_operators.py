@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from compiler.frontend.build import Epilogue, build_add, build_conv, build_pool, build_product, window_of
+from compiler.frontend.build import Epilogue, build_add, build_conv, build_matrices, build_pool, build_product, window_of
 from compiler.frontend.reader import Reader, Refused, handles
 from compiler.frontend.values import Constant, Quantised, Reference
 from compiler.frontend.views import as_image
@@ -51,6 +51,10 @@ def _conv(reader: Reader, node) -> None:
 @handles("QLinearMatMul")
 def _matmul(reader: Reader, node) -> None:
     """As MatMul."""
+    if isinstance(reader.value(3), Quantised):
+        build_matrices(reader, _activation(reader, 0), _activation(reader, 3), reader.quantisation(1, 2),
+                       reader.quantisation(4, 5), _end(reader, 6, 7))
+        return
     build_product(reader, "MatMul", _activation(reader, 0), _weight(reader, 3, 1), None, reader.quantisation(1, 2),
                   _end(reader, 6, 7))
 

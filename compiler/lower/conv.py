@@ -42,7 +42,7 @@ class _Lowering:
         k, layer = plan.kernel, plan.layer
         tensors = plan.graph.tensors
         residual_type = tensors[layer.residual].dtype if layer.add else "uint8"
-        self.weight_type = "i8" if k.weight.min() < 0 else "u8"
+        self.weight_type = "i8" if min(k.weight.min(), k.zw.min()) < 0 else "u8"
         self.codelet = conv(element(tensors[k.x].dtype), self.weight_type, scale_per_channel=plan.scale_per_channel,
                             zero_per_channel=plan.zero_per_channel, residual=layer.side or None,
                             residual_type=element(residual_type), table=layer.lookup is not None)
@@ -131,10 +131,36 @@ class _Lowering:
     def fetch_w(self, step: Step, unit, low: int, high: int) -> None:
         plan = self.plan
         size = plan.w_block_bytes(step.channel)
+        if plan.weight_home is not None:
+            self.fetch_w_tensor(step, low, high, self.slots["w"].base(unit) + (low - plan.w_low(unit)) * size)
+            return
         far = self.stored("weights", step.channel) + (low - plan.span(step.channel)[0]) * size
         near = self.slots["w"].base(unit) + (low - plan.w_low(unit)) * size
         self.out.load([Walk((high - low) * size, 1, 1)], (CONSTANTS, far), (self.slots["w"].memory, near),
                       f"weights of channel tile {step.channel}, blocks {low}..{high - 1}")
+
+    def fetch_w_tensor(self, step: Step, low: int, high: int, near: int) -> None:
+        """Rows of a matrix as weights; beyond its last row and column they are zero-points."""
+        plan, home = self.plan, self.plan.weight_home
+        lanes = self.machine.channel_lanes
+        first, extent = plan.channel_tiles[step.channel]
+        row = next(a.stride for a in home.layout.axes if a.dim == "w")
+        word, block_words = plan.granule * lanes, plan.words
+        start = home.offset + low * plan.granule * row
+        walks = [Walk(high - low, plan.granule * row, plan.w_block_bytes(step.channel), y=plan.granule)]
+        columns = None
+        if home.block:
+            step_far = home.layout.digits("c")[1].stride
+            start += first // home.block * step_far
+            walks += [Walk(extent // home.block, step_far, block_words * word), Walk(block_words, lanes, word)]
+        else:
+            start += first
+            columns = (first, home.shape[3])
+            walks.append(Walk(extent // lanes, lanes, word, x=lanes))
+        walks += [Walk(plan.granule, row, lanes, y=1), Walk(lanes, 1, 1, x=int(columns is not None))]
+        self.out.load(walks, (home.segment, start), (self.slots["w"].memory, near),
+                      f"second operand, channel tile {step.channel}, blocks {low}..{high - 1}", fill=int(plan.kernel.zw[0]) & 255,
+                      rows=(low * plan.granule, home.shape[2]), columns=columns)
 
     def fetch_x(self, step: Step, unit, low: int, high: int) -> None:
         plan = self.plan

@@ -58,13 +58,17 @@ class Step:
 
 
 class ConvPlan:
-    """Tiles, steps and units of one layer, and where each kind of unit finds room on chip. Emits nothing."""
+    """Tiles, steps and units of one layer, and where each kind of unit finds room on chip. Emits nothing.
+
+    ``weights``: where they live, if they are no constants but a tensor; the kernel then has their shape alone.
+    """
 
     def __init__(self, machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], choices: ConvChoices,
-                 number: int = 0):
+                 number: int = 0, weights: Home | None = None):
         self.machine, self.graph, self.layer, self.choices = machine, graph, layer, choices
         self.from_top = number % 2 == 1  # layers take turns, so that one's weights can come while the last ones are in use
         self.kernel: Conv = layer.main
+        self.weight_home = weights
         self.x, self.y = homes[self.kernel.x], homes[layer.y]
         self.residual = homes[layer.residual] if layer.add else None
         k = self.kernel

@@ -15,6 +15,7 @@ from compiler.lower.tiles import Walk
 from compiler.machine import Machine
 from compiler.mapping import Mapping
 from compiler.move import Move
+from compiler.product import Product, matrices
 
 __all__ = ["lower"]
 
@@ -45,6 +46,10 @@ def lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
         out.load([Walk(_TABLE_BYTES, 1, 1)], (CONSTANTS, constants.put(data)), (memory, address), "table")
     if isinstance(layer.main, Conv):
         lower_conv(ConvPlan(machine, graph, layer, homes, ConvChoices(**mapping.choices), number), out, address)
+    elif isinstance(layer.main, Product):
+        for matrix, places, weights in matrices(graph, layer, homes):
+            choices = ConvChoices(**mapping.choices)
+            lower_conv(ConvPlan(machine, graph, matrix, places, choices, number, weights), out, address)
     elif isinstance(layer.main, Move):
         lower_move(machine, layer, homes, MoveChoices(**mapping.choices), out)
     else:

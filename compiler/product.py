@@ -1,0 +1,72 @@
+"""Products of two activations: as convolutions whose weights lie in DRAM as a tensor, one for every matrix."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from compiler.home import Home
+from compiler.ir import Conv, Graph, Kernel, Tensor, evaluates
+from compiler.layer import Layer
+from compiler.layout import Layout
+
+__all__ = ["Product", "matrices"]
+
+
+@dataclass(frozen=True)
+class Product(Kernel):
+    """``y = clamp(rne(f32(sum_k (x[.., m, k] - zx) (w[.., k, c] - zw)) * scale) + zy, lo, hi)`` for the matrices of every
+    n and h; those of an operand that has only one are used again.
+    """
+
+    x: str
+    w: str
+    y: str
+    scale: float
+    zx: int
+    zw: int
+    zy: int
+    lo: int
+    hi: int
+
+    inputs = property(lambda self: (self.x, self.w))
+
+    def macs(self, tensors: Mapping[str, Tensor]) -> int:
+        return int(np.prod(tensors[self.y].shape)) * tensors[self.x].shape[3]
+
+    def verify(self, tensors: Mapping[str, Tensor]) -> None:
+        x, w, y = (tensors[name].shape for name in (self.x, self.w, self.y))
+        batches = [tuple(b) for b in zip(x[:2], w[:2], y[:2])]
+        if x[3] != w[2] or y[2:] != (x[2], w[3]) or any({a, b} - {1, c} or max(a, b) != c for a, b, c in batches):
+            raise ValueError(f"{self.name}: {x} times {w} is not {y}")
+
+
+@evaluates(Product)
+def _product(kernel: Product, operands: Sequence[np.ndarray], y: Tensor) -> np.ndarray:
+    x, w = (v.astype(np.float64) - z for v, z in zip(operands, (kernel.zx, kernel.zw)))
+    total = (x @ w).astype(np.int64).astype(np.int32).astype(np.float32)
+    return np.clip(np.rint(total * np.float32(kernel.scale)).astype(np.float64) + kernel.zy, kernel.lo, kernel.hi)
+
+
+def matrices(graph: Graph, layer: Layer, homes: Mapping[str, Home]) -> Iterator[tuple[Layer, dict[str, Home], Home]]:
+    """Each matrix of a product as a layer of its own: a 1x1 convolution, where its tensors live, and where its weights."""
+    k: Product = layer.main
+    x, w, y = (homes[name] for name in (k.x, k.w, k.y))
+    smallest = np.iinfo(graph.tensors[k.w].dtype).min
+    weight = np.full((1, 1, w.shape[2], w.shape[3]), smallest)  # stands for shape and type alone
+    conv = Conv(k.name, k.nodes, k.op, k.exact, k.x, k.y, weight, np.zeros(w.shape[3], np.int32), np.array([k.scale], np.float32),
+                k.zx, np.array([k.zw]), k.zy, k.lo, k.hi)
+    for n, h in itertools.product(range(y.shape[0]), range(y.shape[1])):
+        yield replace(layer, main=conv), dict(homes) | {k.x: _matrix(x, n, h), k.y: _matrix(y, n, h)}, _matrix(w, n, h)
+
+
+def _matrix(home: Home, n: int, h: int) -> Home:
+    """Where the matrix of ``n`` and ``h`` lives."""
+    steps = {a.dim: a.stride for a in home.layout.axes}
+    n, h = min(n, home.shape[0] - 1), min(h, home.shape[1] - 1)
+    axes = tuple(replace(a, extent=1) if a.dim in "nh" else a for a in home.layout.axes)
+    return Home(home.segment, home.offset + n * steps["n"] + h * steps["h"], Layout(axes, home.layout.bytes),
+                (1, 1, *home.shape[2:]), home.block)
