@@ -73,6 +73,12 @@ class Mnemonic:
                 raise ValueError(f"{self.name} has no field {min(strange)!r}, which {formula!r} names")
 
     @functools.cached_property
+    def rules_extents(self) -> bool:
+        """Whether a rule depends on how far a loop counts: then it matters which loop is which level."""
+        extents = {f.name for f in self.fields if f.low == 1}
+        return any(names(rule) & extents for rule in self.rules)
+
+    @functools.cached_property
     def _places(self) -> tuple[tuple[Field, int, int, bool], ...]:
         places, offset = [], _HEADER_BITS
         for f in self.fields:

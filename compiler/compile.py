@@ -111,7 +111,7 @@ def _record(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home]
     peak = covenant.peak_macs_per_cycle
     bound = max(math.ceil(macs / peak) if macs and peak else 0, math.ceil(traffic / covenant.bus_bytes))
     units = {i.mnemonic.unit for i in code}
-    working = (route.mnemonic.unit for route in (machine.products, machine.elementwise))
+    working = (route.mnemonic.unit for route in (machine.products, machine.windows, machine.elementwise) if route)
     engine = next((unit for unit in working if unit in units), code[0].mnemonic.unit)
     return LayerRecord(layer.name, layer.op, engine, tuple(n for k in layer.kernels for n in k.nodes),
                        all(k.exact for k in layer.kernels), macs, first, last, mark, bound, (layer.y,))

@@ -15,6 +15,7 @@ import numpy as np
 from compiler.home import Home
 from compiler.ir import Conv, Graph, Pool
 from compiler.layer import Layer
+from compiler.lower.depthwise_plan import is_depthwise
 from compiler.machine import Machine
 from compiler.mapping import Mapping
 from compiler.move import Move
@@ -42,7 +43,8 @@ def ranked(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
     axes = np.ix_(*(np.arange(len(v)) for v in options.values()))
     point = {name: np.asarray(values)[index] for (name, values), index in zip(options.items(), axes)}
     shape = tuple(len(v) for v in options.values())
-    estimate = _conv if isinstance(layer.main, Conv) else _move if isinstance(layer.main, Move) else _pass
+    windowed = isinstance(layer.main, Conv) and is_depthwise(machine, layer.main)
+    estimate = _depthwise if windowed else _conv if isinstance(layer.main, Conv) else _move if isinstance(layer.main, Move) else _pass
     cycles = np.broadcast_to(estimate(machine, graph, layer, homes, point), shape).ravel()
     order = np.argsort(cycles, kind="stable")
     order = order[:np.searchsorted(cycles[order], np.inf)]
@@ -70,7 +72,7 @@ def _completed(layer: Layer, homes: dict[str, Home], space: Space, picked: dict,
     """With the choices that are not estimated: a small first chunk where chunks lie apart in memory."""
     if fixed:
         apart = homes[layer.main.x].block > 0
-        picked = picked | {"ramp": 1 if apart and picked["stage"] == "box" else 0, "ahead": 8}
+        picked = picked | {"ramp": 1 if apart and picked.get("stage") == "box" else 0, "ahead": 8}
     return Mapping({c.name: picked[c.name] for c in space.choices})
 
 
@@ -174,6 +176,37 @@ def _conv(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
     total = np.maximum(np.maximum(products, vector), np.maximum(traffic.beats, issue)) + alone
     total = total + _OVERLAPPED * traffic.beats + _ISSUED * issue + first + tile_vector + tile_store + _START_CYCLES + _TAIL_CYCLES
     return np.where(fits, total, np.inf)
+
+
+def _depthwise(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], p: dict[str, np.ndarray]) -> np.ndarray:
+    k: Conv = layer.main
+    covenant = machine.graph
+    y = homes[layer.y]
+    n, h, w, c = y.shape
+    block, bus = covenant.block, covenant.bus_bytes
+    (kh, kw), (sh, sw), (dh, dw) = k.weight.shape[:2], k.strides, k.dilations
+    blocks = math.ceil(c / block)
+    spots = _up(n, p["tile_n"]) * _up(h, p["tile_h"]) * _up(w, p["tile_w"])
+    tiles = spots * _up(blocks, p["tile_c"])
+    rows, columns = (p["tile_h"] - 1) * sh + (kh - 1) * dh + 1, (p["tile_w"] - 1) * sw + (kw - 1) * dw + 1
+    channels, vectors = p["tile_c"] * block, p["tile_n"] * p["tile_h"] * p["tile_w"]
+    x_bytes, y_bytes = p["tile_n"] * rows * columns * channels, vectors * channels
+    room = {what: covenant.memory_bytes[machine.memory(what)] for what in ("x", "acc", "y")}
+    residual = layer.add is not None
+    # Twice each: one tile is worked on while the next one comes and the last one leaves.
+    fits = (2 * x_bytes <= room["x"]) & (2 * 4 * y_bytes <= room["acc"]) & (2 * (1 + residual) * y_bytes <= room["y"])
+    words = channels // machine.window_lanes
+    sums = tiles * p["tile_n"] * p["tile_h"] * words * kh * columns / (1 if dw == 1 and sw <= kw else 1 / kw)
+    traffic = _Traffic()
+    traffic.add(tiles, p["tile_n"] * p["tile_c"] * rows, x_bytes / (p["tile_n"] * p["tile_c"] * rows), bus)
+    for _ in range(1 + residual):
+        traffic.add(tiles, p["tile_n"] * p["tile_c"], y_bytes / (p["tile_n"] * p["tile_c"]), bus)
+    traffic.add(tiles, 1, kh * kw * channels, bus)
+    vector = n * h * w * blocks * (block // machine.channel_lanes) * _word_cycles(machine)
+    issue = (traffic.instructions + 2 * tiles) * covenant.sequencer.issue_cycles
+    edges = (x_bytes + y_bytes) / bus + vectors * words * kh
+    total = np.maximum(np.maximum(sums, vector), np.maximum(traffic.beats, issue)) + edges
+    return np.where(fits, total + _OVERLAPPED * traffic.beats + _ISSUED * issue + _START_CYCLES + _TAIL_CYCLES, np.inf)
 
 
 def _move(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], p: dict[str, np.ndarray]) -> np.ndarray:

@@ -8,11 +8,15 @@ from functools import cached_property
 
 from acg.expr import Expr, Load, Lookup, Nest, Op, Operand, Reduce
 from acg.graph import Graph
-from compiler.codelets import add, conv
+from compiler.codelets import add, conv, depthwise
 from compiler.errors import CompileError
+from compiler.layout import dense
+from compiler.placing import Tile, place
 from compiler.select import Route, Template, routes, select
 
 __all__ = ["Machine"]
+
+_SPARE_COLUMNS = 3  # by how many columns a kernel may be filled up
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +49,51 @@ class Machine:
     def elementwise(self) -> Route:
         """The instruction for operators on bytes."""
         return self._route(add("u8", "u8").statements["finish"], "an addition of bytes")
+
+    @cached_property
+    def windows(self) -> Route | None:
+        """The instruction that slides windows over each channel, if there is one."""
+        statement = _unplaced(depthwise("u8", "i8", zero_per_channel=True).statements["start"])
+        return next((r for r in routes(self.graph.mnemonics, statement) if "oc" in r.lanes), None)
+
+    @property
+    def window_lanes(self) -> int:
+        """Channels that a window takes together."""
+        return self.windows.lanes["oc"]
+
+    def window_columns(self, rows: int, columns: int, strides: tuple[int, int], dilations: tuple[int, int]) -> int | None:
+        """How many columns a kernel of ``rows`` by ``columns`` should be filled up to, to be quick; None if no instruction
+        slides such a window."""
+        if self.windows is None:
+            return None
+        key = rows, columns, *strides, *dilations
+        if key not in self._window_columns:
+            self._window_columns[key] = self._best_columns(rows, columns, strides, dilations)
+        return self._window_columns[key]
+
+    @cached_property
+    def _window_columns(self) -> dict[tuple[int, ...], int | None]:
+        return {}
+
+    def _best_columns(self, rows: int, columns: int, strides: tuple[int, int], dilations: tuple[int, int]) -> int | None:
+        lanes, memory, best = self.window_lanes, self.windows.memory, None
+        attributes = {"stride_h": strides[0], "stride_w": strides[1], "dilation_h": dilations[0], "dilation_w": dilations[1],
+                      "pad_top": 0, "pad_left": 0, "zx": 0, "zw": 0}
+        for wide in range(columns, columns + _SPARE_COLUMNS + 1):
+            height, width = ((4 - 1) * s + (k - 1) * d + 1 for s, k, d in zip(strides, (rows, wide), dilations))
+            tiles = {"x": dense([("n", 1, 1), ("h", height, 1), ("w", width, 1), ("c", lanes, 1)]),
+                     "acc": dense([("n", 1, 1), ("h", 4, 1), ("w", 4, 1), ("c", lanes, 1)], 4),
+                     "w": dense([("kh", rows, 1), ("kw", wide, 1), ("oc", lanes, 1)]), "bias": dense([("oc", lanes, 1)], 4)}
+            codelet = depthwise("u8", "i8")
+            nest = place(codelet.statements["start"], codelet.dims, {n: Tile(memory[n], t) for n, t in tiles.items()},
+                         {"n": 1, "oh": 4, "ow": 4, "oc": lanes, "kh": rows, "kw": wide}, attributes)
+            found = self.select(nest)
+            if found is not None:
+                full = found.mnemonic.complete(found.at(x=0, acc=0, w=0, bias=0))
+                cost = found.mnemonic.evaluate("occupancy", full)
+                if best is None or cost < best[0]:
+                    best = cost, wide
+        return best[1] if best else None
 
     def _route(self, statement: Nest, what: str) -> Route:
         for route in routes(self.graph.mnemonics, _unplaced(statement)):

@@ -183,9 +183,9 @@ def _variants(levels: list[_Level], mnemonic: Mnemonic, reduced: bool) -> Iterat
             whole.append(_Level(l.extent // inner, tuple(s * inner for s in l.steps), l.group))
         whole.append(_Level(inner, l.steps, l.group))
     yield whole
-    if mnemonic.rules and reduced:
+    if mnemonic.rules_extents and reduced:
         for k, l in enumerate(whole):
-            for inner in (d for d in range(2, min(l.extent, 65)) if l.extent % d == 0 and not l.group):
+            for inner in (d for d in range(2, min(l.extent, 65)) if l.extent % d == 0):
                 parts = [_Level(l.extent // inner, tuple(s * inner for s in l.steps), l.group), _Level(inner, l.steps, l.group)]
                 yield [*whole[:k], *parts, *whole[k + 1:]]
 
@@ -207,7 +207,7 @@ def _assign(levels: list[_Level], free, mnemonic: Mnemonic, binding: Binding) ->
         cost = mnemonic.evaluate("occupancy", full) if "occupancy" in mnemonic.cost else 0
         if best is None or cost < best[0]:
             best = cost, Template(mnemonic, {k: full[k] for k in fields}, linear)
-        if not mnemonic.rules:
+        if not mnemonic.rules_extents:
             break  # levels are alike: the first is as good as any
     return best
 

@@ -11,6 +11,7 @@ from compiler.errors import CompileError
 from compiler.home import Home
 from compiler.ir import Conv, Graph
 from compiler.layer import Layer
+from compiler.lower.depthwise_plan import is_depthwise
 from compiler.machine import Machine
 from compiler.mapping import Mapping
 from compiler.move import Move
@@ -82,6 +83,8 @@ def space_of(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home
     if not isinstance(layer.main, Conv):
         return Space((*tiles, Choice("depth", (1, 2, 3))))
     k = layer.main
+    if is_depthwise(machine, k):
+        return Space((*tiles, Choice("order", ("spatial", "channels")), Choice("ahead", (2, 4, 8, 16))))
     x = homes[k.x]
     blocks = math.ceil(x.shape[3] / block)
     stages = ["box"]

@@ -43,6 +43,7 @@ class _Lowering:
         tensors = plan.graph.tensors
         residual_type = tensors[layer.residual].dtype if layer.add else "uint8"
         self.weight_type = "i8" if min(k.weight.min(), k.zw.min()) < 0 else "u8"
+        self.products = plan.products(element(tensors[k.x].dtype), self.weight_type)
         self.codelet = conv(element(tensors[k.x].dtype), self.weight_type, scale_per_channel=plan.scale_per_channel,
                             zero_per_channel=plan.zero_per_channel, residual=layer.side or None,
                             residual_type=element(residual_type), table=layer.lookup is not None)
@@ -239,9 +240,8 @@ class _Lowering:
             "w": self.slots["w"].base(w_unit) + (step.low - plan.w_low(w_unit)) * plan.w_block_bytes(step.channel),
             "acc": self.slots["acc"].base(tile_unit),
         }
-        extents = {"n": spot.n[1], "oh": spot.h[1], "ow": spot.w[1], "oc": plan.channel_tiles[step.channel][1],
-                   "kh": plan.taps[0], "kw": plan.taps[1], "ic": (step.high - step.low) * plan.granule}
-        self.out.compute(self.codelet, "start" if step.first else "resume", tiles, extents, self.attributes, bases,
+        extents = {"n": spot.n[1], "oh": spot.h[1], "ow": spot.w[1]} | plan.product_extents(step)
+        self.out.compute(self.products, "start" if step.first else "resume", tiles, extents, self.attributes, bases,
                          f"tile {step.spot}, channel tile {step.channel}, blocks {step.low}..{step.high - 1}")
 
     def finish(self, step: Step, now: int) -> None:

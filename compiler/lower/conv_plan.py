@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from compiler.codelets import Codelet, conv
 from compiler.home import Home
 from compiler.ir import Conv, Graph
 from compiler.layer import Layer
@@ -202,6 +203,15 @@ class ConvPlan:
         lanes_in, lanes_out = self.machine.reduction_lanes, self.machine.channel_lanes
         parts = full.reshape(*self.taps, high - low, self.granule // lanes_in, lanes_in, extent // lanes_out, lanes_out)
         return (parts.transpose(2, 5, 0, 1, 3, 4, 6) & 255).astype(np.uint8).tobytes()
+
+    def products(self, x_type: str, w_type: str) -> Codelet:
+        """The codelet whose statements ``start`` and ``resume`` sum the products."""
+        return conv(x_type, w_type, zero_per_channel=self.zero_per_channel)
+
+    def product_extents(self, step: Step) -> dict[str, int]:
+        """Extents of a step's loops over channels and kernel."""
+        return {"oc": self.channel_tiles[step.channel][1], "kh": self.taps[0], "kw": self.taps[1],
+                "ic": (step.high - step.low) * self.granule}
 
     # Constants: biases, then weight zero-points, then scales of a channel tile.
 

@@ -8,6 +8,7 @@ from compiler.ir import Conv, Graph, Lookup
 from compiler.layer import Layer
 from compiler.lower.conv import lower_conv
 from compiler.lower.conv_plan import ConvChoices, ConvPlan
+from compiler.lower.depthwise_plan import DepthwisePlan, is_depthwise
 from compiler.lower.elementwise import PassChoices, PassPlan, lower_pass
 from compiler.lower.emitter import CONSTANTS, Constants, Emitter
 from compiler.lower.move import MoveChoices, lower_move
@@ -44,7 +45,9 @@ def lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
         address = number % (machine.size(memory) // _TABLE_BYTES) * _TABLE_BYTES
         data = table.table.astype("uint8").tobytes()
         out.load([Walk(_TABLE_BYTES, 1, 1)], (CONSTANTS, constants.put(data)), (memory, address), "table")
-    if isinstance(layer.main, Conv):
+    if isinstance(layer.main, Conv) and is_depthwise(machine, layer.main):
+        lower_conv(DepthwisePlan(machine, graph, layer, homes, mapping.choices, number), out, address)
+    elif isinstance(layer.main, Conv):
         lower_conv(ConvPlan(machine, graph, layer, homes, ConvChoices(**mapping.choices), number), out, address)
     elif isinstance(layer.main, Product):
         for matrix, places, weights in matrices(graph, layer, homes):

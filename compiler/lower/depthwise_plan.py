@@ -1,0 +1,82 @@
+"""The geometry of a depthwise convolution: as of any convolution, but a tile of channels needs only itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from compiler.codelets import Codelet, depthwise
+from compiler.home import Home
+from compiler.ir import Conv, Graph
+from compiler.layer import Layer
+from compiler.layout import Layout, dense
+from compiler.lower.conv_plan import ConvChoices, ConvPlan, Step
+from compiler.machine import Machine
+
+__all__ = ["DepthwisePlan", "is_depthwise"]
+
+
+def is_depthwise(machine: Machine, kernel: Conv) -> bool:
+    """Whether ``kernel`` is a depthwise convolution that an instruction slides windows for."""
+    single = kernel.group > 1 and kernel.weight.shape[2] == 1 and kernel.weight.shape[3] == kernel.group
+    return single and machine.window_columns(*kernel.weight.shape[:2], kernel.strides, kernel.dilations) is not None
+
+
+class DepthwisePlan(ConvPlan):
+    """A convolution with as many groups as channels, all channels of a tile in one step.
+
+    ``choices`` lacks what is about chunks of the reduction. A kernel's rows are filled up with zero-points to as many
+    columns as the instruction likes best.
+    """
+
+    def __init__(self, machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], choices: Mapping[str, int | str],
+                 number: int = 0):
+        whole = choices["tile_c"]
+        super().__init__(machine, graph, layer, homes, ConvChoices(**choices, chunk_x=whole, chunk_w=whole, ramp=0), number)
+        k = self.kernel
+        lanes = machine.window_lanes
+        self.kw = machine.window_columns(self.kh, self.kw, k.strides, k.dilations)
+        self.taps = self.kh, self.kw
+        self.granule = min(self.block, math.ceil(self.channels_out / lanes) * lanes)
+        self.blocks = math.ceil(self.channels_out / self.granule)
+
+    def span(self, channel: int) -> tuple[int, int]:
+        first, extent = self.channel_tiles[channel]
+        low = first // self.granule
+        return low, low + math.ceil(min(extent, self.channels_out - first) / self.granule)
+
+    @property
+    def steps(self) -> list[Step]:
+        spots, channels = range(len(self.spots)), range(len(self.channel_tiles))
+        tiles = [(s, c) for s in spots for c in channels]
+        if self.choices.order == "channels":
+            tiles = [(s, c) for c in channels for s in spots]
+        return [Step(s, c, *self.span(c), True, True) for s, c in tiles]
+
+    def w_layout(self, channel: int, count: int) -> Layout:
+        lanes = self.machine.window_lanes
+        return dense([("oc", count * self.granule // lanes, lanes), ("kh", self.kh, 1), ("kw", self.kw, 1), ("oc", lanes, 1)])
+
+    def w_block_bytes(self, channel: int) -> int:
+        return self.kh * self.kw * self.granule
+
+    def weights(self, channel: int) -> bytes:
+        k = self.kernel
+        low, high = self.span(channel)
+        first, extent = low * self.granule, (high - low) * self.granule
+        last = min(first + extent, self.channels_out)
+        full = np.zeros((self.kh, self.kw, extent), np.int32)
+        full[..., :last - first] = np.broadcast_to(k.zw, self.channels_out)[first:last]
+        full[:, :k.weight.shape[1], :last - first] = k.weight[:, :, 0, first:last]
+        lanes = self.machine.window_lanes
+        parts = full.reshape(self.kh, self.kw, extent // lanes, lanes)
+        return (parts.transpose(2, 0, 1, 3) & 255).astype(np.uint8).tobytes()
+
+    def products(self, x_type: str, w_type: str) -> Codelet:
+        return depthwise(x_type, w_type, zero_per_channel=self.zero_per_channel)
+
+    def product_extents(self, step: Step) -> dict[str, int]:
+        low, high = self.span(step.channel)
+        return {"oc": (high - low) * self.granule, "kh": self.kh, "kw": self.kw}
