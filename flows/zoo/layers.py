@@ -54,14 +54,19 @@ def gemm(m: int, k: int, n: int, *, seed: int = 1) -> onnx.ModelProto:
     return _quantised(f"gemm_{m}x{k}x{n}", _parameters(rng, weight, k, n), product, [m, k], [m, n])
 
 
-def conv(kernel: tuple[int, int], c_in: int, c_out: int, size: int, stride: int = 1, *, seed: int = 1) -> onnx.ModelProto:
-    """A convolution over ``size x size`` with pads of half the kernel, uint8 activations, int8 weights per channel."""
+def conv(kernel: tuple[int, int], c_in: int, c_out: int, size: int, stride: int = 1, *, depthwise: bool = False,
+         seed: int = 1) -> onnx.ModelProto:
+    """A convolution over ``size x size`` with pads of half the kernel, uint8 activations, int8 weights per channel.
+
+    ``depthwise``: with as many groups as input channels.
+    """
     rng = np.random.default_rng(seed)
     kh, kw = kernel
-    weight = rng.integers(-100, 101, (c_out, c_in, kh, kw), dtype=np.int8)
+    depth = 1 if depthwise else c_in
+    weight = rng.integers(-100, 101, (c_out, depth, kh, kw), dtype=np.int8)
     pads = [kh // 2, kw // 2, kh // 2, kw // 2]
     out = [(size + 2 * (k // 2) - k) // stride + 1 for k in kernel]
     product = helper.make_node("Conv", ["x_real", "w", "b"], ["y_real"], "conv", kernel_shape=[kh, kw], pads=pads,
-                               strides=[stride, stride])
-    return _quantised(f"conv_{kh}x{kw}_{c_in}_{c_out}_{size}" + (f"_s{stride}" if stride > 1 else ""),
-                      _parameters(rng, weight, kh * kw * c_in, c_out), product, [1, c_in, size, size], [1, c_out, *out])
+                               strides=[stride, stride], **({"group": c_in} if depthwise else {}))
+    return _quantised(f"conv_{kh}x{kw}_{c_in}_{c_out}_{size}" + (f"_s{stride}" if stride > 1 else "") + "_dw" * depthwise,
+                      _parameters(rng, weight, kh * kw * depth, c_out), product, [1, c_in, size, size], [1, c_out, *out])

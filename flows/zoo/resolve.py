@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from compiler.errors import CompileError
 __all__ = ["ZooModel", "is_zoo", "resolve"]
 
 _PREFIX = "zoo:"
-_PATTERNS = ("zoo:digits", "zoo:gemm_MxKxN", "zoo:conv_KHxKW_CIN_COUT_SIZE", "zoo:conv_KHxKW_CIN_COUT_SIZE_sN")
+_PATTERNS = ("zoo:digits", "zoo:gemm_MxKxN", "zoo:conv_KHxKW_CIN_COUT_SIZE", "zoo:conv_KHxKW_CIN_COUT_SIZE_sN",
+             "zoo:conv_KHxKW_C_C_SIZE_dw")
 _LARGEST = 1 << 16  # of any dimension: more is a slip of the keyboard
 _MOST = 1 << 28  # elements of any tensor
 
@@ -51,20 +52,24 @@ def resolve(name: str, cache: Path) -> ZooModel:
     from flows.zoo import layers
 
     if match := re.fullmatch(r"zoo:gemm_(\d+)x(\d+)x(\d+)", name):
-        m, k, n = _sizes(name, match)
+        m, k, n = _sizes(name, match.groups())
         _bounded(name, m * k, k * n, m * n)
         return ZooModel(name, layers.gemm(m, k, n), lambda count: _random(count, (m, k)))
-    if match := re.fullmatch(r"zoo:conv_(\d+)x(\d+)_(\d+)_(\d+)_(\d+)(?:_s(\d+))?", name):
-        kh, kw, c_in, c_out, size, stride = _sizes(name, match)
-        _bounded(name, c_in * size**2, kh * kw * c_in * c_out, c_out * (size // stride + 2) ** 2)
-        return ZooModel(name, layers.conv((kh, kw), c_in, c_out, size, stride), lambda n: _random(n, (1, c_in, size, size)))
+    if match := re.fullmatch(r"zoo:conv_(\d+)x(\d+)_(\d+)_(\d+)_(\d+)(?:_s(\d+))?(_dw)?", name):
+        kh, kw, c_in, c_out, size, stride = _sizes(name, match.groups()[:6])
+        depthwise = bool(match[7])
+        if depthwise and c_out % c_in:
+            raise CompileError(f"{name!r}: output channels of a depthwise convolution must be a multiple of its {c_in} input channels")
+        _bounded(name, c_in * size**2, kh * kw * c_out * (1 if depthwise else c_in), c_out * (size // stride + 2) ** 2)
+        model = layers.conv((kh, kw), c_in, c_out, size, stride, depthwise=depthwise)
+        return ZooModel(name, model, lambda n: _random(n, (1, c_in, size, size)))
     near = difflib.get_close_matches(name, _PATTERNS, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise CompileError(f"{name!r} is not a built-in network{hint} (known: {', '.join(_PATTERNS)})")
 
 
-def _sizes(name: str, match: re.Match) -> list[int]:
-    sizes = [int(g or 1) for g in match.groups()]
+def _sizes(name: str, groups: Sequence[str | None]) -> list[int]:
+    sizes = [int(g or 1) for g in groups]
     if min(sizes) < 1 or max(sizes) > _LARGEST:
         raise CompileError(f"{name!r}: every size must be in 1..{_LARGEST}")
     return sizes
