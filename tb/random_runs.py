@@ -60,10 +60,10 @@ def prepare(seed: int, params: SystolicParams) -> Prepared:
     return prepare_case(random_case(seed), params)
 
 
-def prepare_case(case: Case, params: SystolicParams) -> Prepared:
+def prepare_case(case: Case, params: SystolicParams, *, effort: int = 2) -> Prepared:
     """Compiles a case for ``params`` and executes it in the functional simulator."""
     graph = read_graph(case.model)
-    program = compile_graph(graph, covenant(params), effort=2)
+    program = compile_graph(graph, covenant(params), effort=effort)
     before = program.memory()
     for name, array in quantise_inputs(graph, case.inputs).items():
         program.tensors[name].write(before, array)

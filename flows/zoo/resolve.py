@@ -17,7 +17,8 @@ __all__ = ["ZooModel", "is_zoo", "resolve"]
 
 _PREFIX = "zoo:"
 _PATTERNS = ("zoo:digits", "zoo:gemm_MxKxN", "zoo:conv_KHxKW_CIN_COUT_SIZE", "zoo:conv_KHxKW_CIN_COUT_SIZE_sN",
-             "zoo:conv_KHxKW_C_C_SIZE_dw")
+             "zoo:conv_KHxKW_C_C_SIZE_dw", "zoo:swiftnet", "zoo:swiftnet_cell_a", "zoo:swiftnet_cell_b",
+             "zoo:swiftnet_cell_c")
 _LARGEST = 1 << 16  # of any dimension: more is a slip of the keyboard
 _MOST = 1 << 28  # elements of any tensor
 
@@ -49,8 +50,10 @@ def resolve(name: str, cache: Path) -> ZooModel:
 
         return ZooModel(name, digits.model(cache), lambda n: [{"image": image[None]} for image in digits.test_set(n)[0]],
                         lambda n: digits.test_set(n)[1])
-    from flows.zoo import layers
+    from flows.zoo import layers, swiftnet
 
+    if match := re.fullmatch(r"zoo:swiftnet(?:_cell_([abc]))?", name):
+        return _network(name, swiftnet.model(match[1] or ""))
     if match := re.fullmatch(r"zoo:gemm_(\d+)x(\d+)x(\d+)", name):
         m, k, n = _sizes(name, match.groups())
         _bounded(name, m * k, k * n, m * n)
@@ -66,6 +69,17 @@ def resolve(name: str, cache: Path) -> ZooModel:
     near = difflib.get_close_matches(name, _PATTERNS, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise CompileError(f"{name!r} is not a built-in network{hint} (known: {', '.join(_PATTERNS)})")
+
+
+def _network(name: str, model: onnx.ModelProto) -> ZooModel:
+    """A network with random inputs that use the whole range of their scale."""
+    declared = {i.name: [d.dim_value for d in i.type.tensor_type.shape.dim] for i in model.graph.input}
+
+    def inputs(count: int) -> list[dict[str, np.ndarray]]:
+        rng = np.random.default_rng(7)
+        return [{n: rng.normal(0, 2, shape).astype(np.float32) for n, shape in declared.items()} for _ in range(count)]
+
+    return ZooModel(name, model, inputs)
 
 
 def _sizes(name: str, groups: Sequence[str | None]) -> list[int]:

@@ -8,6 +8,9 @@ from compiler.frontend import read_graph
 from compiler.host import quantise_inputs
 from compiler.ir import evaluate
 from flows.zoo import resolve
+from hw.presets import preset
+from tb.random_layers import Case
+from tb.random_runs import against_reference, prepare_case
 from tb.reference import Reference
 
 
@@ -46,3 +49,11 @@ def test_layers_use_the_whole_range(name, tmp_path):
 def test_unknown_names(name, message, tmp_path):
     with pytest.raises(CompileError, match=message):
         resolve(name, tmp_path)
+
+
+@pytest.mark.parametrize("cell, inputs, outputs", [("a", 1, 1), ("b", 1, 1), ("c", 1, 1), ("", 1, 1)])
+def test_swiftnet_equals_the_reference(cell, inputs, outputs):
+    found = resolve(f"zoo:swiftnet_cell_{cell}" if cell else "zoo:swiftnet", None)
+    assert (len(found.model.graph.input), len(found.model.graph.output)) == (inputs, outputs)
+    seen = against_reference(prepare_case(Case("swiftnet", found.model, found.inputs(1)[0]), preset("edge8"), effort=1))
+    assert seen["exact"] > 50_000 and not seen["exact_mismatches"] and not seen["step"]
