@@ -6,6 +6,7 @@ import random
 import struct
 from collections.abc import Mapping
 
+from acg.expr import Aff, Op, Val, walk
 from acg.mnemonic import Access, Mnemonic, accesses
 
 __all__ = ["random_fields"]
@@ -16,8 +17,8 @@ def random_fields(mnemonic: Mnemonic, memory_bytes: Mapping[str, int], rng: rand
     """Complete fields that keep every chosen access inside its memory (``memory_bytes``, DRAM segments included).
 
     Extents multiply to ``work`` at most. Bases touch the first word, the last one, or lie between. Writes go to
-    distinct addresses: strides of the destination are stacked in a random order of the levels. Whether a nest reads
-    what it writes is not looked at.
+    distinct addresses: strides of the destination are stacked in a random order of the levels. Guards let everything
+    pass, a part, or nothing. Whether a nest reads what it writes is not looked at.
     """
     while True:
         env: dict[str, object] = {}
@@ -29,6 +30,7 @@ def random_fields(mnemonic: Mnemonic, memory_bytes: Mapping[str, int], rng: rand
         for f in mnemonic.fields:
             if f.name not in env:
                 env[f.name] = _value(f, rng)
+        _guard(mnemonic, env, rng)
         placed = all(_place(a, env, memory_bytes, rng) for a in sorted(accesses(mnemonic), key=lambda a: not a.write)
                      if a.chosen(env) and a.memory in memory_bytes)
         full = mnemonic.complete(env)
@@ -44,6 +46,26 @@ def _value(f, rng: random.Random):
     if f.high - f.low > 1000:
         return max(f.low, 0)  # addresses: placed later
     return rng.choice((f.low, f.high, rng.randint(f.low, f.high)))
+
+
+def _guard(mnemonic: Mnemonic, env: dict[str, object], rng: random.Random) -> None:
+    """Coordinates and limits of the effect's guards: near each other, so that both sides of a limit are met."""
+    extents = {l.name: l.extent for l in mnemonic.effect.loops}
+    for node in walk(mnemonic.effect.expr):
+        if not (isinstance(node, Op) and node.name == "within"):
+            continue
+        low = high = 0
+        forms = [v.value for v in walk(node.args[0]) if isinstance(v, Val) and isinstance(v.value, Aff)]
+        for name in {name for form in forms for (l, name), _ in form.terms if l and name}:
+            env[name] = rng.choice((0, 1, rng.randint(-9, 9)))
+        for form in forms:
+            reach = [s * (int(env[extents[l]]) - 1) for l, s in form.bind(env).items() if l]
+            low, high = min(low, sum(min(r, 0) for r in reach)), max(high, sum(max(r, 0) for r in reach))
+        for name in {name for form in forms for (l, name), _ in form.terms if not l and name}:
+            env[name] = rng.choice((-low, 0, rng.randint(-high, high - low)))
+        ((_, limit), _), = node.args[1].value.terms
+        env[limit] = min(rng.choice((mnemonic.field(limit).high, high - low + 1, rng.randint(0, high - low + 1))),
+                         mnemonic.field(limit).high)
 
 
 def _place(access: Access, env: dict[str, object], memory_bytes: Mapping[str, int], rng: random.Random) -> bool:

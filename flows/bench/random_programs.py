@@ -1,0 +1,67 @@
+"""``python -m flows.bench.random_programs``: random legal and illegal programs in RTL, on several arrays."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import click
+
+from flows.errors import user_errors
+from hw.covenant import covenant
+from tb.illegal_programs import illegal_programs
+from tb.program_runs import ProgramRuns, run_programs
+from tb.random_programs import random_program, unreached
+from tb.random_runs import SHAPES
+from tb.rtl import Dram
+
+__all__ = ["ILLEGAL", "LEGAL", "RandomPrograms", "measure_random_programs"]
+
+LEGAL, ILLEGAL = 300, 100  # programs on all arrays together
+
+
+@dataclass(frozen=True)
+class RandomPrograms:
+    """One array's share; ``unreached``: what no legal program did, of what the covenant says instructions can do."""
+
+    array: str
+    runs: ProgramRuns
+    unreached: tuple[str, ...]
+
+    @property
+    def row(self) -> str:
+        """A line of a table: array, legal programs, their instructions, illegal programs, cycles, broken promises."""
+        r = self.runs
+        return f"| {self.array} | {r.legal} | {r.instructions:,} | {r.illegal} | {r.cycles:,} | {len(r.problems)} |"
+
+
+def measure_random_programs(progress: Callable[[str], None]) -> list[RandomPrograms]:
+    """All programs, with seeded random stalls of the DRAM."""
+    results = []
+    for number, (array, params) in enumerate(SHAPES.items()):
+        progress(f"random programs on {array}")
+        graph = covenant(params)
+        legal = [random_program(graph, seed) for seed in range(number, LEGAL, len(SHAPES))]
+        illegal = illegal_programs(graph, ILLEGAL // len(SHAPES), seed=number)
+        runs = run_programs(params, graph, legal, illegal, dram=Dram(stall=30, jitter=20, seed=number + 1))
+        results.append(RandomPrograms(array, runs, tuple(unreached(graph, legal))))
+    return results
+
+
+def main() -> None:
+    warnings.filterwarnings("ignore", message=r"<.*> created but never used")
+    with user_errors():
+        results = measure_random_programs(lambda text: click.echo(f"bench: {text}", err=True))
+    click.echo("| array | legal | instructions | illegal | cycles | broken promises |\n|---|---|---|---|---|---|")
+    for result in results:
+        click.echo(result.row)
+    problems = [f"{r.array}: {line}" for r in results for line in (*r.runs.problems, *(f"nothing did {what}" for what in r.unreached))]
+    for line in problems:
+        click.echo(line, err=True)
+    sys.exit(1 if problems else 0)
+
+
+if __name__ == "__main__":
+    main()
