@@ -111,7 +111,7 @@ tenon_result tenon_status(const tenon_device *device);
 bool tenon_interrupt(const tenon_device *device);
 
 /* Looks at the accelerator until the run has ended, for at most `cycles` of the accelerator's clock since the start
- * (0: without limit). tenon_status()'s answer, or TENON_TIMEOUT. */
+ * (0: without limit; best far below 2**32, where its counter starts again). tenon_status()'s answer, or TENON_TIMEOUT. */
 tenon_result tenon_poll(const tenon_device *device, uint32_t cycles);
 
 /* The same with `pause(context)` between two looks, for as long as that returns true. */
@@ -120,7 +120,7 @@ tenon_result tenon_wait(const tenon_device *device, tenon_pause *pause, void *co
 /* Forgets the last run, error and interrupt included. */
 void tenon_clear(const tenon_device *device);
 
-/* Instructions that were dispatched before the run ended (modulo 2**24). After TENON_ERROR_OPCODE, _FIELD and
+/* Instructions that were dispatched before the run ended, END included (modulo 2**24). After TENON_ERROR_OPCODE, _FIELD and
  * _ADDRESS that is the index of the refused instruction, counted from 0; an error of the bus or of a token belongs
  * to an earlier one. */
 uint32_t tenon_index(const tenon_device *device);
@@ -129,7 +129,7 @@ uint32_t tenon_index(const tenon_device *device);
 uint32_t tenon_counter(const tenon_device *device, uint32_t counter);
 
 /* Cycle, counted from the start, at which the instruction with this mark was done (program.json names the layers'
- * marks); 0 if the hardware does not keep so many. */
+ * marks); 0 if the hardware of tenon.h does not keep so many. */
 uint32_t tenon_mark(const tenon_device *device, uint32_t mark);
 
 /* What an engine (TENON_ENGINE_*) waits for: register WAITING, for a run that does not end. */

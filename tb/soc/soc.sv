@@ -185,13 +185,23 @@ module tenon_soc #(
         .arid(arid), .araddr(araddr), .arlen(arlen), .arvalid(arvalid), .arready(arready),
         .rid(rid), .rdata(rdata), .rresp(rresp), .rlast(rlast), .rvalid(rvalid), .rready(rready)
     );
-    tenon_axi_rules #(.DATA_BITS(DATA_BITS), .ID_BITS(1)) rules (
+    // Rules are watched at both of its sides: the accelerator's port, and what the join makes of two
+    logic [31:0] own_violations, joint_violations;
+    assign violations = own_violations + joint_violations;
+    tenon_axi_rules #(.DATA_BITS(DATA_BITS)) joint_rules (
+        .clk(clk), .rst(rst),
+        .awid(awid), .awaddr(awaddr), .awlen(awlen), .awsize(m_awsize), .awburst(2'b01), .awvalid(awvalid), .awready(awready),
+        .arid(arid), .araddr(araddr), .arlen(arlen), .arsize(m_arsize), .arburst(2'b01), .arvalid(arvalid), .arready(arready),
+        .wdata(wdata), .wstrb(wstrb), .wlast(wlast), .wvalid(wvalid), .wready(wready),
+        .bvalid(bvalid), .bready(bready), .rvalid(rvalid), .rready(rready), .violations(joint_violations)
+    );
+    tenon_axi_rules #(.DATA_BITS(DATA_BITS)) own_rules (
         .clk(clk), .rst(rst),
         .awid(m_awid), .awaddr(m_awaddr), .awlen(m_awlen), .awsize(m_awsize), .awburst(m_awburst),
         .awvalid(m_awvalid), .awready(m_awready),
         .arid(m_arid), .araddr(m_araddr), .arlen(m_arlen), .arsize(m_arsize), .arburst(m_arburst),
         .arvalid(m_arvalid), .arready(m_arready),
         .wdata(m_wdata), .wstrb(m_wstrb), .wlast(m_wlast), .wvalid(m_wvalid), .wready(m_wready),
-        .bvalid(m_bvalid), .bready(m_bready), .rvalid(m_rvalid), .rready(m_rready), .violations(violations)
+        .bvalid(m_bvalid), .bready(m_bready), .rvalid(m_rvalid), .rready(m_rready), .violations(own_violations)
     );
 endmodule

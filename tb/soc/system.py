@@ -61,7 +61,7 @@ def run_soc(verilog: str, params: SystolicParams, elf: bytes, *, image: Sequence
     tb.rtl.Stuck
         The firmware did not end within ``cycle_limit`` cycles.
     tb.runner.SimulationError
-        The accelerator broke a rule of the bus, the firmware accessed addresses where nothing is, or the simulation failed.
+        A rule of the bus was broken, the firmware accessed addresses where nothing is, or the simulation failed.
     ValueError
         An address is not a multiple of the bus width, or the firmware does not fit the core's memory.
     """
@@ -84,7 +84,7 @@ def run_soc(verilog: str, params: SystolicParams, elf: bytes, *, image: Sequence
         result = json.loads((folder / "result.json").read_text())
         if result["violations"]:
             broken = "\n".join([line for line in log.splitlines() if " axi: " in line][:5])
-            raise runner.SimulationError(f"the accelerator broke rules of the bus {result['violations']} times:\n{broken}")
+            raise runner.SimulationError(f"rules of the bus were broken {result['violations']} times:\n{broken}")
         if result["strays"]:
             raise runner.SimulationError(f"the firmware accessed addresses where nothing is {result['strays']} times")
         if not result["ended"]:

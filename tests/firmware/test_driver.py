@@ -230,6 +230,25 @@ def test_the_image_of_the_compiler_is_the_header_s():
     assert f"TENON_IMAGE_VERSION {image.VERSION}u" in header and f"TENON_IMAGE_ALIGNMENT {image.ALIGNMENT}u" in header
 
 
+def test_devices_share_nothing(library):
+    first, second = Bench(library), Bench(library)
+    for bench, address in ((first, 0x8000), (second, 0x1_0000)):
+        assert bench.open(packed(), address) == OK
+        assert bench.start(ctypes.byref(bench.program), ctypes.byref(Buffers()), ctypes.c_bool(False)) == OK
+    first.show(DONE=1)
+    second.show(BUSY=1)
+    assert (first.status(), second.status()) == (OK, BUSY)
+    assert (first["PROGRAM"], second["PROGRAM"]) == (0x8100, 0x1_0100)
+
+
+def test_the_readme_s_example_compiles(tmp_path):
+    (tmp_path / "tenon.h").write_text(header_of(PARAMS))
+    (tmp_path / "example.c").write_text((DRIVER.parent / "README.md").read_text().split("```c\n")[1].split("```")[0])
+    done = subprocess.run(["gcc", "-std=c11", *WARNINGS, "-ffreestanding", f"-I{tmp_path}", f"-I{DRIVER}", "-c", tmp_path / "example.c",
+                           "-o", tmp_path / "out.o"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("suffix", [".c", ".cpp"])
 def test_compiles_with_every_warning_an_error(tmp_path, suffix):
     (tmp_path / "tenon.h").write_text(header_of(PARAMS))

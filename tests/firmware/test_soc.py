@@ -197,6 +197,18 @@ def test_what_goes_wrong_is_told_and_forgotten(firmware):
     assert answers[last].interrupts == 7  # the six by interrupt, errors among them, and this one
 
 
+def test_the_core_sleeps_until_the_interrupt(firmware):
+    reads = {}
+    for way in (POLL, INTERRUPT):
+        board = Board(1)
+        board.add(0, way)
+        result, answers, _ = board.run(firmware)
+        assert answers[0].result == OK
+        reads[way] = result.register_reads
+    # probe 2, open 1, start 1, wait 2, index and counter 2, the handler's 3
+    assert reads[INTERRUPT] == 11 and reads[POLL] > 100
+
+
 def test_stalls_and_a_slow_dram_change_nothing(firmware):
     board = Board(2)
     for way in (INTERRUPT, POLL):
