@@ -27,11 +27,12 @@ pytestmark = pytest.mark.rtl
 FIRMWARE = Path(__file__).parents[2] / "firmware"
 PARAMS = preset("edge8")
 OK, TIMEOUT, BAD_IMAGE, OTHER_HARDWARE, MISALIGNED = 0, 18, 21, 22, 23  # of tenon_driver.h
-POLL, INTERRUPT = 0, 1
+POLL, INTERRUPT, WORK = 0, 1, 2
 
 IMAGES = 6
 LIST_BYTES = 64  # classify.c's list without its entries, and each entry
 PROGRAM = 0x2000
+SCRATCH, SCRATCH_WORDS = 0xC_0000, 16
 DATA, STRIDE = 0x10_0000, 0x2000  # memory of the runs
 OUTPUTS, ARENA = 0x400, 0x800  # within that
 OUTSIDE = 0xF000_0000  # beyond the DRAM
@@ -50,7 +51,7 @@ class Entry:
     cycles: int = 0
 
     def pack(self):
-        return struct.pack("<8I32x", self.image, self.bytes, self.inputs, self.outputs, self.arena, self.flags, self.cycles, 0)
+        return struct.pack("<8I32x", self.image, self.bytes, self.inputs, self.outputs, self.arena, self.flags, self.cycles, SCRATCH)
 
 
 @dataclass
@@ -62,10 +63,11 @@ class Answer:
     taken: int
     interrupts: int
     largest: int
+    rounds: int
 
     @classmethod
     def unpack(cls, contents, number):
-        return cls(*struct.unpack_from("<5I", contents, LIST_BYTES * (number + 1) + 32))
+        return cls(*struct.unpack_from("<6I", contents, LIST_BYTES * (number + 1) + 32))
 
 
 class Board:
@@ -109,10 +111,11 @@ class Board:
     def run(self, firmware, **options):
         """(result, the answers, tensors of each digit) of a simulation."""
         work = struct.pack("<I60x", len(self.entries)) + b"".join(entry.pack() for entry in self.entries)
-        regions = [(0, len(work)), *((DATA + i * STRIDE, STRIDE) for i in range(len(self.inputs)))]
+        regions = [(0, len(work)), (SCRATCH, 4 * SCRATCH_WORDS), *((DATA + i * STRIDE, STRIDE) for i in range(len(self.inputs)))]
         result = run_soc(verilog_of(PARAMS), PARAMS, firmware, image=[(0, work), *self.contents], regions=regions, **options)
+        self.scratch = list(struct.unpack(f"<{SCRATCH_WORDS}I", result.regions[1]))
         tensors = []
-        for contents in result.regions[1:]:
+        for contents in result.regions[2:]:
             memory = self.program.memory()
             for name, at in (("INPUTS", 0), ("OUTPUTS", OUTPUTS), ("ARENA", ARENA)):
                 memory[name][:] = np.frombuffer(contents, np.uint8, memory[name].size, at)
@@ -209,15 +212,18 @@ def test_the_core_sleeps_until_the_interrupt(firmware):
     assert reads[INTERRUPT] == 11 and reads[POLL] > 100
 
 
-def test_stalls_and_a_slow_dram_change_nothing(firmware):
-    board = Board(2)
-    for way in (INTERRUPT, POLL):
-        board.add(way, way)
-    result, answers, tensors = board.run(firmware, dram=Dram(latency=90, jitter=40, stall=40, seed=3))
+def test_core_and_accelerator_share_a_dram_that_stalls(firmware):
+    board = Board(4)
+    for digit in range(4):
+        board.add(digit, WORK)
+    _, answers, tensors = board.run(firmware, dram=Dram(latency=30, jitter=40, stall=40, seed=3), cycle_limit=500_000)
     simulated = execute(board.program, board.inputs, Simulator.FUNCTIONAL)
     for ours, theirs in zip(tensors, simulated.tensors):
         assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
-    assert [a.result for a in answers] == [OK, OK]
+    assert [a.result for a in answers] == [OK] * 4
+    assert all(a.rounds > 1 for a in answers), "the core must have used the DRAM meanwhile"
+    rounds = sum(a.rounds for a in answers)
+    assert board.scratch == [i * rounds for i in range(SCRATCH_WORDS)]
 
 
 def test_firmware_that_never_ends(firmware):
