@@ -16,6 +16,7 @@ from acg.isa import instruction_text
 from acg.mnemonic import INSTRUCTION_BYTES, decode, encode
 from compiler.errors import CompileError
 from compiler.home import Home
+from compiler.image import pack
 from compiler.instruction import Instruction
 from compiler.ir import Tensor
 from compiler.layout import Layout
@@ -112,6 +113,7 @@ class Program:
         try:
             (fresh / "program.bin").write_bytes(self.image())
             (fresh / "constants.bin").write_bytes(self.constants)
+            (fresh / "image.bin").write_bytes(pack(self))
             (fresh / "listing.txt").write_text(self.listing())
             (fresh / "acg.json").write_text(self.covenant.to_json())
             (fresh / "program.json").write_text(json.dumps(self._record(), indent=1, default=_plain))

@@ -21,7 +21,8 @@ from flows.source import Source
 __all__ = ["FILES", "Compiled", "Placement", "compile_source", "load_folder", "placements", "save_folder"]
 
 #: Every file of a program folder.
-FILES = ("program.bin", "program.json", "constants.bin", "listing.txt", "acg.json", "model.onnx")
+FILES = ("program.bin", "program.json", "constants.bin", "image.bin", "listing.txt", "acg.json",
+         "model.onnx")
 
 
 @dataclass(frozen=True)

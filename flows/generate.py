@@ -10,12 +10,13 @@ from pathlib import Path
 
 from acg.graph import Graph
 from acg.isa import isa_page
+from acg.mnemonic import INSTRUCTION_BYTES
 from flows.outputs import new_file, new_folder
 from hw import accelerator
-from hw.covenant import covenant
+from hw.covenant import SEGMENTS, covenant
 from hw.params import SystolicParams
 from hw.register_map import c_header, markdown
-from hw.registers import ID, VERSION, ErrorCode, registers
+from hw.registers import COUNTERS, ENGINES, ID, VERSION, ErrorCode, registers
 from tb.runner import cache_folder
 
 __all__ = ["FILES", "generate", "graph_of", "header_of", "verilog_of"]
@@ -52,7 +53,9 @@ def verilog_of(params: SystolicParams) -> str:
 def header_of(params: SystolicParams) -> str:
     """The C header that a driver includes."""
     constants = {"ID_VALUE": ID, "VERSION_VALUE": VERSION, "FINGERPRINT_VALUE": int(graph_of(params).fingerprint[:8], 16)}
-    constants |= {f"ERROR_{code.name}": code.value for code in ErrorCode}
+    constants |= {"INSTRUCTION_BYTES": INSTRUCTION_BYTES} | {f"ERROR_{code.name}": code.value for code in ErrorCode}
+    for kind, names in (("SEGMENT", SEGMENTS), ("ENGINE", ENGINES), ("COUNTER", COUNTERS)):
+        constants |= {f"{kind}_{name}": index for index, name in enumerate(names)}
     return c_header(registers(params), constants)
 
 

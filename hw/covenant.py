@@ -8,7 +8,7 @@ from hw.accumulators import ACCUMULATOR_BANKS
 from hw.buffers import VECTOR_BANKS, memory_bytes
 from hw.params import SystolicParams
 
-__all__ = ["covenant"]
+__all__ = ["SEGMENTS", "covenant"]
 
 #: DRAM segments in the order of their base registers.
 SEGMENTS = ("CONSTANTS", "ARENA", "INPUTS", "OUTPUTS")

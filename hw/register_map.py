@@ -85,13 +85,15 @@ class RegisterMap:
 
 
 def c_header(registers: RegisterMap, constants: dict[str, int]) -> str:
-    """A C header: offsets, shifts and masks of ``registers``, and named ``constants``."""
+    """A C header: byte offsets of ``registers`` and words of each array, shifts and masks, and named ``constants``."""
     prefix = registers.name
-    lines = [f"#ifndef {prefix}_H", f"#define {prefix}_H", ""]
+    lines = [f"#ifndef {prefix}_H", f"#define {prefix}_H", "", "/* Values: what registers hold, and indices into arrays of registers. */"]
     lines += [f"#define {prefix}_{name} {value:#x}u" for name, value in constants.items()]
-    lines.append("")
+    lines += ["", "/* Registers: byte offsets, lengths of arrays, fields. */"]
     for r in registers.registers:
-        lines.append(f"#define {prefix}_{r.name} {r.offset:#06x}u" + (f" /* {r.count} words */" if r.count > 1 else ""))
+        lines.append(f"#define {prefix}_{r.name} {r.offset:#06x}u")
+        if r.count > 1:
+            lines.append(f"#define {prefix}_{r.name}_COUNT {r.count}u")
         for f in r.fields:
             if f.width < 32:
                 lines.append(f"#define {prefix}_{r.name}_{f.name}_SHIFT {f.shift}u")

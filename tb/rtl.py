@@ -15,7 +15,7 @@ from hw.params import SystolicParams
 from hw.registers import COUNTERS, ENGINES, ErrorCode, registers
 from tb import runner
 
-__all__ = ["Dram", "Mark", "Outcome", "Run", "Stuck", "SystemResult", "build_system", "run_rtl"]
+__all__ = ["Dram", "Mark", "Outcome", "Run", "Stuck", "SystemResult", "build_system", "repeated_modules", "run_rtl", "write_image"]
 
 _SOURCES = ("dram.sv", "axi_rules.sv", "system.sv")
 
@@ -102,7 +102,7 @@ def build_system(verilog: str, params: SystolicParams, *, simulator: str = "veri
     parameters = {"DATA_BITS": params.bus_bits, "COUNTERS": len(COUNTERS), "DRAM_BYTES": dram_bytes}
     return runner.build({"tenon.v": verilog, **texts}, "tenon_system", simulator=simulator, parameters=parameters,
                         exposed=runner.ports_of(texts["system.sv"], "tenon_system"),
-                        no_inline=_repeated_modules(verilog), timing=True, waves=waves)
+                        no_inline=repeated_modules(verilog), timing=True, waves=waves)
 
 
 def run_rtl(verilog: str, params: SystolicParams, runs: Sequence[Run], *, image: Sequence[tuple[int, bytes]],
@@ -147,7 +147,7 @@ def run_rtl(verilog: str, params: SystolicParams, runs: Sequence[Run], *, image:
     with contextlib.ExitStack() as stack:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tenon-rtl-")))
-        _write_image(folder, image, params.bus_bytes)
+        write_image(folder, image, params.bus_bytes)
         (folder / "dump.txt").write_text("".join(f"{a} {n} region{i}.bin\n" for i, (a, n) in enumerate(regions)))
         _write_job(folder, runs, params)
         if progress is not None:
@@ -158,14 +158,15 @@ def run_rtl(verilog: str, params: SystolicParams, runs: Sequence[Run], *, image:
         return _collect(folder, regions, params, log)
 
 
-def _repeated_modules(verilog: str) -> list[str]:
+def repeated_modules(verilog: str) -> list[str]:
     """Modules with four instances or more: compiled once, called by each instance."""
     names = re.findall(r"^module\s+(\w+)", verilog, re.M)
     uses = re.findall(r"^\s+(\w+)\s+(?:#\s*\([^;]*?\)\s*)?\\?[\w.\[\]]+\s*\(\s*\.", verilog, re.M)
     return [name for name in names if uses.count(name) >= 4]
 
 
-def _write_image(folder: Path, image: Sequence[tuple[int, bytes]], bus_bytes: int) -> None:
+def write_image(folder: Path, image: Sequence[tuple[int, bytes]], bus_bytes: int) -> None:
+    """Writes ``image.txt`` and its files, for the DRAM's ``+dram_image``."""
     lines = []
     for i, (address, contents) in enumerate(image):
         contents = bytes(contents)

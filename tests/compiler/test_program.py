@@ -24,7 +24,7 @@ def program():
 def test_a_folder_holds_everything(program, tmp_path):
     program.save(tmp_path / "net")
     assert sorted(p.name for p in (tmp_path / "net").iterdir()) == [
-        "acg.json", "constants.bin", "listing.txt", "program.bin", "program.json"]
+        "acg.json", "constants.bin", "image.bin", "listing.txt", "program.bin", "program.json"]
     again = Program.load(tmp_path / "net", COVENANTS["edge8"])
     assert again.image() == program.image() and again.constants == program.constants
     assert (again.layers, again.inputs, again.outputs, again.segments) == (

@@ -82,7 +82,8 @@ def test_acg_prints_json_and_draws(tmp_path):
 
 
 def test_compile_and_disassemble(program):
-    assert {p.name for p in program.iterdir()} == {"program.bin", "program.json", "constants.bin", "listing.txt", "acg.json", "model.onnx"}
+    assert {p.name for p in program.iterdir()} == {"program.bin", "program.json", "constants.bin", "image.bin", "listing.txt", "acg.json",
+                                                  "model.onnx"}
     lines = tenon("disasm", program).stdout.splitlines()
     assert lines[-1].endswith("END") and any("MATRIX" in line for line in lines)
 

@@ -91,4 +91,4 @@ def test_misaligned_images_are_refused():
 def test_modules_with_many_instances_are_found():
     text = "module row(a);\nendmodule\nmodule top(b);\n" + "".join(
         f"  row \\row_{i}  (\n    .a(b)\n  );\n" for i in range(4)) + "endmodule\n"
-    assert rtl._repeated_modules(text) == ["row"]
+    assert rtl.repeated_modules(text) == ["row"]
