@@ -10,6 +10,7 @@ import onnx
 
 from acg.graph import Graph as Covenant
 from acg.mnemonic import Header
+from compiler.fold import folded
 from compiler.frontend import read_graph
 from compiler.home import ALIGNMENT, Home, homes_of
 from compiler.instruction import Instruction
@@ -53,8 +54,9 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
         Naming layer and nodes: a configuration cannot hold or compute a layer.
     """
     machine = Machine(covenant)
+    graph, parts = folded(graph, covenant.block)
     layers = layers_of(graph)
-    homes, segments = homes_of(graph, layers, covenant)
+    homes, segments = homes_of(graph, layers, covenant, parts)
     constants = Constants(max(ALIGNMENT, covenant.bus_bytes))
     instructions: list[Instruction] = []
     records: list[LayerRecord] = []
@@ -81,10 +83,10 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
         records.append(_record(machine, graph, layer, homes, code, first, len(instructions) - 1, mark))
     instructions = place_tokens(covenant, instructions)
     data = constants.bytes()
-    tensors = {name: Placed(graph.tensors[name], home) for name, home in homes.items()}
+    tensors = {name: Placed(graph.tensors[name], home) for name, home in homes.items() if not home.pieces}
     aliases = {}
     for name, tensor in graph.aliases.items():
-        if tensor.name in homes:
+        if tensor.name in tensors:
             aliases[name] = (tensor.name, tensor)
     return Program(graph.name, covenant, tuple(instructions), data, {**segments, "CONSTANTS": len(data)}, tensors,
                    tuple(graph.inputs), tuple(graph.outputs), tuple(records), aliases, NetworkMapping(chosen))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from acg.graph import Graph as Covenant
@@ -21,7 +21,8 @@ ALIGNMENT = 64  # of tensors and segments, or a bus word if that is more
 class Home:
     """Where a tensor lives in DRAM: segment (as effects name it), byte offset, layout; NHWC ``shape``.
 
-    ``block``: channels per block, 0 for a row-major layout.
+    ``block``: channels per block, 0 for a row-major layout. ``pieces``: a tensor that lives in several places, whole
+    blocks each, as (first channel, home); ``layout`` is then what it would have in one place.
     """
 
     segment: str
@@ -29,13 +30,25 @@ class Home:
     layout: Layout
     shape: tuple[int, int, int, int]
     block: int
+    pieces: tuple[tuple[int, Home], ...] = ()
+
+    def parts(self, first: int, extent: int) -> Iterator[tuple[int, int, int, Home]]:
+        """Where channels ``first`` to ``first + extent`` live: for each home the channel at which it begins, and which of its
+        own channels are wanted (first, extent)."""
+        if not self.pieces:
+            yield 0, first, extent, self
+        for start, home in self.pieces:
+            low, high = max(first, start), min(first + extent, start + math.ceil(home.shape[3] / self.block) * self.block)
+            if low < high:
+                yield start, low - start, high - low, home
 
 
-def homes_of(graph: Graph, layers: Sequence[Layer], covenant: Covenant) -> tuple[dict[str, Home], dict[str, int]]:
+def homes_of(graph: Graph, layers: Sequence[Layer], covenant: Covenant,
+             parts: Mapping[str, Sequence[tuple[int, str]]] | None = None) -> tuple[dict[str, Home], dict[str, int]]:
     """A place in DRAM for every tensor that is there, and the sizes of the segments.
 
     The host's tensors are row-major without padding; the others keep their channels in blocks, and each a place of
-    its own, so that all can be looked at after a run.
+    its own, so that all can be looked at after a run. ``parts``: tensors that consist of others (``compiler.fold``).
     """
     missing = set(covenant.segments) ^ {"CONSTANTS", "ARENA", "INPUTS", "OUTPUTS"}
     if missing:
@@ -52,4 +65,8 @@ def homes_of(graph: Graph, layers: Sequence[Layer], covenant: Covenant) -> tuple
         layout = blocked(shape, block) if block else row_major(shape)
         homes[name] = Home(segment, used[segment], layout, tuple(shape), block)
         used[segment] += math.ceil(layout.bytes / alignment) * alignment
+    for name, pieces in (parts or {}).items():
+        shape = tuple(graph.tensors[name].shape)
+        homes[name] = Home("ARENA", 0, blocked(shape, covenant.block), shape, covenant.block,
+                           tuple((first, homes[piece]) for first, piece in pieces))
     return homes, used

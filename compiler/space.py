@@ -89,7 +89,7 @@ def space_of(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home
     blocks = math.ceil(x.shape[3] / block)
     stages = ["box"]
     # Windows are staged where they waste less than boxes: few channels, or outputs that skip inputs.
-    if k.group == 1 and (not x.block or (k.weight.shape[:2] == (1, 1) and max(k.strides) > 1)):
+    if k.group == 1 and not x.pieces and (not x.block or (k.weight.shape[:2] == (1, 1) and max(k.strides) > 1)):
         stages.append("windows")
     return Space((
         *tiles, Choice("chunk_x", _cuts(blocks)), Choice("chunk_w", _cuts(blocks)), Choice("order", ("spatial", "channels")),

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compiler.codelets import conv
+from compiler.home import Home
 from compiler.layout import Layout, dense
 from compiler.lower.conv_plan import ConvPlan, Spot, Step
 from compiler.lower.emitter import CONSTANTS, Emitter
 from compiler.lower.slots import CONTENTS, Slots, TooSmall
-from compiler.lower.tiles import Walk, binary32, box_walks, element
+from compiler.lower.tiles import Box, Walk, binary32, box_parts, box_walks, element
 from compiler.placing import Tile
 
 __all__ = ["lower_conv"]
@@ -168,15 +169,21 @@ class _Lowering:
         spot, home, tile = plan.spots[step.spot], plan.x, plan.x_layout(unit)
         near = self.slots["x"].base(unit)
         note = f"activations of tile {step.spot}"
-        fill = plan.kernel.zx & 255
-        if plan.windows:
-            walks, far, rows, columns = self.window_walks(spot, tile, low, high - low)
-        else:
-            walks, far, rows, columns = box_walks(home, plan.x_box(spot, low, high - low), tile)
+        fill, memory = plan.kernel.zx & 255, self.slots["x"].memory
         if not (plan.windows and not home.block):
             near += tile.offset(c=(low - plan.x_blocks(unit)[0]) * plan.granule)
             note += f", blocks {low}..{high - 1}"
-        self.out.load(walks, (home.segment, far), (self.slots["x"].memory, near), note, fill=fill, rows=rows, columns=columns)
+        if plan.windows:
+            walks, far, rows, columns = self.window_walks(spot, tile, low, high - low)
+            self.out.load(walks, (home.segment, far), (memory, near), note, fill=fill, rows=rows, columns=columns)
+        else:
+            self.load_box(home, plan.x_box(spot, low, high - low), tile, (memory, near), note, fill)
+
+    def load_box(self, home: Home, box: Box, tile: Layout, near: tuple[str, int], note: str, fill: int = 0) -> None:
+        """Brings in a box of a tensor, wherever its parts live."""
+        for part, piece, offset in box_parts(home, box, tile):
+            walks, far, rows, columns = box_walks(part, piece, tile)
+            self.out.load(walks, (part.segment, far), (near[0], near[1] + offset), note, fill=fill, rows=rows, columns=columns)
 
     def window_walks(self, spot: Spot, tile: Layout, low: int, count: int):
         """Loops that gather, for each output, what it reads: kernel rows, kernel columns and channels side by side."""
@@ -202,8 +209,8 @@ class _Lowering:
 
     def fetch_r(self, step: Step, unit, low: int, high: int) -> None:
         plan, spot = self.plan, self.plan.spots[step.spot]
-        walks, far, _, _ = box_walks(plan.residual, plan.y_box(spot, step.channel), plan.y_layout(plan.residual, spot, step.channel))
-        self.out.load(walks, (plan.residual.segment, far), (self.slots["r"].memory, self.slots["r"].base(unit)),
+        tile = plan.y_layout(plan.residual, spot, step.channel)
+        self.load_box(plan.residual, plan.y_box(spot, step.channel), tile, (self.slots["r"].memory, self.slots["r"].base(unit)),
                       f"residual operand of tile {step.spot}, channel tile {step.channel}")
 
     def constant_tiles(self, channel: int) -> tuple[dict[str, Tile], dict[str, int]]:

@@ -17,7 +17,7 @@ from compiler.layer import Layer
 from compiler.layout import Layout, dense
 from compiler.lower.emitter import Emitter
 from compiler.lower.slots import CONTENTS, Slots, TooSmall
-from compiler.lower.tiles import Box, Walk, binary32, box_walks, cut, element, tile_layout
+from compiler.lower.tiles import Box, Walk, binary32, box_parts, box_walks, cut, element, tile_layout
 from compiler.machine import Machine
 from compiler.placing import Tile
 
@@ -154,16 +154,20 @@ class _Lowering:
                 return False
             if slots.missing(wanted, 0, 1):
                 tile, near = self.plan.source_layout(name, box), (slots.memory, slots.base(wanted))
-                walks, far, rows, columns = box_walks(home, self.plan.source_box(box), tile)
-                fill, note = _fill(self.plan), f"{name} of tile {wanted}"
-                room, given = tile.digits("c")[0].extent, walks[-1].extent
-                # What a tile holds beyond its channels ends up beyond those of its result: let it be the same each time.
-                if given < room and columns is None:
-                    walks[-1], columns = Walk(room, 1, 1, x=1), (0, given)
-                elif given < room:
-                    self.out.load([Walk(tile.bytes, 1, 1)], (home.segment, far), near, note, fill=fill, rows=(0, 0))
-                self.out.load(walks, (home.segment, far), near, note, fill=fill, rows=rows, columns=columns)
+                for part, piece, offset in box_parts(home, self.plan.source_box(box), tile):
+                    self.load(part, piece, tile, (near[0], near[1] + offset), f"{name} of tile {wanted}")
         return True
+
+    def load(self, home: Home, box: Box, tile: Layout, near: tuple[str, int], note: str) -> None:
+        walks, far, rows, columns = box_walks(home, box, tile)
+        fill = _fill(self.plan)
+        room, given = tile.digits("c")[0].extent, walks[-1].extent
+        # What a tile holds beyond its channels ends up beyond those of its result: let it be the same each time.
+        if given < room and columns is None:
+            walks[-1], columns = Walk(room, 1, 1, x=1), (0, given)
+        elif given < room:
+            self.out.load([Walk(tile.bytes, 1, 1)], (home.segment, far), near, note, fill=fill, rows=(0, 0))
+        self.out.load(walks, (home.segment, far), near, note, fill=fill, rows=rows, columns=columns)
 
     def compute(self, now: int) -> None:
         plan, box = self.plan, self.plan.boxes[now]

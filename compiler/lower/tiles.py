@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from compiler.home import Home
 from compiler.layout import Layout, dense
 
-__all__ = ["Box", "Walk", "binary32", "box_walks", "cut", "element", "tile_layout"]
+__all__ = ["Box", "Walk", "binary32", "box_parts", "box_walks", "cut", "element", "tile_layout"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,12 @@ def tile_layout(home: Home, box: Box, granule: int) -> Layout:
         return dense([("n", n, 1), ("c", math.ceil(c / home.block), home.block), ("h", h, 1), ("w", w, 1),
                       ("c", home.block, 1)])
     return dense([("n", n, 1), ("h", h, 1), ("w", w, 1), ("c", math.ceil(c / granule) * granule, 1)])
+
+
+def box_parts(home: Home, box: Box, tile: Layout) -> Iterator[tuple[Home, Box, int]]:
+    """The box in the parts in which the tensor lives: home, box in its own channels, and offset in the tile."""
+    for start, first, extent, part in home.parts(*box.c):
+        yield part, replace(box, c=(first, extent)), tile.offset(c=start + first - box.c[0])
 
 
 def box_walks(home: Home, box: Box, tile: Layout) -> tuple[list[Walk], int, tuple[int, int] | None, tuple[int, int] | None]:
