@@ -27,13 +27,10 @@ def lower_conv(plan: ConvPlan, out: Emitter, table: int | None) -> None:
 
     Raises
     ------
-    CompileError
-        If a buffer is too small, or no instruction does what is needed.
+    CompileError, TooSmall
+        If no instruction does what is needed, or a buffer is too small.
     """
-    try:
-        _Lowering(plan, out, table).run()
-    except TooSmall as reason:
-        raise out.fail(str(reason)) from None
+    _Lowering(plan, out, table).run()
 
 
 class _Lowering:

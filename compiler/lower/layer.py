@@ -12,6 +12,7 @@ from compiler.lower.depthwise_plan import DepthwisePlan, is_depthwise
 from compiler.lower.elementwise import PassChoices, PassPlan, lower_pass
 from compiler.lower.emitter import CONSTANTS, Constants, Emitter
 from compiler.lower.move import MoveChoices, lower_move
+from compiler.lower.slots import TooSmall
 from compiler.lower.tiles import Walk
 from compiler.machine import Machine
 from compiler.mapping import Mapping
@@ -45,6 +46,16 @@ def lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
         address = number % (machine.size(memory) // _TABLE_BYTES) * _TABLE_BYTES
         data = table.table.astype("uint8").tobytes()
         out.load([Walk(_TABLE_BYTES, 1, 1)], (CONSTANTS, constants.put(data)), (memory, address), "table")
+    try:
+        _lower(machine, graph, layer, homes, mapping, number, out, address)
+    except TooSmall as reason:
+        raise out.fail(str(reason)) from None
+    return out.instructions
+
+
+def _lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], mapping: Mapping, number: int, out: Emitter,
+           address: int | None) -> None:
+    """By the kind of the layer's kernel. ``address``: of its table on chip, if it has one."""
     if isinstance(layer.main, Conv) and is_depthwise(machine, layer.main):
         lower_conv(DepthwisePlan(machine, graph, layer, homes, mapping.choices, number), out, address)
     elif isinstance(layer.main, Conv):
@@ -57,4 +68,3 @@ def lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
         lower_move(machine, layer, homes, MoveChoices(**mapping.choices), out)
     else:
         lower_pass(PassPlan(machine, graph, layer, homes, PassChoices(**mapping.choices)), out, address)
-    return out.instructions
