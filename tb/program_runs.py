@@ -3,8 +3,10 @@ the promised error."""
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -38,6 +40,9 @@ class ProgramRuns:
     cycles: int
     problems: tuple[str, ...]
 
+    def __add__(self, other: ProgramRuns) -> ProgramRuns:
+        return ProgramRuns(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
 
 def run_programs(params: SystolicParams, graph: Graph, legal: Sequence[RandomProgram], illegal: Sequence[IllegalProgram], *,
                  dram: Dram | None = None, seed: int = 1) -> ProgramRuns:
@@ -50,14 +55,14 @@ def run_programs(params: SystolicParams, graph: Graph, legal: Sequence[RandomPro
     size = len(graph.segments) * SEGMENT_BYTES + dump_bytes(graph) + 2 * _PAGE
     batches = max(1, -(-len(legal) * size // _BATCH_BYTES))
     parts = [_Batch(params, graph, legal[k::batches], illegal[k::batches], seed + k).run(dram) for k in range(batches)]
-    return ProgramRuns(len(legal), len(illegal), *(sum(getattr(p, n) for p in parts) for n in (
-        "instructions", "compared_bytes", "cycles")), tuple(line for p in parts for line in p.problems))
+    return functools.reduce(operator.add, parts)
 
 
 class _Batch:
     """The programs of one simulation. ``memory`` is all of DRAM, and becomes what it must be in the end."""
 
-    def __init__(self, params: SystolicParams, graph: Graph, legal: Sequence[RandomProgram], illegal: Sequence[IllegalProgram], seed: int):
+    def __init__(self, params: SystolicParams, graph: Graph, legal: Sequence[RandomProgram], illegal: Sequence[IllegalProgram],
+                 seed: int):
         self.params, self.graph, self.legal, self.illegal = params, graph, legal, illegal
         self.rng = np.random.default_rng(seed)
         self.image: list[tuple[int, bytes]] = []

@@ -51,7 +51,10 @@ def random_program(graph: Graph, seed: int, *, length: int = 24, work: int = 400
         units = rng.sample([u.name for u in graph.units], rng.randint(2, len(graph.units)))
         mnemonics = [m for m in graph.mnemonics if m.unit in units]
         sizes = _room(graph, rng)
-        body = [random_instruction(graph, rng.choice(mnemonics), sizes, rng, work) for _ in range(rng.randint(length // 2, length))]
+        body: list[Instruction] = []
+        for _ in range(rng.randint(length // 2, length)):
+            instruction = random_instruction(graph, rng.choice(mnemonics), sizes, rng, work)
+            body.append(_aimed(graph, instruction, rng.choice(body[-3:]), rng) if body and rng.random() < 0.5 else instruction)
         try:
             program = place_tokens(graph, body)
         except CompileError:  # more pairs of units depend on each other than there are counters
@@ -80,17 +83,41 @@ def _room(graph: Graph, rng: random.Random) -> dict[str, int]:
 
 def random_instruction(graph: Graph, mnemonic: Mnemonic, sizes: Mapping[str, int], rng: random.Random, work: int) -> Instruction:
     """A legal instruction inside ``sizes`` bytes of each on-chip memory, with no tokens."""
-    small = small_parameters(graph) * graph.memory("PAR").word_bytes
     while True:
         fields = random_fields(mnemonic, sizes | dict.fromkeys(graph.segments, SEGMENT_BYTES), rng, work=work)
         if rng.random() < 0.25:
             fields = _padded(mnemonic, fields, graph, rng)
-        parameters = [(a.write, a.base == "z", *a.corners(fields)) for a in accesses(mnemonic)
-                      if a.memory == "PAR" and a.chosen(fields)]
-        if any(write and low < small or zero_point and high >= small for write, zero_point, low, high in parameters):
-            continue
-        if _legal(graph, [Instruction(mnemonic, fields)]):
-            return Instruction(mnemonic, fields)
+        for a in accesses(mnemonic):
+            if a.memory == "PAR" and a.base == "z":
+                fields = {**fields, "z": fields["z"] - a.corners(fields)[0] // a.unit}
+        instruction = Instruction(mnemonic, fields)
+        if _keeps_parameters(graph, instruction) and _legal(graph, [instruction]):
+            return instruction
+
+
+def _aimed(graph: Graph, instruction: Instruction, former: Instruction, rng: random.Random) -> Instruction:
+    """The same, but that one of its operands begins where one of ``former`` does, if there is such a place."""
+    pairs = [(a, b) for a in accesses(instruction.mnemonic) if a.chosen(instruction.fields)
+             for b in accesses(former.mnemonic) if b.chosen(former.fields) and a.memory == b.memory and (a.write or b.write)]
+    for mine, theirs in rng.sample(pairs, len(pairs)):
+        far = theirs.corners(former.fields)[0] - mine.corners(instruction.fields)[0]
+        fields = {**instruction.fields, mine.base: instruction.fields[mine.base] + far // mine.unit}
+        moved = replace(instruction, fields=fields)
+        f = instruction.mnemonic.field(mine.base)
+        if f.low <= fields[mine.base] <= f.high and _keeps_parameters(graph, moved) and _legal(graph, [moved]):
+            return moved
+    return instruction
+
+
+def _keeps_parameters(graph: Graph, instruction: Instruction) -> bool:
+    """Whether columns' zero-points come from the small parameters, and nothing is written there."""
+    small = small_parameters(graph) * graph.memory("PAR").word_bytes
+    for a in accesses(instruction.mnemonic):
+        if a.memory == "PAR" and a.chosen(instruction.fields):
+            low, high = a.corners(instruction.fields)
+            if a.write and low < small or a.base == "z" and high >= small:
+                return False
+    return True
 
 
 def _padded(mnemonic: Mnemonic, fields: Mapping[str, object], graph: Graph, rng: random.Random) -> Mapping[str, object]:
