@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from compiler.ir import Add, Conv, Graph, Lookup, Pool
 from compiler.move import Move
+from compiler.pair import Largest, Multiply
 
 __all__ = ["folded"]
 
-_READERS = (Add, Conv, Lookup, Pool)  # kernels that can take a tensor in parts
+_READERS = (Add, Conv, Largest, Lookup, Multiply, Pool)  # kernels that can take a tensor in parts
 
 
 def folded(graph: Graph, block: int) -> tuple[Graph, dict[str, tuple[tuple[int, str], ...]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from acg.expr import Lookup, Nest, Operand, field
 from compiler.codelets.codelet import Codelet, Tensor, integer, loops, op, real
 
-__all__ = ["add", "lookup"]
+__all__ = ["add", "largest", "lookup", "multiply"]
 
 _NHWC = ("n", "h", "w", "c")
 
@@ -17,6 +17,23 @@ def add(a_type: str, b_type: str) -> Codelet:
     total = op("fma", op("f32", a[outer]), real("ra"), op("fma", op("f32", b[outer]), real("rb"), real("fixed")))
     byte = op("u8", op("clamp", op("rne", total), integer("lo"), integer("hi")))
     return Codelet("add", {t.name: t.dims for t in (a, b, y)}, {"finish": Nest(outer, y[outer], byte)})
+
+
+def multiply(a_type: str, b_type: str) -> Codelet:
+    """``y = clamp(rne(fma((a - za) * (b - zb), scale, zy)), lo, hi)``."""
+    outer = loops("n oh ow oc")
+    a, b, y = Tensor("a", a_type, _NHWC), Tensor("b", b_type, _NHWC), Tensor("y", "u8", _NHWC)
+    product = op("f32", a[outer] - integer("za")) * op("f32", b[outer] - integer("zb"))
+    byte = op("u8", op("clamp", op("rne", op("fma", product, real("scale"), real("zy"))), integer("lo"), integer("hi")))
+    return Codelet("multiply", {t.name: t.dims for t in (a, b, y)}, {"finish": Nest(outer, y[outer], byte)})
+
+
+def largest(a_type: str, b_type: str) -> Codelet:
+    """``y = max(a, b)``."""
+    outer = loops("n oh ow oc")
+    a, b, y = Tensor("a", a_type, _NHWC), Tensor("b", b_type, _NHWC), Tensor("y", "u8", _NHWC)
+    byte = op("u8", op("clamp", op("rne", op("max", op("f32", a[outer]), op("f32", b[outer]))), integer("lo"), integer("hi")))
+    return Codelet("largest", {t.name: t.dims for t in (a, b, y)}, {"finish": Nest(outer, y[outer], byte)})
 
 
 def lookup(x_type: str) -> Codelet:

@@ -133,8 +133,9 @@ def build_matrices(reader: Reader, a: Reference, b: Reference, qa: Quantisation,
         float(output_scale(qa.scale, np.asarray(qb.scale), end.y.scale)[0]), qa.zero_point, qb.zero_point, end.y.zero_point, lo, hi), out)
 
 
-def build_add(reader: Reader, a: Reference, b: Reference, qa: Quantisation, qb: Quantisation, end: Epilogue) -> None:
-    """A sum of two activations of one shape."""
+def build_add(reader: Reader, a: Reference, b: Reference, qa: Quantisation, qb: Quantisation, end: Epilogue, *, op: str = "Add",
+              sign: int = 1) -> None:
+    """A sum of two activations of one shape; a difference if ``sign`` is -1."""
     if a.shape != b.shape:
         raise Refused(f"its operands must have the same shape, not {list(a.shape)} and {list(b.shape)}")
     if a.order != b.order or reader.tensors[a.tensor].shape != reader.tensors[b.tensor].shape:
@@ -144,11 +145,11 @@ def build_add(reader: Reader, a: Reference, b: Reference, qa: Quantisation, qb: 
     reader.read_as(b, qb)
     out = reader.like(reader.node.output[0], a, end.y)
     f32 = np.float32
-    ra, rb = f32(qa.scale / end.y.scale), f32(qb.scale / end.y.scale)
+    ra, rb = f32(qa.scale / end.y.scale), f32(sign * qb.scale / end.y.scale)
     fixed = f32(f32(end.y.zero_point) - f32(f32(ra * f32(qa.zero_point)) + f32(rb * f32(qb.zero_point))))
     lo, hi, implied = clamp_of(end.clip, end.y)
     exact = implied and end.fused and qa.dtype == qb.dtype == end.y.dtype
-    reader.add_kernel(Add(reader.kernel_name(end.nodes), end.nodes, "Add", exact, a.tensor, b.tensor, out.tensor, float(ra),
+    reader.add_kernel(Add(reader.kernel_name(end.nodes), end.nodes, op, exact, a.tensor, b.tensor, out.tensor, float(ra),
                           float(rb), float(fixed), lo, hi), out)
 
 

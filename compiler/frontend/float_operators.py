@@ -5,33 +5,22 @@ The docstring of each handler is its line in the operator table.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from onnx import numpy_helper
 
 from compiler.frontend.build import Epilogue, build_add, build_conv, build_matrices, build_pool, build_product, window_of
+from compiler.frontend.functions import of_one_element
 from compiler.frontend.quantisation import table_of
 from compiler.frontend.reader import Reader, Refused, handles
-from compiler.frontend.shapes import flattened, reshaped
+from compiler.frontend.realise import REALISE, realises
+from compiler.frontend.shapes import flattened, reshaped, squeezed, unsqueezed
 from compiler.frontend.values import Constant, Expression, FloatInput, Quantised, Reference, along
 from compiler.frontend.views import as_image
 from compiler.ir import Lookup
 
-__all__ = ["realises"]
-
-_REALISE: dict[str, Callable[[Reader, Expression, Epilogue], None]] = {}
-
-
-def realises(op: str):
-    """Registers what a QuantizeLinear makes of an expression of this kind."""
-
-    def register(function):
-        _REALISE[op] = function
-        return function
-
-    return register
+__all__: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -92,7 +81,7 @@ def _quantise(reader: Reader, node) -> None:
     elif isinstance(x, Expression):
         # A float result that something else reads too is a float result in the reference.
         alone = all(reader.uses[output] == 1 for output in x.outputs)
-        _REALISE[x.op](reader, x, Epilogue(y, (*x.nodes, reader.node_name), x.clip, alone))
+        REALISE[x.op](reader, x, Epilogue(y, (*x.nodes, reader.node_name), x.clip, alone))
     else:
         raise Refused("its input is not a float tensor that can be quantised")
 
@@ -185,6 +174,8 @@ def _gemm(reader: Reader, node) -> None:
 def _add(reader: Reader, node) -> None:
     """Of two activations of one shape, or of a constant to a product (its bias)."""
     values = [reader.value(0), reader.value(1)]
+    if of_one_element(reader, "Add", values, lambda a, b: a + b, True):
+        return
     for product, other in (values, values[::-1]):
         if isinstance(product, Expression) and product.op == "product" and isinstance(other, Constant) \
                 and product.bias is None and product.clip is None:
@@ -239,7 +230,7 @@ def _pool(reader: Reader, node) -> None:
         _expression(reader, kind, (x,), attributes=window)
 
 
-@handles("Flatten", "Reshape", "Identity", "Dropout")
+@handles("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Dropout")
 def _same(reader: Reader, node) -> None:
     """Of constants, and of activations before or after quantisation, where the bytes need not move: an image flattened for
     a product, 1x1 images, rows regrouped; at the model's outputs any."""
@@ -269,6 +260,9 @@ def _shape(reader: Reader, shape: tuple[int, ...]) -> tuple[int, ...]:
     a = reader.attributes()
     if reader.node.op_type == "Flatten":
         return flattened(shape, a.get("axis", 1))
+    if reader.node.op_type in ("Squeeze", "Unsqueeze"):
+        axes = a["axes"] if "axes" in a else reader.constant(1, "axes") if reader.value(1) is not None else None
+        return (squeezed if reader.node.op_type == "Squeeze" else unsqueezed)(shape, axes)
     wanted = a["shape"] if "shape" in a else reader.constant(1, "shape")
     try:
         return reshaped(shape, tuple(int(v) for v in wanted), bool(a.get("allowzero", 0)))

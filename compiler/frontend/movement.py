@@ -12,16 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.frontend.build import Epilogue
-from compiler.frontend.float_operators import realises
 from compiler.frontend.quantisation import Quantisation, table_of
 from compiler.frontend.reader import Reader, Refused, handles
+from compiler.frontend.realise import realises
 from compiler.frontend.resize import source_indices
 from compiler.frontend.values import Constant, Expression, FloatInput, Quantised, Reference
 from compiler.frontend.views import add_move, axes_of, natural, placed
 from compiler.ir import Lookup
 from compiler.move import Piece, Step, affine_runs
 
-__all__: list[str] = []
+__all__ = ["repeated"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,19 @@ def _realise(reader: Reader, e: Expression, end: Epilogue) -> None:
     reader.values[name] = Quantised(_copied(reader, name, e.operands, e.attributes, end))
 
 
-def _copied(reader: Reader, name: str, sources: Sequence[Reference], plan: _Plan, end: Epilogue) -> Reference:
+def repeated(reader: Reader, x: Reference, shape: tuple[int, ...]) -> Reference:
+    """``x`` broadcast to ``shape``: a copy of it, unless it has that shape."""
+    if x.shape == shape:
+        return x
+    full = (1,) * (len(shape) - len(x.shape)) + x.shape
+    source = Reference(x.tensor, full, x.order)
+    parts = _parts([range(e) if e == wanted else [0] * wanted for e, wanted in zip(full, shape, strict=True)])
+    name = reader.fresh_tensor(x.tensor)
+    return _copied(reader, name, [source], _Plan("Expand", shape, parts), Epilogue(reader.of_tensor(x.tensor), ()), invented=True)
+
+
+def _copied(reader: Reader, name: str, sources: Sequence[Reference], plan: _Plan, end: Epilogue, *,
+            invented: bool = False) -> Reference:
     """Adds the copy, after what gives its operands the parameters of the result."""
     sources = [_requantised(reader, s, end) for s in sources]
     views = []
@@ -94,7 +106,7 @@ def _copied(reader: Reader, name: str, sources: Sequence[Reference], plan: _Plan
         views.append(axes)
     order = "NCHW" if len(plan.shape) == 4 and all(s.order == "NCHW" for s in sources) else "same"
     nhwc, places = placed(plan.shape, order)
-    y = reader.tensor(name, plan.shape, end.y, nhwc=nhwc, order=order)
+    y = reader.tensor(name, plan.shape, end.y, nhwc=nhwc, order=order, invented=invented)
     pieces = []
     for part in plan.parts:
         axes = views[part.source]
@@ -266,12 +278,16 @@ def _outside(mode: str, size: int, before: int, total: int) -> list[int]:
 
 def _gathered(reader: Reader, x: Reference, indices: Sequence[Sequence[int]]) -> None:
     """The result that takes, along each dimension, the elements of these indices."""
+    _emit(reader, [x], _Plan(reader.node.op_type, tuple(map(len, indices)), _parts(indices)))
+
+
+def _parts(indices: Sequence[Sequence[int]]) -> tuple[_Part, ...]:
     parts = []
     for runs in itertools.product(*(affine_runs(list(index)) for index in indices)):
         loops = tuple((extent, d, step, d, to) for d, (_, found) in enumerate(runs) for extent, step, to in found)
         start = tuple(indices[d][first] for d, (first, _) in enumerate(runs))
         parts.append(_Part(0, start, tuple(first for first, _ in runs), loops))
-    _emit(reader, [x], _Plan(reader.node.op_type, tuple(map(len, indices)), tuple(parts)))
+    return tuple(parts)
 
 
 @handles("Resize")
@@ -321,7 +337,7 @@ def _gather(reader: Reader, node) -> None:
 
 
 @handles("Expand", "Tile")
-def _repeated(reader: Reader, node) -> None:
+def _expand(reader: Reader, node) -> None:
     """By constant shapes or repeats; the number of dimensions stays."""
     x = _operand(reader, 0)
     given = _list(reader, 1, "shape or repeats")

@@ -29,10 +29,11 @@ class Quantisation:
         return np.arange(256, dtype=np.uint8).view(self.dtype)
 
     def quantise(self, x: np.ndarray) -> np.ndarray:
-        """``sat(rne(fl(x / scale)) + zero_point)``."""
+        """``sat(rne(fl(x / scale)) + zero_point)``; the smallest element for what is not a number."""
+        low, high = self.bounds
         with np.errstate(all="ignore"):
             steps = np.rint(np.asarray(x, _F32) / self.scale).astype(np.float64)
-        return np.clip(steps + self.zero_point, *self.bounds).astype(self.dtype)
+        return np.clip(np.nan_to_num(steps + self.zero_point, nan=low, posinf=high, neginf=low), low, high).astype(self.dtype)
 
     def dequantise(self, q: np.ndarray) -> np.ndarray:
         """``fl(scale * (q - zero_point))``."""

@@ -39,7 +39,7 @@ def handles(*operators: str):
 
 def load_handlers() -> None:
     """Fills ``HANDLERS``: the files of handlers need this module's names, so they are imported late."""
-    from compiler.frontend import float_operators, integer_operators, movement  # noqa: F401
+    from compiler.frontend import float_operators, functions, integer_operators, movement, pairs  # noqa: F401
 
 
 def read_graph(model: onnx.ModelProto) -> Graph:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import prod
 
-__all__ = ["flattened", "reshaped"]
+__all__ = ["flattened", "reshaped", "squeezed", "unsqueezed"]
 
 
 def flattened(shape: tuple[int, ...], axis: int) -> tuple[int, int]:
@@ -31,3 +32,15 @@ def reshaped(shape: tuple[int, ...], wanted: tuple[int, ...], allow_zero: bool =
     return tuple(sizes)
 
 
+def squeezed(shape: tuple[int, ...], axes: Iterable[int] | None) -> tuple[int, ...]:
+    """Squeeze's result: without ``axes``, all dimensions of one element go."""
+    gone = {int(a) % len(shape) for a in axes} if axes is not None else {i for i, e in enumerate(shape) if e == 1}
+    return tuple(e for i, e in enumerate(shape) if i not in gone)
+
+
+def unsqueezed(shape: tuple[int, ...], axes: Iterable[int]) -> tuple[int, ...]:
+    """Unsqueeze's result: ``axes`` are those of the result."""
+    axes = [int(a) for a in axes]
+    new = {a % (len(shape) + len(axes)) for a in axes}
+    rest = iter(shape)
+    return tuple(1 if i in new else next(rest) for i in range(len(shape) + len(axes)))

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from compiler.codelets import Codelet, add, average_pool, global_pool, lookup, max_pool
+from compiler.codelets import Codelet, add, average_pool, global_pool, largest, lookup, max_pool, multiply
 from compiler.home import Home
 from compiler.ir import Add, Graph, Lookup, Pool
 from compiler.layer import Layer
@@ -19,6 +19,7 @@ from compiler.lower.emitter import Emitter
 from compiler.lower.slots import CONTENTS, Slots, TooSmall
 from compiler.lower.tiles import Box, Walk, binary32, box_parts, box_walks, cut, element, tile_layout
 from compiler.machine import Machine
+from compiler.pair import Largest, Multiply
 from compiler.placing import Tile
 
 __all__ = ["PassChoices", "PassPlan", "lower_pass"]
@@ -52,7 +53,7 @@ class PassPlan:
         self.machine, self.graph, self.layer, self.choices = machine, graph, layer, choices
         self.kernel = layer.main
         self.y = homes[layer.y]
-        self.sources = dict(zip(("a", "b") if isinstance(self.kernel, Add) else ("x",), [homes[n] for n in self.kernel.inputs]))
+        self.sources = dict(zip(("a", "b") if len(self.kernel.inputs) == 2 else ("x",), [homes[n] for n in self.kernel.inputs]))
         self.block = machine.graph.block
         self.window = _Window()
         if isinstance(self.kernel, Pool):
@@ -195,6 +196,11 @@ def _operator(plan: PassPlan) -> tuple[Codelet, dict[str, int | float]]:
     types = [element(tensors[n].dtype) for n in k.inputs]
     if isinstance(k, Add):
         return add(*types), {"ra": binary32(k.ra), "rb": binary32(k.rb), "fixed": binary32(k.fixed), "lo": k.lo, "hi": k.hi}
+    if isinstance(k, Multiply):
+        zeros = {"za": k.za, "zb": k.zb, "zy": float(k.zy)}
+        return multiply(*types), zeros | {"scale": binary32(k.scale), "lo": k.lo, "hi": k.hi}
+    if isinstance(k, Largest):
+        return largest(*types), {"lo": k.lo, "hi": k.hi}
     if isinstance(k, Lookup):
         lo, hi = tensors[k.x].bounds
         return lookup(*types), {"lo": lo, "hi": hi}

@@ -15,10 +15,10 @@ __all__ = ["EXAMPLES", "example", "operators"]
 _IMAGE = [1, 8, 6, 6]
 
 
-def _unary(op: str, *constants: np.ndarray, like: float = 0.05, **attributes):
+def _unary(op: str, *constants: np.ndarray, domain: str = "", **attributes):
     def make(b: ModelBuilder):
-        y = b.op(op, [b.input(_IMAGE), *(b.put(c) for c in constants)], **attributes)
-        return b.quantise(y, like), _IMAGE, False
+        y = b.op(op, [b.input(_IMAGE), *(b.put(c) for c in constants)], domain, **attributes)
+        return b.quantise(y), _IMAGE, False
 
     return make
 
@@ -135,6 +135,24 @@ def _resized(b: ModelBuilder):
     return b.quantise(b.op("Resize", inputs, mode="nearest")), [1, 8, 12, 12], False
 
 
+def _pair(op: str):
+    def make(b: ModelBuilder):
+        return b.quantise(b.op(op, [b.input(_IMAGE), b.input(_IMAGE)]), 0.2), _IMAGE, False
+
+    return make
+
+
+def _qlinearmul(b: ModelBuilder):
+    return b.op("QLinearMul", [*_integers(b, _IMAGE), *_integers(b, _IMAGE), *b.parameters(0.3)], "com.microsoft"), _IMAGE, True
+
+
+def _qlinearunary(op: str):
+    def make(b: ModelBuilder):
+        return b.op(op, [*_integers(b, _IMAGE), *b.parameters()], "com.microsoft"), _IMAGE, True
+
+    return make
+
+
 _FLAT = [1, 8 * 6 * 6]
 
 #: For each operator, what adds it to a model and returns the output's name, shape, and whether it is 8-bit.
@@ -165,6 +183,19 @@ EXAMPLES: dict[str, Callable[[ModelBuilder], tuple[str, list[int], bool]]] = {
     "Gather": _unary("Gather", np.array([3, 1, 4, 1, 5, 2, 6, 5]), axis=1),
     "Expand": _unary("Expand", np.array([1, 1, 1, 1])),
     "Tile": _unary("Tile", np.array([1, 1, 1, 1])),
+    "Squeeze": _unary("Squeeze", np.array([], np.int64)),
+    "Unsqueeze": _unary("Unsqueeze", np.array([], np.int64)),
+    **{op: _unary(op) for op in ("Sigmoid", "Tanh", "Erf", "Exp", "Log", "Sqrt", "Softplus", "Softsign", "Reciprocal", "Elu", "Selu",
+                                 "Celu", "LeakyRelu", "HardSigmoid", "HardSwish", "Neg", "Abs", "ThresholdedRelu")},
+    "Gelu": _unary("Gelu", domain="com.microsoft"),
+    "PRelu": _unary("PRelu", np.float32(0.2)),
+    "Cast": _unary("Cast", to=1),
+    **{op: _pair(op) for op in ("Mul", "Sub", "Max", "Min")},
+    "Div": _unary("Div", np.float32(3)),
+    "Pow": _unary("Pow", np.float32(2)),
+    "QLinearMul": _qlinearmul,
+    "QLinearSigmoid": _qlinearunary("QLinearSigmoid"),
+    "QLinearLeakyRelu": _qlinearunary("QLinearLeakyRelu"),
     "QLinearConv": _qlinearconv,
     "QLinearMatMul": _qlinearmatmul,
     "QGemm": _qgemm,

@@ -1,0 +1,165 @@
+"""Operators on two tensors element by element; with one tensor and constants they are functions of one element.
+
+The docstring of each handler is its line in the operator table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from compiler.frontend.build import Epilogue, build_add
+from compiler.frontend.functions import of_one_element
+from compiler.frontend.movement import repeated
+from compiler.frontend.quantisation import Quantisation, clamp_of, table_of
+from compiler.frontend.reader import Reader, Refused, handles
+from compiler.frontend.realise import realises
+from compiler.frontend.values import Constant, Expression, FloatInput, Quantised, Reference
+from compiler.frontend.views import natural
+from compiler.ir import Lookup
+from compiler.pair import Largest, Multiply
+
+__all__: list[str] = []
+
+_F32 = np.float32
+
+
+def _operand(reader: Reader, index: int) -> Reference:
+    x, name = reader.value(index), reader.node.input[index]
+    if isinstance(x, FloatInput):
+        raise Refused(f"its input {name!r} is float: it must be quantised first (QuantizeLinear, DequantizeLinear)")
+    if isinstance(x, Constant):
+        raise Refused(f"its input {name!r} is constant, of more than one element and not one for each channel")
+    if not isinstance(x, Expression) or x.op != "dequantise" or x.clip is not None:
+        raise Refused(f"its input {name!r} must be a dequantised activation")
+    return x.operands[0]
+
+
+def _two(reader: Reader, op: str) -> None:
+    name = reader.node.output[0]
+    operands = tuple(_operand(reader, i) for i in range(len(reader.node.input)))
+    reader.values[name] = Expression(op, operands, (reader.node_name,), (name,))
+
+
+def _alike(reader: Reader, operands: Sequence[Reference]) -> list[Reference]:
+    """The operands broadcast to one shape, in one layout."""
+    try:
+        shape = np.broadcast_shapes(*(o.shape for o in operands))
+    except ValueError:
+        raise Refused(f"{' and '.join(str(list(o.shape)) for o in operands)} cannot be broadcast") from None
+    full = [repeated(reader, o, shape) for o in operands]
+    if len({(o.order, reader.tensors[o.tensor].shape) for o in full}) > 1:
+        full = [natural(reader, o, "NCHW" if len(shape) == 4 else "same") for o in full]
+    return full
+
+
+@handles("Mul")
+def _mul(reader: Reader, node) -> None:
+    """Of two activations, broadcast; by a constant number, or of functions of one tensor: a table."""
+    if not of_one_element(reader, "Mul", [reader.value(0), reader.value(1)], lambda a, b: a * b, True):
+        _two(reader, "mul")
+
+
+@handles("Sub")
+def _sub(reader: Reader, node) -> None:
+    """As Mul; of two activations within a step."""
+    if not of_one_element(reader, "Sub", [reader.value(0), reader.value(1)], lambda a, b: a - b, True):
+        _two(reader, "sub")
+
+
+@handles("Div", "Pow")
+def _div(reader: Reader, node) -> None:
+    """Of one tensor and constant numbers, as a table."""
+    apply = (lambda a, b: a / b) if node.op_type == "Div" else lambda a, b: np.power(np.float64(a), np.float64(b))
+    if not of_one_element(reader, node.op_type, [reader.value(0), reader.value(1)], apply, node.op_type == "Div"):
+        raise Refused("only of one tensor and constant numbers")
+
+
+@handles("Max", "Min")
+def _extreme(reader: Reader, node) -> None:
+    """Of activations, broadcast: each gets the parameters of the result by a table first; with constant numbers: a table."""
+    values = [reader.value(i) for i in range(len(node.input))]
+    choose = np.maximum if node.op_type == "Max" else np.minimum
+
+    def apply(*real):
+        total = real[0]
+        for other in real[1:]:
+            total = choose(total, other)
+        return total
+
+    if not of_one_element(reader, node.op_type, values, apply, True):
+        _two(reader, "largest" if node.op_type == "Max" else "smallest")
+
+
+@realises("mul")
+def _realise_mul(reader: Reader, e: Expression, end: Epilogue) -> None:
+    a, b = _alike(reader, e.operands)
+    _multiply(reader, a, b, reader.of_tensor(a.tensor), reader.of_tensor(b.tensor), end)
+
+
+def _multiply(reader: Reader, a: Reference, b: Reference, qa: Quantisation, qb: Quantisation, end: Epilogue) -> None:
+    out = reader.like(reader.node.output[0], a, end.y)
+    lo, hi, implied = clamp_of(end.clip, end.y)
+    exact = implied and end.fused and qa.dtype == qb.dtype == end.y.dtype
+    scale = float(_F32(_F32(qa.scale * qb.scale) / end.y.scale))
+    reader.add_kernel(Multiply(reader.kernel_name(end.nodes), end.nodes, "Mul", exact, a.tensor, b.tensor, out.tensor, scale,
+                               qa.zero_point, qb.zero_point, end.y.zero_point, lo, hi), out)
+
+
+@handles("QLinearMul")
+def _qlinearmul(reader: Reader, node) -> None:
+    """As Mul of two activations."""
+    operands = [reader.value(i) for i in (0, 3)]
+    if not all(isinstance(o, Quantised) for o in operands):
+        raise Refused("its operands must be quantised activations")
+    qa, qb = reader.quantisation(1, 2), reader.quantisation(4, 5)
+    for operand, q in zip(operands, (qa, qb)):
+        reader.read_as(operand.reference, q)
+    a, b = _alike(reader, [o.reference for o in operands])
+    _multiply(reader, a, b, qa, qb, Epilogue(reader.quantisation(6, 7), (reader.node_name,)))
+
+
+@realises("sub")
+def _realise_sub(reader: Reader, e: Expression, end: Epilogue) -> None:
+    a, b = _alike(reader, e.operands)
+    build_add(reader, a, b, reader.of_tensor(a.tensor), reader.of_tensor(b.tensor), replace(end, fused=False), op="Sub", sign=-1)
+
+
+@realises("largest")
+@realises("smallest")
+def _realise_extreme(reader: Reader, e: Expression, end: Epilogue) -> None:
+    """Rounding keeps order: the extreme of the quantised operands is the quantised extreme. The smallest is the largest of
+    the complements, complemented."""
+    mirrored = e.op == "smallest"
+    operands = _alike(reader, e.operands)
+    name, low, high = reader.node.output[0], *(np.float32(v) for v in end.clip or (-np.inf, np.inf))
+    flip = np.uint8(255 if mirrored else 0)
+
+    def through(x: Reference, table: np.ndarray) -> Reference:
+        """``x`` by way of a table, unless that says nothing; the result is read as ``end.y``."""
+        if (table == np.arange(256)).all() and reader.tensors[x.tensor].dtype == end.y.dtype:
+            return x
+        out = reader.tensor(reader.fresh_tensor(x.tensor), x.shape, end.y, nhwc=reader.tensors[x.tensor].shape, order=x.order,
+                            invented=True)
+        reader.kernels.append(Lookup(reader.kernel_name((out.tensor,)), (), "Requantise", True, x.tensor, out.tensor, table))
+        return out
+
+    operands = [through(x, table_of(lambda real: np.clip(real, low, high), reader.of_tensor(x.tensor), end.y) ^ flip) for x in operands]
+    total = operands[0]
+    lo, hi = end.y.bounds
+    for number, other in enumerate(operands[1:]):
+        last = number == len(operands) - 2 and not mirrored
+        out = reader.like(name, total, end.y) if last else reader.tensor(
+            reader.fresh_tensor(name), total.shape, end.y, nhwc=reader.tensors[total.tensor].shape, order=total.order, invented=True)
+        nodes = end.nodes if number == 0 else ()
+        reader.kernels.append(Largest(reader.kernel_name(nodes or (out.tensor,)), nodes, "Min" if mirrored else "Max", True,
+                                      total.tensor, other.tensor, out.tensor, lo, hi))
+        total = out
+    if mirrored:
+        out = reader.like(name, total, end.y)
+        reader.kernels.append(Lookup(reader.kernel_name((name,)), (), "Complement", True, total.tensor, out.tensor,
+                                     np.arange(256, dtype=np.uint8) ^ flip))
+        total = out
+    reader.values[name] = Quantised(total)
