@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
+from tb.random_channels import CHANNELS
 from tb.random_elementwise import ELEMENTWISE
 from tb.random_model import ModelBuilder
 from tb.random_movement import MOVEMENT
@@ -16,7 +17,7 @@ __all__ = ["KINDS", "Case", "random_case"]
 #: Kinds of models; a seed's is its remainder.
 KINDS = ("conv", "conv", "conv_relu", "conv_clip", "grouped", "matmul", "gemm", "add", "conv_add", "relu", "clip",
           "requantise", "maxpool", "averagepool", "global", "flatten_gemm", "qlinearconv", "qlinearadd", "chain", "matrices",
-          *MOVEMENT, *ELEMENTWISE)
+          *MOVEMENT, *ELEMENTWISE, *CHANNELS)
 
 
 @dataclass(frozen=True)
@@ -223,5 +224,5 @@ _MAKERS = {
     "relu": lambda b: _unary(b, "relu"), "clip": lambda b: _unary(b, "clip"), "requantise": lambda b: _unary(b, "requantise"),
     "maxpool": _maxpool, "averagepool": _averagepool, "global": _global, "flatten_gemm": _flatten_gemm,
     "qlinearconv": _qlinearconv, "qlinearadd": _qlinearadd, "chain": _chain,
-    "matrices": _matrices, **MOVEMENT, **ELEMENTWISE,
+    "matrices": _matrices, **MOVEMENT, **ELEMENTWISE, **CHANNELS,
 }

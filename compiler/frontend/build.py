@@ -135,12 +135,7 @@ def build_matrices(reader: Reader, a: Reference, b: Reference, qa: Quantisation,
 
 def build_add(reader: Reader, a: Reference, b: Reference, qa: Quantisation, qb: Quantisation, end: Epilogue, *, op: str = "Add",
               sign: int = 1) -> None:
-    """A sum of two activations of one shape; a difference if ``sign`` is -1."""
-    if a.shape != b.shape:
-        raise Refused(f"its operands must have the same shape, not {list(a.shape)} and {list(b.shape)}")
-    if a.order != b.order or reader.tensors[a.tensor].shape != reader.tensors[b.tensor].shape:
-        order = "NCHW" if len(a.shape) == 4 else "same"
-        a, b = natural(reader, a, order), natural(reader, b, order)
+    """A sum of two activations of one shape and layout; a difference if ``sign`` is -1."""
     reader.read_as(a, qa)
     reader.read_as(b, qb)
     out = reader.like(reader.node.output[0], a, end.y)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from onnx import numpy_helper
 
-from compiler.frontend.build import Epilogue, build_add, build_conv, build_matrices, build_pool, build_product, window_of
-from compiler.frontend.functions import of_one_element
+from compiler.frontend.build import Epilogue, build_conv, build_matrices, build_pool, build_product, window_of
+from compiler.frontend.operands import bias_of, dequantised, weight_of
 from compiler.frontend.quantisation import table_of
 from compiler.frontend.reader import Reader, Refused, handles
 from compiler.frontend.realise import REALISE, realises
@@ -80,7 +80,7 @@ def _quantise(reader: Reader, node) -> None:
         reader.values[name] = Quantised(reference)
     elif isinstance(x, Expression):
         # A float result that something else reads too is a float result in the reference.
-        alone = all(reader.uses[output] == 1 for output in x.outputs)
+        alone = not x.loose and all(reader.uses[output] == 1 for output in x.outputs)
         REALISE[x.op](reader, x, Epilogue(y, (*x.nodes, reader.node_name), x.clip, alone))
     else:
         raise Refused("its input is not a float tensor that can be quantised")
@@ -98,36 +98,6 @@ def _quantised_constant(reader: Reader, x: Constant) -> Constant:
     return Constant(np.clip(steps, info.min, info.max).astype(zero.dtype))
 
 
-def _dequantised(reader: Reader, index: int) -> Reference:
-    """The quantised tensor behind the node's input, which is used as it is."""
-    x, name = reader.value(index), reader.node.input[index]
-    if isinstance(x, FloatInput):
-        raise Refused(f"its input {name!r} is float: it must be quantised first (QuantizeLinear, DequantizeLinear)")
-    if isinstance(x, Expression) and (x.op != "dequantise" or x.clip):
-        raise Refused(f"its input {name!r} is float: {x.nodes[-1]} must be followed by QuantizeLinear and DequantizeLinear")
-    if not isinstance(x, Expression):
-        raise Refused(f"its input {name!r} must be a dequantised activation")
-    return x.operands[0]
-
-
-def _weight(reader: Reader, index: int) -> Constant:
-    w = reader.value(index)
-    if not isinstance(w, Constant):
-        raise Refused("its weights must be constant")
-    if w.scale is None:
-        raise Refused("its weights are float: they must be quantised first (QuantizeLinear, DequantizeLinear)")
-    if w.array.dtype not in (np.int8, np.uint8):
-        raise Refused(f"its weights must be int8 or uint8, not {w.array.dtype}")
-    return w
-
-
-def _bias(reader: Reader, index: int) -> Constant | None:
-    b = reader.value(index)
-    if b is not None and not isinstance(b, Constant):
-        raise Refused("its bias must be constant")
-    return b
-
-
 def _expression(reader: Reader, op: str, operands, *, attributes=None, bias=None) -> None:
     name = reader.node.output[0]
     reader.values[name] = Expression(op, tuple(operands), (reader.node_name,), (name,), attributes, bias)
@@ -142,7 +112,7 @@ def _extended(reader: Reader, x: Expression, **changes) -> None:
 @handles("Conv")
 def _conv(reader: Reader, node) -> None:
     """Two-dimensional; constant weights; any kernel, strides, dilations, pads, auto_pad and groups; bias int32 or float."""
-    x, w, b = as_image(reader, _dequantised(reader, 0)), _weight(reader, 1), _bias(reader, 2)
+    x, w, b = as_image(reader, dequantised(reader, 0)), weight_of(reader, 1), bias_of(reader, 2)
     _expression(reader, "conv", (x, w), attributes=window_of(reader, reader.image(x), w.array.shape[2:]), bias=b)
 
 
@@ -151,9 +121,9 @@ def _matmul(reader: Reader, node) -> None:
     """With a constant matrix: a following Add of a constant is its bias; after a Flatten of an image, a convolution. Of two
     activations of 2 to 4 dimensions, broadcast: a product for each pair of matrices, the second operand as weights."""
     if isinstance(reader.value(1), Expression):
-        _expression(reader, "matrices", (_dequantised(reader, 0), _dequantised(reader, 1)))
+        _expression(reader, "matrices", (dequantised(reader, 0), dequantised(reader, 1)))
         return
-    _expression(reader, "product", (_dequantised(reader, 0), _weight(reader, 1)), attributes=_Product("MatMul"))
+    _expression(reader, "product", (dequantised(reader, 0), weight_of(reader, 1)), attributes=_Product("MatMul"))
 
 
 @handles("Gemm")
@@ -162,28 +132,12 @@ def _gemm(reader: Reader, node) -> None:
     a = reader.attributes()
     if a.get("transA", 0):
         raise Refused("transA is not supported: transpose the tensor in the model")
-    bias = _bias(reader, 2)
+    bias = bias_of(reader, 2)
     alpha, beta = (float(a.get(n, 1.0)) for n in ("alpha", "beta"))
     if bias is not None and beta != 1.0:
         bias = Constant(bias.real * np.float32(beta))
-    _expression(reader, "product", (_dequantised(reader, 0), _weight(reader, 1)), bias=bias,
+    _expression(reader, "product", (dequantised(reader, 0), weight_of(reader, 1)), bias=bias,
                 attributes=_Product("Gemm", bool(a.get("transB", 0)), alpha, alpha == beta == 1.0))
-
-
-@handles("Add")
-def _add(reader: Reader, node) -> None:
-    """Of two activations of one shape, or of a constant to a product (its bias)."""
-    values = [reader.value(0), reader.value(1)]
-    if of_one_element(reader, "Add", values, lambda a, b: a + b, True):
-        return
-    for product, other in (values, values[::-1]):
-        if isinstance(product, Expression) and product.op == "product" and isinstance(other, Constant) \
-                and product.bias is None and product.clip is None:
-            _extended(reader, product, bias=other)
-            return
-    if any(isinstance(v, Constant) for v in values):
-        raise Refused("adding a constant is supported only as the bias of a product")
-    _expression(reader, "add", (_dequantised(reader, 0), _dequantised(reader, 1)))
 
 
 @handles("Relu", "Clip")
@@ -220,7 +174,7 @@ def _pool(reader: Reader, node) -> None:
         raise Refused("indices of the maxima are not supported")
     kind = {"MaxPool": "max", "AveragePool": "average", "GlobalAveragePool": "global"}[node.op_type]
     direct = reader.value(0)
-    x = direct.reference if isinstance(direct, Quantised) and kind == "max" else _dequantised(reader, 0)
+    x = direct.reference if isinstance(direct, Quantised) and kind == "max" else dequantised(reader, 0)
     x = as_image(reader, x)
     window = None if kind == "global" else window_of(reader, reader.image(x), reader.attributes()["kernel_shape"])
     if isinstance(direct, Quantised):
@@ -315,12 +269,6 @@ def _realise_product(reader: Reader, e: Expression, end: Epilogue) -> None:
 def _realise_matrices(reader: Reader, e: Expression, end: Epilogue) -> None:
     a, b = e.operands
     build_matrices(reader, a, b, reader.of_tensor(a.tensor), reader.of_tensor(b.tensor), end)
-
-
-@realises("add")
-def _realise_add(reader: Reader, e: Expression, end: Epilogue) -> None:
-    a, b = e.operands
-    build_add(reader, a, b, reader.of_tensor(a.tensor), reader.of_tensor(b.tensor), end)
 
 
 @realises("average")

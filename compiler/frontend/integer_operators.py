@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from compiler.frontend.build import Epilogue, build_add, build_conv, build_matrices, build_pool, build_product, window_of
+from compiler.frontend.build import Epilogue, build_conv, build_matrices, build_pool, build_product, window_of
 from compiler.frontend.reader import Reader, Refused, handles
 from compiler.frontend.values import Constant, Quantised, Reference
 from compiler.frontend.views import as_image
@@ -70,13 +70,6 @@ def _gemm(reader: Reader, node) -> None:
     transpose = bool(a.get("transB", 0))
     build_product(reader, "Gemm", _activation(reader, 0), _weight(reader, 3, 0 if transpose else 1), _bias(reader, 6),
                   reader.quantisation(1, 2), _end(reader, 7, 8), transpose=transpose, alpha=float(a.get("alpha", 1.0)))
-
-
-@handles("QLinearAdd")
-def _add(reader: Reader, node) -> None:
-    """As Add of two activations."""
-    build_add(reader, _activation(reader, 0), _activation(reader, 3), reader.quantisation(1, 2), reader.quantisation(4, 5),
-              _end(reader, 6, 7))
 
 
 @handles("QLinearAveragePool", "QLinearGlobalAveragePool")

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from compiler.frontend.build import Epilogue, build_add
+from compiler.frontend.channels import scale_channels
 from compiler.frontend.functions import of_one_element
 from compiler.frontend.movement import repeated
 from compiler.frontend.quantisation import Quantisation, clamp_of, table_of
@@ -37,6 +38,24 @@ def _operand(reader: Reader, index: int) -> Reference:
     return x.operands[0]
 
 
+def _channelwise(reader: Reader) -> bool:
+    """The node as a factor and a shift for each channel, if its second operand is constant and has one number for each; of
+    what commutes, either operand."""
+    op = reader.node.op_type
+    for x, c in ((0, 1), (1, 0))[:2 if op in ("Add", "Mul") else 1]:
+        value, constant = reader.value(x), reader.value(c)
+        if not isinstance(value, Expression) or not isinstance(constant, Constant) or value.op not in ("dequantise", "conv"):
+            continue
+        weights = value.operands[1].array.shape[0] if value.op == "conv" else None
+        channels = weights or (value.operands[0].shape[1] if len(value.operands[0].shape) == 4 else 0)
+        if constant.array.shape[-3:] != (channels, 1, 1) or constant.array.size != channels:
+            continue
+        real, one, zero = constant.real.reshape(-1), np.ones(channels, _F32), np.zeros(channels, _F32)
+        scale_channels(reader, x, *{"Add": (one, real), "Sub": (one, -real), "Mul": (real, zero), "Div": (1 / real, zero)}[op])
+        return True
+    return False
+
+
 def _two(reader: Reader, op: str) -> None:
     name = reader.node.output[0]
     operands = tuple(_operand(reader, i) for i in range(len(reader.node.input)))
@@ -55,25 +74,70 @@ def _alike(reader: Reader, operands: Sequence[Reference]) -> list[Reference]:
     return full
 
 
+@handles("Add")
+def _add(reader: Reader, node) -> None:
+    """Of two activations, broadcast; of a constant to a product: its bias; of a constant number: a table; of a constant for
+    each channel: part of the convolution before, or a depthwise one."""
+    values = [reader.value(0), reader.value(1)]
+    if of_one_element(reader, "Add", values, lambda a, b: a + b, True):
+        return
+    for x, other in (values, values[::-1]):
+        if isinstance(x, Expression) and x.op == "product" and isinstance(other, Constant) and x.bias is None and x.clip is None:
+            name = node.output[0]
+            reader.values[name] = replace(x, bias=other, nodes=(*x.nodes, reader.node_name), outputs=(*x.outputs, name))
+            return
+    if not _channelwise(reader):
+        _two(reader, "add")
+
+
+@realises("add")
+def _realise_add(reader: Reader, e: Expression, end: Epilogue) -> None:
+    a, b = _alike(reader, e.operands)
+    build_add(reader, a, b, reader.of_tensor(a.tensor), reader.of_tensor(b.tensor), end)
+
+
+@handles("QLinearAdd")
+def _qlinearadd(reader: Reader, node) -> None:
+    """As Add of two activations."""
+    _integers(reader, build_add)
+
+
+def _integers(reader: Reader, build) -> None:
+    """A node with operands, scales and zero-points in the order of QLinearAdd's."""
+    operands = [reader.value(i) for i in (0, 3)]
+    if not all(isinstance(o, Quantised) for o in operands):
+        raise Refused("its operands must be quantised activations")
+    qa, qb = reader.quantisation(1, 2), reader.quantisation(4, 5)
+    for operand, q in zip(operands, (qa, qb)):
+        reader.read_as(operand.reference, q)
+    a, b = _alike(reader, [o.reference for o in operands])
+    build(reader, a, b, qa, qb, Epilogue(reader.quantisation(6, 7), (reader.node_name,)))
+
+
 @handles("Mul")
 def _mul(reader: Reader, node) -> None:
-    """Of two activations, broadcast; by a constant number, or of functions of one tensor: a table."""
-    if not of_one_element(reader, "Mul", [reader.value(0), reader.value(1)], lambda a, b: a * b, True):
+    """Of two activations, broadcast; by a constant number, or of functions of one tensor: a table; by a constant for each
+    channel: part of the convolution before, or a depthwise one."""
+    values = [reader.value(0), reader.value(1)]
+    if not of_one_element(reader, "Mul", values, lambda a, b: a * b, True) and not _channelwise(reader):
         _two(reader, "mul")
 
 
 @handles("Sub")
 def _sub(reader: Reader, node) -> None:
     """As Mul; of two activations within a step."""
-    if not of_one_element(reader, "Sub", [reader.value(0), reader.value(1)], lambda a, b: a - b, True):
+    values = [reader.value(0), reader.value(1)]
+    if not of_one_element(reader, "Sub", values, lambda a, b: a - b, True) and not _channelwise(reader):
         _two(reader, "sub")
 
 
 @handles("Div", "Pow")
 def _div(reader: Reader, node) -> None:
-    """Of one tensor and constant numbers, as a table."""
+    """Of one tensor and constant numbers, as a table; Div by a constant for each channel."""
     apply = (lambda a, b: a / b) if node.op_type == "Div" else lambda a, b: np.power(np.float64(a), np.float64(b))
-    if not of_one_element(reader, node.op_type, [reader.value(0), reader.value(1)], apply, node.op_type == "Div"):
+    values = [reader.value(0), reader.value(1)]
+    if not of_one_element(reader, node.op_type, values, apply, node.op_type == "Div") and not (
+            node.op_type == "Div" and _channelwise(reader)):
         raise Refused("only of one tensor and constant numbers")
 
 
@@ -111,14 +175,7 @@ def _multiply(reader: Reader, a: Reference, b: Reference, qa: Quantisation, qb: 
 @handles("QLinearMul")
 def _qlinearmul(reader: Reader, node) -> None:
     """As Mul of two activations."""
-    operands = [reader.value(i) for i in (0, 3)]
-    if not all(isinstance(o, Quantised) for o in operands):
-        raise Refused("its operands must be quantised activations")
-    qa, qb = reader.quantisation(1, 2), reader.quantisation(4, 5)
-    for operand, q in zip(operands, (qa, qb)):
-        reader.read_as(operand.reference, q)
-    a, b = _alike(reader, [o.reference for o in operands])
-    _multiply(reader, a, b, qa, qb, Epilogue(reader.quantisation(6, 7), (reader.node_name,)))
+    _integers(reader, _multiply)
 
 
 @realises("sub")

@@ -39,7 +39,15 @@ def handles(*operators: str):
 
 def load_handlers() -> None:
     """Fills ``HANDLERS``: the files of handlers need this module's names, so they are imported late."""
-    from compiler.frontend import float_operators, functions, integer_operators, movement, pairs  # noqa: F401
+    from compiler.frontend import (  # noqa: F401
+        channels,
+        float_operators,
+        functions,
+        integer_operators,
+        movement,
+        pairs,
+        transpose,
+    )
 
 
 def read_graph(model: onnx.ModelProto) -> Graph:

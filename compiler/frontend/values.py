@@ -68,7 +68,8 @@ class Expression:
     """A float value between DequantizeLinear and QuantizeLinear: nothing is computed until it is quantised.
 
     ``op``: "dequantise" (the one operand as it is), or an operator over ``operands``; ``bias`` a float constant added;
-    ``clip`` bounds applied afterwards; ``nodes`` names of the model's nodes so far, ``outputs`` of their float results.
+    ``clip`` bounds applied afterwards; ``loose``: the reference computes it in float, whatever follows;
+    ``nodes`` names of the model's nodes so far, ``outputs`` of their float results.
     """
 
     op: str
@@ -78,6 +79,7 @@ class Expression:
     attributes: object = None
     bias: Constant | None = None
     clip: tuple[float, float] | None = None
+    loose: bool = False
 
 
 Value = Constant | FloatInput | Quantised | Expression

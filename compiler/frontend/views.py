@@ -14,7 +14,7 @@ from compiler.frontend.values import Reference
 from compiler.ir import Tensor
 from compiler.move import Move, Piece, Step, Vector
 
-__all__ = ["add_move", "as_image", "axes_of", "natural", "placed"]
+__all__ = ["add_move", "as_image", "axes_of", "natural", "placed", "transposed"]
 
 _ORIGIN: Vector = (0, 0, 0, 0)
 
@@ -131,3 +131,20 @@ def add_move(reader: Reader, op: str, nodes: tuple[str, ...], sources: Sequence[
     kept = tuple(Piece(p.source, p.x0, p.y0, tuple(s for s in p.steps if s.extent > 1)) for p in pieces)
     reader.kernels.append(Move(reader.kernel_name(nodes or (f"{y.tensor}_copy",)), nodes, op, True,
                                tuple(s.tensor for s in sources), y.tensor, kept, fill))
+
+
+def transposed(reader: Reader, reference: Reference, perm: Sequence[int]) -> Reference:
+    """The view with its dimensions in another order, as a tensor of its own; itself if nothing changes."""
+    if list(perm) == sorted(perm):
+        return reference
+    axes = axes_of(reader, reference)
+    if axes is None:
+        reference = natural(reader, reference)
+        axes = axes_of(reader, reference)
+    shape = tuple(reference.shape[p] for p in perm)
+    nhwc, places = placed(shape, "same")
+    out = reader.tensor(reader.fresh_tensor(reference.tensor), shape, reader.of_tensor(reference.tensor), nhwc=nhwc, order="same",
+                        invented=True)
+    steps = tuple(Step(e, axes[p], place) for e, p, place in zip(shape, perm, places, strict=True))
+    add_move(reader, "Transpose", (), [reference], out, [Piece(0, _ORIGIN, _ORIGIN, steps)])
+    return out

@@ -39,6 +39,11 @@ def _conv(b: ModelBuilder):
     return b.quantise(b.op("Conv", [b.input(_IMAGE), weight], kernel_shape=[3, 3]), 0.5), [1, 4, 4, 4], False
 
 
+def _conv_transpose(b: ModelBuilder):
+    weight, _, _ = b.weight((8, 4, 2, 2), 1)
+    return b.quantise(b.op("ConvTranspose", [b.input(_IMAGE), weight], strides=[2, 2]), 0.5), [1, 4, 12, 12], False
+
+
 def _product(op: str):
     def make(b: ModelBuilder):
         weight, _, _ = b.weight((8, 5), 1)
@@ -190,6 +195,9 @@ EXAMPLES: dict[str, Callable[[ModelBuilder], tuple[str, list[int], bool]]] = {
     "Gelu": _unary("Gelu", domain="com.microsoft"),
     "PRelu": _unary("PRelu", np.float32(0.2)),
     "Cast": _unary("Cast", to=1),
+    "BatchNormalization": _unary("BatchNormalization", *(np.full(8, v, np.float32) for v in (0.7, 0.1, 0.2, 0.9))),
+    "ReduceMean": _image("ReduceMean", [1, 8, 1, 1], axes=[2, 3]),
+    "ConvTranspose": _conv_transpose,
     **{op: _pair(op) for op in ("Mul", "Sub", "Max", "Min")},
     "Div": _unary("Div", np.float32(3)),
     "Pow": _unary("Pow", np.float32(2)),

@@ -29,7 +29,7 @@ def pool(b, op, **attributes):
 
 
 def broadcast(b):
-    return b.quantise(b.op("Add", [b.input(IMAGE), b.input([1, 8, 1, 1])]))
+    return b.quantise(b.op("Add", [b.input(IMAGE), b.input([1, 3, 6, 6])]))
 
 
 def plus_constant(b):
@@ -75,8 +75,8 @@ def sixteen_bits(b):
     (lambda b: conv(b, kernel_shape=[3, 3], dilations=[4, 4]), "larger than its padded input"),
     (lambda b: pool(b, "MaxPool", kernel_shape=[2, 2], ceil_mode=1), "ceil_mode"),
     (lambda b: pool(b, "MaxPool", kernel_shape=[2, 2, 2]), "two spatial dimensions"),
-    (broadcast, "must have the same shape"),
-    (plus_constant, "only as the bias of a product"),
+    (broadcast, "cannot be broadcast"),
+    (plus_constant, "is constant, of more than one element"),
     (float_operand, "must be followed by QuantizeLinear"),
     (float_weights, "its weights are float"),
     (two_axes, "per tensor or per output channel"),
