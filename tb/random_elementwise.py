@@ -97,7 +97,8 @@ def _qlinearunary(b: ModelBuilder):
 
 #: Makers by kind.
 ELEMENTWISE = {
-    "smooth": lambda b: _of(b, _SMOOTH), "piecewise": lambda b: _of(b, _PIECEWISE), "gelu": _gelu, "swish": _swish, "scalar": _scalar,
-    "sum": lambda b: _pair(b, "Add"), "mul": lambda b: _pair(b, "Mul"), "sub": lambda b: _pair(b, "Sub"), "max": lambda b: _pair(b, "Max"), "min": lambda b: _pair(b, "Min"),
-    "gated": _gated, "qlinearmul": _qlinearmul, "qlinearunary": _qlinearunary,
+    "smooth": lambda b: _of(b, _SMOOTH), "piecewise": lambda b: _of(b, _PIECEWISE), "gelu": _gelu, "swish": _swish,
+    "scalar": _scalar, "sum": lambda b: _pair(b, "Add"), "mul": lambda b: _pair(b, "Mul"), "sub": lambda b: _pair(b, "Sub"),
+    "max": lambda b: _pair(b, "Max"), "min": lambda b: _pair(b, "Min"), "gated": _gated, "qlinearmul": _qlinearmul,
+    "qlinearunary": _qlinearunary,
 }
