@@ -195,7 +195,10 @@ def window(p: SystolicParams, *, latency: int = 0, release: int = 0, drain: int 
     return Mnemonic("WINDOW", 5, "WINDOW", fields, effect, {
         "occupancy": f"n_n * (max({words_read} + {drain} * (init == 1), {weights}) + (n_k0 - 1) * {kept})",
         "latency": str(latency), "release": str(release), "fill": weights, "step": f"max({words_read}, {weights})",
-    }, rules=(f"kind >= 2 or n_k1 <= {WINDOW_ROWS}",))
+    }, rules=(  # operands have nine bits
+        f"kind >= 2 or n_k1 <= {WINDOW_ROWS}", "act_signed == 1 and za <= 127 or act_signed == 0 and za >= 0",
+        "kind >= 2 or zero_per_column == 1 or kind == 1 and zw <= 127 or kind == 0 and zw >= 0",
+    ))
 
 
 def _dma(base: str, loops: dict[str, Loop], b: Loop) -> Aff:

@@ -31,8 +31,6 @@ class WindowEngine(wiring.Component):
     ``k0``) follows the former without a bubble if its weights have come; one that continues sums, ``drain`` cycles
     later, when all of those are written.
 
-    Operands have nine bits: a zero-point is to be one that its operand's type can have.
-
     Members
     -------
     i_valid, i_ready, i_instr : In(1), Out(1), In(1024)
