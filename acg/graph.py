@@ -102,7 +102,8 @@ class Graph:
 
     @property
     def peak_macs_per_cycle(self) -> int:
-        return sum(u.peak_macs_per_cycle for u in self.units)
+        """Of the unit that has most: what utilization is measured by."""
+        return max(u.peak_macs_per_cycle for u in self.units)
 
     def memory(self, name: str) -> Memory:
         return next(m for m in self.memories if m.name == name)

@@ -31,8 +31,11 @@ def random_fields(mnemonic: Mnemonic, memory_bytes: Mapping[str, int], rng: rand
             if f.name not in env:
                 env[f.name] = _value(f, rng)
         _guard(mnemonic, env, rng)
-        placed = all(_place(a, env, memory_bytes, rng) for a in sorted(accesses(mnemonic), key=lambda a: not a.write)
-                     if a.chosen(env) and a.memory in memory_bytes)
+        chosen = {}  # by base: what an instruction writes it may also read, by the same fields
+        for a in sorted(accesses(mnemonic), key=lambda a: not a.write):
+            if a.chosen(env) and a.memory in memory_bytes:
+                chosen.setdefault(a.base, a)
+        placed = all(_place(a, env, memory_bytes, rng) for a in chosen.values())
         full = mnemonic.complete(env)
         if placed and not mnemonic.violations(full, memory_bytes):
             return full

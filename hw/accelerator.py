@@ -23,6 +23,7 @@ from hw.registers import COUNTERS, ENGINES, ErrorCode
 from hw.store import StoreEngine
 from hw.tokens import TokenCounters
 from hw.vector import VectorEngine
+from hw.window import WindowEngine
 
 __all__ = ["Accelerator", "engine_classes", "verilog"]
 
@@ -32,9 +33,12 @@ _LINGER = 3  # cycles that an engine's clock goes on after its last work, so tha
 _LOAD_TARGETS = ("ACT", "WGT", "VEC", "PAR", "TAB")
 
 
-def engine_classes() -> dict[str, type]:
-    """Each engine's component, in the order of ``hw.registers.ENGINES``."""
-    return dict(zip(ENGINES, (LoadEngine, MatrixEngine, VectorEngine, StoreEngine), strict=True))
+def engine_classes(params: SystolicParams) -> dict[str, type]:
+    """The component of each engine that there is, in the order of ``hw.registers.ENGINES``."""
+    classes = dict(zip(ENGINES, (LoadEngine, MatrixEngine, VectorEngine, StoreEngine, WindowEngine), strict=True))
+    if not params.window_taps:
+        del classes["WINDOW"]
+    return classes
 
 
 def verilog(params: SystolicParams, *, fingerprint: int = 0) -> str:
@@ -74,7 +78,7 @@ class Accelerator(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         p = self.params
-        count = len(ENGINES)
+        classes = engine_classes(p)
         control = emit.instance(m, "control", Control(p, self.fingerprint))
         for name in self.signature.members:
             if name.startswith("s_axil_"):
@@ -83,12 +87,11 @@ class Accelerator(wiring.Component):
 
         # Sequencer: fetch, dispatch, a queue per engine, tokens.
         fetch = emit.instance(m, "fetch", Fetch(p))
-        dispatch = emit.instance(m, "dispatch", Dispatch([c.mnemonic(p) for c in engine_classes().values()], memory_bytes(p)))
-        tokens = emit.instance(m, "tokens", TokenCounters(count, p.tokens))
-        counters = emit.instance(m, "counters", Counters())
-        queues = [emit.instance(m, f"queue_{e.lower()}", EngineQueue(p)) for e in ENGINES]
-        engines = [self._engine(m, name, kind(p), queue)
-                   for (name, kind), queue in zip(engine_classes().items(), queues, strict=True)]
+        dispatch = emit.instance(m, "dispatch", Dispatch([c.mnemonic(p) for c in classes.values()], memory_bytes(p)))
+        tokens = emit.instance(m, "tokens", TokenCounters(len(classes), p.tokens))
+        counters = emit.instance(m, "counters", Counters(len(classes)))
+        queues = [emit.instance(m, f"queue_{e.lower()}", EngineQueue(p)) for e in classes]
+        engines = {name: self._engine(m, name, kind(p), queue) for (name, kind), queue in zip(classes.items(), queues, strict=True)}
         m.d.comb += [
             fetch.start.eq(control.start), fetch.base.eq(control.program), fetch.length.eq(control.length),
             fetch.stop.eq(dispatch.fetch_stop), dispatch.i_valid.eq(fetch.o_valid), dispatch.i_instr.eq(fetch.o_instr),
@@ -100,7 +103,7 @@ class Accelerator(wiring.Component):
             control.finish.eq(dispatch.finish), control.error.eq(dispatch.error), control.index.eq(dispatch.index),
             self.irq.eq(control.irq),
         ]
-        for e, (queue, engine) in enumerate(zip(queues, engines, strict=True)):
+        for e, (queue, engine) in enumerate(zip(queues, engines.values(), strict=True)):
             m.d.comb += [
                 queue.push.eq(dispatch.push[e]), queue.w_instr.eq(fetch.o_instr), dispatch.push_ready[e].eq(queue.push_ready),
                 queue.halt.eq(dispatch.halt), queue.clear.eq(dispatch.clear),
@@ -125,10 +128,10 @@ class Accelerator(wiring.Component):
             counters.write_beat.eq(self.m_axi_wvalid & self.m_axi_wready), self.perf_counters.eq(Cat(counters.value)),
             *(control.counter[i].eq(value) for i, value in enumerate(counters.value)),
         ]
-        load, matrix, vector, store = engines
+        load, store = engines["LOAD"], engines["STORE"]
         m.d.comb += [load.base.eq(Cat(control.segment)), store.base.eq(Cat(control.segment))]
         self._bus(m, fetch, dispatch, load, store)
-        self._memories(m, load, matrix, vector, store)
+        self._memories(m, **{name.lower(): engine for name, engine in engines.items()})
         return m
 
     def _engine(self, m, name, component, queue):
@@ -177,13 +180,13 @@ class Accelerator(wiring.Component):
             with m.If(pulse):
                 m.d.comb += dispatch.bus_error.eq(code.value)
 
-    def _memories(self, m, load, matrix, vector, store):
+    def _memories(self, m, load, matrix, vector, store, window=None):
         """On-chip memories and who is connected to them."""
         p = self.params
         act = emit.instance(m, "activations", activation_buffer(p))
         wgt = emit.instance(m, "weights", weight_buffer(p))
         vec = {s: emit.instance(m, f"vectors_{s}", vector_buffer(p, stream=s)) for s in "xy"}
-        par = {r: emit.instance(m, f"parameters_{r}", parameter_buffer(p)) for r in "bzs"}
+        par = {r: emit.instance(m, f"parameters_{r}", parameter_buffer(p, reader=r)) for r in "bzs"}
         acc = emit.instance(m, "accumulators", Accumulators(p))
         m.d.comb += [
             act.matrix_en.eq(matrix.act_en), act.matrix_addr.eq(matrix.act_addr), matrix.act_data.eq(act.matrix_data),
@@ -191,7 +194,7 @@ class Accelerator(wiring.Component):
             acc.m_en.eq(matrix.accr_en), acc.m_addr.eq(matrix.accr_addr), matrix.accr_data.eq(acc.m_data),
             acc.w_en.eq(matrix.accw_en), acc.w_addr.eq(matrix.accw_addr), acc.w_data.eq(matrix.accw_data),
             acc.v_en.eq(vector.acc_en), acc.v_addr.eq(vector.acc_addr), vector.acc_grant.eq(acc.v_grant),
-            vector.acc_data.eq(acc.v_data), acc.vw_en.eq(0), acc.x_en.eq(0), acc.xw_en.eq(0),
+            vector.acc_data.eq(acc.v_data), acc.vw_en.eq(0),
             act.vector_en.eq(vector.act_en), act.vector_addr.eq(vector.act_addr), act.vector_data.eq(vector.act_data),
             act.vector_mask.eq(vector.act_mask), vector.act_grant.eq(act.vector_grant),
             vec["x"].x_en.eq(vector.x_en), vec["x"].x_addr.eq(vector.x_addr), vector.x_grant.eq(vec["x"].x_grant),
@@ -201,6 +204,12 @@ class Accelerator(wiring.Component):
             vec["y"].store_en.eq(store.r_en), vec["y"].store_addr.eq(store.r_addr[(p.bus_bytes - 1).bit_length():]),
             store.r_grant.eq(vec["y"].store_grant), store.r_data.eq(vec["y"].store_data),
         ]
+        if window is not None:
+            for port, memory, name in (("act", act, "window"), ("wgt", wgt, "window"), ("par", par["z"], "window"), ("accr", acc, "x")):
+                m.d.comb += [getattr(memory, f"{name}_{what}").eq(getattr(window, f"{port}_{what}")) for what in ("en", "addr")]
+                m.d.comb += [getattr(window, f"{port}_{what}").eq(getattr(memory, f"{name}_{what}")) for what in ("grant", "data")]
+            m.d.comb += [acc.xw_en.eq(window.accw_en), acc.xw_addr.eq(window.accw_addr), acc.xw_data.eq(window.accw_data),
+                         window.accw_grant.eq(acc.xw_grant)]
         for copy in vec.values():
             m.d.comb += [copy.vector_en.eq(vector.v_en), copy.vector_addr.eq(vector.v_addr),
                          copy.vector_data.eq(vector.v_data), copy.vector_mask.eq(vector.v_mask)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -34,30 +34,38 @@ class Accumulators(wiring.Component):
         MATRIX writes.
     vw_*, xw_* : likewise, and ``grant`` Out(1)
         VECTOR and WINDOW write.
+
+    WINDOW's words have ``window_lanes`` elements: a part of a word each.
     """
 
     def __init__(self, params: SystolicParams):
         self.params = params
+        self._parts = {name: params.cols // params.window_lanes if name in ("x", "xw") else 1 for name in (*_READS, *_WRITES)}
         members = {}
         for ports, data in ((_READS, Out), (_WRITES, In)):
             for name in ports:
-                members |= {f"{name}_en": In(1), f"{name}_addr": In(range(params.acc_words)),
-                            f"{name}_data": data(32 * params.cols)}
+                parts = self._parts[name]
+                members |= {f"{name}_en": In(1), f"{name}_addr": In(range(params.acc_words * parts)),
+                            f"{name}_data": data(32 * params.cols // parts)}
             members |= {f"{name}_grant": Out(1) for name in ports[1:]}
         super().__init__(members)
 
     def elaborate(self, platform):
         m = Module()
         p = self.params
-        banks = [emit.instance(m, f"bank{b}", Memory(width=32 * p.cols, depth=p.acc_words // ACCUMULATOR_BANKS))
-                 for b in range(ACCUMULATOR_BANKS)]
-        enable, address, data, grant = (
-            {name: getattr(self, f"{name}_{what}", None) for name in (*_READS, *_WRITES)}
-            for what in ("en", "addr", "data", "grant"))
+        banks = [emit.instance(m, f"bank{b}", Memory(width=32 * p.cols, depth=p.acc_words // ACCUMULATOR_BANKS,
+                                                     lane_bits=32 * p.window_lanes)) for b in range(ACCUMULATOR_BANKS)]
+        enable, data, grant = ({name: getattr(self, f"{name}_{what}", None) for name in (*_READS, *_WRITES)}
+                               for what in ("en", "data", "grant"))
+        part, address = {}, {}
+        for name, parts in self._parts.items():
+            whole, bits = getattr(self, f"{name}_addr"), (parts - 1).bit_length()
+            part[name], address[name] = whole[:bits], whole[bits:]
+        all_parts = p.cols // p.window_lanes
 
         for ports in (_READS, _WRITES):
             for b, bank in enumerate(banks):
-                used, line, word = 0, 0, 0
+                used, line, word, mask = 0, 0, 0, 0
                 wants = {name: Signal(name=f"{name}_wants{b}") for name in ports}
                 for name in ports:
                     m.d.comb += wants[name].eq(enable[name] & (address[name][-1] == b))
@@ -66,14 +74,24 @@ class Accumulators(wiring.Component):
                             m.d.comb += grant[name].eq(~used)
                     used |= wants[name]
                 for name in reversed(ports):
-                    line, word = Mux(wants[name], address[name][:-1], line), Mux(wants[name], data[name], word)
+                    line = Mux(wants[name], address[name][:-1], line)
+                    if ports is _WRITES:
+                        parts = self._parts[name]
+                        word = Mux(wants[name], data[name].replicate(parts), word)
+                        its = Cat(part[name] == k for k in range(parts)) if parts > 1 else Const(1).replicate(all_parts)
+                        mask = Mux(wants[name], its, mask)
                 if ports is _READS:
                     m.d.comb += [bank.r_en.eq(used), bank.r_addr.eq(line)]
                 else:
-                    m.d.comb += [bank.w_en.eq(used), bank.w_addr.eq(line), bank.w_data.eq(word)]
+                    m.d.comb += [bank.w_en.eq(mask), bank.w_addr.eq(line), bank.w_data.eq(word)]
 
         for name in _READS:
             from_bank = Signal(reset_less=True, name=f"{name}_bank")
             m.d.sync += from_bank.eq(address[name][-1])
-            m.d.comb += data[name].eq(Mux(from_bank, banks[1].r_data, banks[0].r_data))
+            line = Mux(from_bank, banks[1].r_data, banks[0].r_data)
+            if self._parts[name] > 1:
+                from_part = Signal.like(part[name], name=f"{name}_part", reset_less=True)
+                m.d.sync += from_part.eq(part[name])
+                line = line.word_select(from_part, len(data[name]))
+            m.d.comb += data[name].eq(line)
         return m

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hw.params import SystolicParams
 from hw.scratchpad import Scratchpad
 
-__all__ = ["VECTOR_BANKS", "activation_buffer", "memory_bytes", "parameter_buffer", "vector_buffer", "weight_buffer"]
+__all__ = ["VECTOR_BANKS", "activation_banks", "activation_buffer", "memory_bytes", "parameter_buffer", "vector_buffer", "weight_buffer"]
 
 VECTOR_BANKS = 4
 
@@ -16,14 +16,25 @@ def memory_bytes(p: SystolicParams) -> dict[str, int]:
             "VEC": p.vector_bytes, "PAR": p.parameter_bytes, "TAB": 256 * p.tables}
 
 
+def activation_banks(p: SystolicParams) -> int:
+    """Two, if WINDOW is to read in one what MATRIX does not read."""
+    return 2 if p.window_taps else 1
+
+
+def _window(p: SystolicParams, element_bytes: int) -> dict[str, int]:
+    """WINDOW's read port, if there is a WINDOW."""
+    return {"window": element_bytes * p.window_lanes} if p.window_taps else {}
+
+
 def activation_buffer(p: SystolicParams) -> Scratchpad:
-    """MATRIX reads words of ``rows`` bytes while VECTOR, which cannot wait, or LOAD writes."""
-    return Scratchpad(size=p.activation_bytes, line=p.line_bytes, banks=1, reads={"matrix": p.rows},
+    """MATRIX, which cannot wait, reads words of ``rows`` bytes and WINDOW of ``window_lanes``; VECTOR, which cannot wait
+    either, or LOAD writes."""
+    return Scratchpad(size=p.activation_bytes, line=p.line_bytes, banks=activation_banks(p), reads={"matrix": p.rows} | _window(p, 1),
                       writes={"vector": p.cols, "load": p.bus_bytes})
 
 
 def weight_buffer(p: SystolicParams) -> Scratchpad:
-    return Scratchpad(size=p.weight_bytes, line=p.line_bytes, banks=1, reads={"matrix": p.cols},
+    return Scratchpad(size=p.weight_bytes, line=p.line_bytes, banks=1, reads={"matrix": p.cols} | _window(p, 1),
                       writes={"load": p.bus_bytes})
 
 
@@ -34,8 +45,9 @@ def vector_buffer(p: SystolicParams, *, stream: str) -> Scratchpad:
                       writes={"vector": p.cols, "load": p.bus_bytes})
 
 
-def parameter_buffer(p: SystolicParams) -> Scratchpad:
-    """One copy for each of its three readers: biases, weight zero-points, scales."""
+def parameter_buffer(p: SystolicParams, *, reader: str) -> Scratchpad:
+    """One of three copies: of MATRIX's biases ``b``, its zero-points ``z`` (read seldom: WINDOW is behind it), scales ``s``."""
     word = 4 * p.cols
-    return Scratchpad(size=p.parameter_bytes, line=max(word, p.bus_bytes), banks=1, reads={"word": word},
+    reads = {"word": word} | (_window(p, 4) if reader == "z" else {})
+    return Scratchpad(size=p.parameter_bytes, line=max(word, p.bus_bytes), banks=1, reads=reads,
                       writes={"load": p.bus_bytes})

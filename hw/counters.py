@@ -12,7 +12,12 @@ __all__ = ["Counters"]
 
 
 class Counters(wiring.Component):
-    """One 32-bit counter for each entry of ``hw.registers.COUNTERS``.
+    """One 32-bit counter for each entry of ``hw.registers.COUNTERS``; those of engines that are left out stay 0.
+
+    Parameters
+    ----------
+    engines : int
+        Engines that there are, the first ones of ``hw.registers.ENGINES``.
 
     Members
     -------
@@ -25,8 +30,8 @@ class Counters(wiring.Component):
     value : per counter, Out(32)
     """
 
-    def __init__(self):
-        n = len(ENGINES)
+    def __init__(self, engines: int = len(ENGINES)):
+        self.engines = n = engines
         super().__init__({
             "clear": In(1), "run": In(1), "busy": In(1).array(n), "bank": In(1).array(n), "bus": In(1).array(n),
             "head": In(1).array(n), "granted": In(1).array(n), "read_beat": In(1), "write_beat": In(1),
@@ -36,7 +41,7 @@ class Counters(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         events = {"CYCLES": 1, "READ_BEATS": self.read_beat, "WRITE_BEATS": self.write_beat}
-        for e, engine in enumerate(ENGINES):
+        for e, engine in enumerate(ENGINES[:self.engines]):
             idle = ~self.busy[e]
             events |= {
                 f"{engine}_BUSY": self.busy[e],
@@ -46,6 +51,8 @@ class Counters(wiring.Component):
                 f"{engine}_EMPTY": idle & ~self.head[e],
             }
         for value, name in zip(self.value, COUNTERS, strict=True):
+            if name not in events:
+                continue
             event = Signal(name=f"event_{name.lower()}")
             m.d.sync += event.eq(events[name])
             with m.If(self.clear):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from acg.graph import Edge, Graph, Memory, Sequencer, Unit
 from hw.accelerator import engine_classes
 from hw.accumulators import ACCUMULATOR_BANKS
-from hw.buffers import VECTOR_BANKS, memory_bytes
+from hw.buffers import VECTOR_BANKS, activation_banks, memory_bytes
 from hw.params import SystolicParams
 
 __all__ = ["SEGMENTS", "covenant"]
@@ -21,10 +21,12 @@ def covenant(params: SystolicParams) -> Graph:
     p = params
     sizes = memory_bytes(p)
     word = {"ACT": p.rows, "WGT": p.cols, "ACC": 4 * p.cols, "VEC": p.cols, "PAR": 4 * p.cols, "TAB": 256}
-    banks = {"ACC": ACCUMULATOR_BANKS, "VEC": VECTOR_BANKS}
+    banks = {"ACT": activation_banks(p), "ACC": ACCUMULATOR_BANKS, "VEC": VECTOR_BANKS}
     memories = tuple(Memory(n, word[n], sizes[n] // word[n], banks.get(n, 1)) for n in word)
     dram = Memory("DRAM", 1, 2**32, space="dram")
     units = (Unit("LOAD"), Unit("MATRIX", ordered=("ACC",), peak_macs_per_cycle=p.peak_macs_per_cycle), Unit("VECTOR"), Unit("STORE"))
+    if p.window_taps:
+        units += (Unit("WINDOW", ordered=("ACC",), peak_macs_per_cycle=p.window_lanes * p.window_taps),)
     burst = p.burst_beats * p.bus_bytes
     edges = (
         Edge("DRAM", "LOAD", p.bus_bytes, burst_bytes=burst, group="bus"),
@@ -36,7 +38,11 @@ def covenant(params: SystolicParams) -> Graph:
         Edge("TAB", "VECTOR", p.lanes), Edge("VECTOR", "VEC", p.lanes), Edge("VECTOR", "ACT", p.lanes),
         Edge("VEC", "STORE", p.bus_bytes),
     )
+    if p.window_taps:
+        lanes = p.window_lanes
+        edges += (Edge("ACT", "WINDOW", lanes), Edge("WGT", "WINDOW", lanes), Edge("PAR", "WINDOW", 4 * lanes),
+                  Edge("WINDOW", "ACC", 4 * lanes), Edge("ACC", "WINDOW", 4 * lanes))
     sequencer = Sequencer(p.queue_depth, p.tokens, 255, _ISSUE_CYCLES, p.markers)
-    mnemonics = tuple(kind.mnemonic(p) for kind in engine_classes().values())
+    mnemonics = tuple(kind.mnemonic(p) for kind in engine_classes(p).values())
     return Graph(p.name, (*memories, dram), units, edges, sequencer, mnemonics, SEGMENTS, p.bus_bytes, p.block,
                  {"parameters": p.to_dict()})

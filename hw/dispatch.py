@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from acg.mnemonic import HEADER, INSTRUCTION_BITS
 from hw.legality import Legality
-from hw.registers import ENGINES, ErrorCode
+from hw.registers import ErrorCode
 
 __all__ = ["Dispatch"]
 
@@ -22,7 +22,7 @@ class Dispatch(wiring.Component):
     Parameters
     ----------
     mnemonics : list
-        One for each engine, in the order of ``hw.registers.ENGINES``.
+        One for each engine, in the engines' order.
     memory_bytes : dict of str to int
         Size of each on-chip memory.
 
@@ -48,7 +48,7 @@ class Dispatch(wiring.Component):
 
     def __init__(self, mnemonics, memory_bytes):
         self.mnemonics, self.memory_bytes = mnemonics, memory_bytes
-        n = len(ENGINES)
+        n = len(mnemonics)
         super().__init__({
             "start": In(1), "i_valid": In(1), "i_instr": In(INSTRUCTION_BITS), "i_ready": Out(1),
             "exhausted": In(1), "fetch_quiet": In(1), "fetch_stop": Out(1),

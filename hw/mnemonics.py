@@ -9,7 +9,9 @@ from acg.expr import Aff, Choose, Expr, Load, Lookup, Loop, Nest, Op, Operand, R
 from acg.mnemonic import Field, Mnemonic, extent, integer, option, real, stride
 from hw.params import SystolicParams
 
-__all__ = ["load", "matrix", "store", "vector"]
+__all__ = ["WINDOW_ROWS", "load", "matrix", "store", "vector", "window"]
+
+WINDOW_ROWS = 8  # kernel rows whose weights WINDOW can hold
 
 _BASE = (0, 2**16 - 1)
 _BYTE_ADDRESS = (0, 2**20 - 1)
@@ -147,6 +149,56 @@ def vector(p: SystolicParams, *, latency: int = 0, round_cycles: int = 1, partia
     occupancy = f"{outputs} * (({rounds} - 1) * max(n_i * {issues}, {round_cycles}) + n_i * {issues})"
     return Mnemonic("VECTOR", 3, "VECTOR", fields, effect, {"occupancy": occupancy, "latency": str(latency)},
                     rules=(f"n_q1 == 1 and n_q0 == 1 or n_i <= {partials}",))
+
+
+def window(p: SystolicParams, *, latency: int = 0, release: int = 0, drain: int = 0) -> Mnemonic:
+    """Windows over activations, each channel for itself: sums of products, the largest elements, or plain sums.
+
+    Nest: for n, k0: a pass, with weights of its own; for o1, o0, x: windows; k1 rows of t columns in each. Every memory is
+    seen in words of ``window_lanes`` elements, the lanes of one word side by side. ``drain``: cycles between two passes
+    of which the latter continues sums.
+    """
+    lanes, ks = p.window_lanes, ("k0", "k1", "t")
+    loops = _levels("n", "o1", "o0", "x", *ks)
+    c = Loop("c", lanes)
+
+    def words(memory, base, element, *levels):
+        size = 4 if element == "i32" else 1
+        return Load(Operand(memory, element, (size * lanes, size)), (_walk(base, loops, *levels), Aff.of(c)))
+
+    reduced = tuple(loops[k] for k in ks)
+    x = _typed("act_signed", *(words("ACT", "a", e, "n", "o1", "o0", "x", *ks) for e in ("u8", "i8"))) - Val(field("za"))
+    sums, bias = words("ACC", "d", "i32", "n", "o1", "o0", "x"), words("PAR", "b", "i32", "n")
+    zero = Choose("zero_per_column", (Val(field("zw")), words("PAR", "z", "i32", "n")))
+    start = Choose("init", (Val(0), sums, bias))
+    products = (start + Reduce("add", reduced, x * (words("WGT", "w", e, "n", *ks) - zero)) for e in ("u8", "i8"))
+    largest = Reduce("max", reduced, x)
+    largest = Choose("init", (largest, Op("max", (sums, largest)), Op("max", (bias, largest))))
+    effect = Nest((loops["n"], loops["o1"], loops["o0"], loops["x"], c), sums,
+                  Choose("kind", (*products, largest, start + Reduce("add", reduced, x))))
+    fields = (
+        option("kind", "weights_u8", "weights_i8", "max", "sum"), _flag("act_signed"), option("init", "zero", "keep", "bias"),
+        _flag("zero_per_column"), integer("za", -128, 255), integer("zw", -128, 255),
+        *(extent(f"n_{n}") for n in ("n", "o1", "o0")), integer("n_x", 1, 2**14), extent("n_k0"), extent("n_k1"),
+        integer("n_t", 1, p.window_taps),
+        integer("a", *_BASE), *(stride(f"a_{n}") for n in ("n", "o1", "o0", "x", *ks)),
+        integer("w", *_BASE), *(stride(f"w_{n}") for n in ("n", *ks)),
+        integer("d", *_BASE), *(stride(f"d_{n}") for n in ("n", "o1", "o0", "x")),
+        integer("b", *_BASE), stride("b_n"), integer("z", *_BASE), stride("z_n"),
+    )
+    # Columns that windows share are read once.
+    fresh = "n_t" if p.window_taps == 1 else "min(n_t, 1 + n_t * (a_x != a_t)" + "".join(
+        f", {hop} + n_t * (a_x != {hop} * a_t)" for hop in range(2, p.window_taps)) + ")"
+    words_read = f"n_o1 * n_o0 * (n_t + (n_x - 1) * {fresh}) * n_k1"
+    weights = "(kind <= 1) * (n_k1 * n_t + zero_per_column) + (kind >= 2)"
+    kept = f"max({words_read} + {drain}, {weights})"
+    return Mnemonic("WINDOW", 5, "WINDOW", fields, effect, {
+        "occupancy": f"n_n * (max({words_read} + {drain} * (init == 1), {weights}) + (n_k0 - 1) * {kept})",
+        "latency": str(latency), "release": str(release), "fill": weights, "step": f"max({words_read}, {weights})",
+    }, rules=(  # operands have nine bits
+        f"kind >= 2 or n_k1 <= {WINDOW_ROWS}", "act_signed == 1 and za <= 127 or act_signed == 0 and za >= 0",
+        "kind >= 2 or zero_per_column == 1 or kind == 1 and zw <= 127 or kind == 0 and zw >= 0",
+    ))
 
 
 def _dma(base: str, loops: dict[str, Loop], b: Loop) -> Aff:

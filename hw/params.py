@@ -62,6 +62,7 @@ class SystolicParams:
     accumulator_bytes: int = _param(64 * 1024, 1024, 2**22, "accumulators (int32), both banks", power_of_two=True)
     vector_bytes: int = _param(64 * 1024, 1024, 2**20, "vector buffer, all four banks", power_of_two=True)
     parameter_bytes: int = _param(16 * 1024, 1024, 2**20, "per-channel constants", power_of_two=True)
+    window_taps: int = _param(3, 0, 4, "multipliers in each lane of WINDOW; 0: no WINDOW")
     tables: int = _param(4, 1, 64, "byte tables of 256 entries", power_of_two=True)
     queue_depth: int = _param(8, 4, 32, "decoded instructions each engine can hold", power_of_two=True)
     max_outstanding: int = _param(32, 16, 64, "bursts in flight in each direction", power_of_two=True)
@@ -76,8 +77,11 @@ class SystolicParams:
         if self.lanes not in (self.cols, self.cols // 2, self.cols // 4):
             choices = f"{self.cols}, {self.cols // 2} or {self.cols // 4}"
             raise ParameterError(f"lanes must be cols, a half or a quarter of it ({choices}), not {self.lanes}")
-        for memory, words in (("activation_bytes", self.act_words), ("weight_bytes", self.wgt_words),
-                              ("accumulator_bytes", self.acc_words), ("vector_bytes", self.vec_words)):
+        narrow = self.window_lanes if self.window_taps else self.block  # lanes of the narrowest word
+        for memory, words in (("activation_bytes", self.activation_bytes // min(self.rows, narrow)),
+                              ("weight_bytes", self.weight_bytes // min(self.cols, narrow)),
+                              ("accumulator_bytes", self.accumulator_bytes // (4 * min(self.cols, narrow))),
+                              ("vector_bytes", self.vec_words)):
             if words > 2**16:
                 raise ParameterError(f"{memory} must give at most 65536 words, not {words}: "
                                      f"an instruction addresses words by 16 bits")
@@ -129,6 +133,11 @@ class SystolicParams:
     def block(self) -> int:
         """Channels per block of a tensor's private layout: whole words of both ``rows`` and ``cols``."""
         return max(self.rows, self.cols)
+
+    @property
+    def window_lanes(self) -> int:
+        """Lanes of WINDOW, which sees every memory in words of as many elements: a part of its words."""
+        return min(self.rows, self.cols)
 
     @property
     def peak_macs_per_cycle(self) -> int:

@@ -22,7 +22,7 @@ PRESETS: dict[str, SystolicParams] = {
             vector_bytes=32 * _KIB, parameter_bytes=8 * _KIB,
         ),
         SystolicParams(name="edge16"),
-        SystolicParams(name="edge16_small", lanes=4),
+        SystolicParams(name="edge16_small", lanes=4, window_taps=0),
         SystolicParams(
             name="edge32", rows=32, cols=32, lanes=32, bus_bits=256,
             activation_bytes=256 * _KIB, weight_bytes=256 * _KIB, accumulator_bytes=128 * _KIB,

@@ -12,8 +12,9 @@ __all__ = ["COUNTERS", "ENGINES", "ID", "VERSION", "ErrorCode", "registers"]
 ID = 0x544E_4F4E
 VERSION = 1
 
-#: Engines in the order of every mask, counter and status register.
-ENGINES = ("LOAD", "MATRIX", "VECTOR", "STORE")
+#: Engines in the order of every mask, counter and status register. The last may be left out by the parameters: its
+#: registers are 0 then.
+ENGINES = ("LOAD", "MATRIX", "VECTOR", "STORE", "WINDOW")
 
 #: Why an engine did not work in a cycle, beside ``BUSY``: an instruction is in flight.
 _CAUSES = (

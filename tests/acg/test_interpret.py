@@ -72,7 +72,7 @@ def _scalar(nest, env, memories):
 
 
 @pytest.mark.parametrize("index", range(len(_GRAPHS)), ids=["4x4", "4x16", "16x8"])
-@pytest.mark.parametrize("name", ["LOAD", "MATRIX", "VECTOR", "STORE"])
+@pytest.mark.parametrize("name", ["LOAD", "MATRIX", "VECTOR", "STORE", "WINDOW"])
 def test_equals_the_scalar_definition(index, name):
     graph = _GRAPHS[index]
     mnemonic = graph.mnemonic(name)

@@ -6,13 +6,13 @@ import time
 
 import pytest
 
-from hw.accelerator import verilog
+from hw.accelerator import engine_classes, verilog
 from hw.params import SystolicParams
 from hw.presets import preset
 
 #: Parts that hold nothing but data: a reset in one of them costs half the simulation speed.
-_DATA_ONLY = ("tenon_systolic_row", "tenon_systolic_array", "tenon_lane", "tenon_fused_multiply_add", "tenon_scratchpad",
-              "tenon_accumulators", "tenon_memory")
+_DATA_ONLY = ("tenon_systolic_row", "tenon_systolic_array", "tenon_lane", "tenon_window_lane", "tenon_fused_multiply_add",
+              "tenon_scratchpad", "tenon_accumulators", "tenon_memory")
 
 
 def _modules(text: str) -> dict[str, str]:
@@ -21,7 +21,8 @@ def _modules(text: str) -> dict[str, str]:
     return dict(found)
 
 
-@pytest.mark.parametrize("params", [preset("tiny"), preset("edge16"), SystolicParams(rows=4, cols=16)], ids=["tiny", "edge16", "4x16"])
+@pytest.mark.parametrize("params", [preset("tiny"), preset("edge16"), preset("edge16_small"), SystolicParams(rows=4, cols=16)],
+                         ids=["tiny", "edge16", "edge16_small", "4x16"])
 def test_text(params):
     text = verilog(params)
     modules = _modules(text)
@@ -33,7 +34,8 @@ def test_text(params):
         arrays = re.findall(r"^\s*reg\b[^;]*?\]\s+\S+\s+\[[^;]*;", body, re.M)
         assert len(arrays) == (name == "tenon_memory"), f"{name} has a memory that is not the one seam"
     assert len(re.findall(r"^  tenon_systolic_row \w+ \(", text, re.M)) == params.rows
-    assert len(re.findall(r"^  tenon_clock_gate #", text, re.M)) == 4, "each engine has a clock gate"
+    assert len(re.findall(r"^  tenon_clock_gate #", text, re.M)) == len(engine_classes(params)), "each engine has a clock gate"
+    assert ("tenon_window_lane" in modules) == (params.window_taps > 0)
 
 
 def test_edge32_is_small_and_quick():

@@ -16,6 +16,6 @@ from tb.bench_params import bench_environment
 @pytest.mark.rtl
 @pytest.mark.parametrize("params", [preset("tiny"), SystolicParams(rows=16, cols=8, lanes=2, bus_bits=64)], ids=["4x4", "16x8"])
 def test_legality(params):
-    legality = Legality([kind.mnemonic(params) for kind in engine_classes().values()], memory_bytes(params))
+    legality = Legality([kind.mnemonic(params) for kind in engine_classes(params).values()], memory_bytes(params))
     text = emit.verilog(legality, "tenon_legality")
     runner.run_bench({"legality.v": text}, "tenon_legality", "tb.legality_bench", env=bench_environment(params))

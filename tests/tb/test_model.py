@@ -94,7 +94,8 @@ def test_deadlock_names_the_token():
         simulate_program(program, GRAPH)
     assert str(caught.value).splitlines() == [
         "the program stops after 1 of 1 dispatched instructions", "  LOAD: has nothing to do",
-        "  MATRIX: has nothing to do", "  VECTOR: 1 wait, the first for tokens 1, 5", "  STORE: has nothing to do"]
+        "  MATRIX: has nothing to do", "  VECTOR: 1 wait, the first for tokens 1, 5", "  STORE: has nothing to do",
+        "  WINDOW: has nothing to do"]
 
 
 def test_long_programs_pass_through_the_queues():

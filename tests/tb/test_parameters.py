@@ -18,7 +18,8 @@ MOVES = {
     "rows": {"rows": 8}, "cols": {"cols": 8, "lanes": 8}, "lanes": {"lanes": 1}, "bus_bits": {"bus_bits": 128},
     "activation_bytes": {"activation_bytes": 2048}, "weight_bytes": {"weight_bytes": 2048},
     "accumulator_bytes": {"accumulator_bytes": 4096}, "vector_bytes": {"vector_bytes": 2048},
-    "parameter_bytes": {"parameter_bytes": 1024}, "tables": {"tables": 1}, "queue_depth": {"queue_depth": 4},
+    "parameter_bytes": {"parameter_bytes": 1024}, "window_taps": {"window_taps": 0}, "tables": {"tables": 1},
+    "queue_depth": {"queue_depth": 4},
     "max_outstanding": {"max_outstanding": 16}, "burst_beats": {"burst_beats": 4}, "markers": {"markers": 16},
 }
 

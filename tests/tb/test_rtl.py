@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hw.presets import preset
-from hw.registers import COUNTERS, ErrorCode, registers
+from hw.registers import COUNTERS, ENGINES, ErrorCode, registers
 from tb import rtl, runner
 
 pytestmark = pytest.mark.rtl
@@ -75,7 +75,7 @@ def test_the_cycle_limit_says_what_everyone_waits_for():
     lines = str(caught.value).splitlines()
     assert lines[0] == "run 0 did not end within 3000 cycles; 0 instructions were dispatched"
     assert lines[1:] == [f"  {engine}: its next instruction waits for tokens 0, 2"
-                         for engine in ("LOAD", "MATRIX", "VECTOR", "STORE")]
+                         for engine in ENGINES]
 
 
 def test_a_broken_bus_rule_is_an_error():

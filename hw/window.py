@@ -1,0 +1,231 @@
+"""WINDOW: slides windows over activations, channel by channel, and writes their sums or largest elements."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from acg.mnemonic import INSTRUCTION_BITS
+from hw import emit
+from hw.array import OPERAND_BITS
+from hw.decode import layout
+from hw.mnemonics import WINDOW_ROWS, window
+from hw.nest import AddressNest
+from hw.params import SystolicParams
+from hw.window_lane import WindowLane
+from hw.window_weights import WindowWeights
+
+__all__ = ["WindowEngine"]
+
+_OUTER = ("n", "k0", "o1", "o0", "x")
+_KEEP, _BIAS = 1, 2  # what a window begins with, as field `init` has it
+
+
+class WindowEngine(wiring.Component):
+    """Executes WINDOW instructions: one word of activations per cycle, which every tap of its column sums.
+
+    Columns of a row pass one after the other, kernel row by kernel row within; where windows overlap, a column
+    is read once. Words are of ``window_lanes`` elements in every memory. Three stages: the word is read; its zero-point
+    is subtracted; it is added. Whoever is not granted asks again, and what is behind waits. A pass (a step of ``n`` and
+    ``k0``) follows the former without a bubble if its weights have come; one that continues sums, ``drain`` cycles
+    later, when all of those are written.
+
+    Members
+    -------
+    i_valid, i_ready, i_instr : In(1), Out(1), In(1024)
+        Taken when its first pass begins; must stay until then.
+    act_*, wgt_*, par_*, accr_* : `en`, `addr` Out, `grant`, `data` In
+        Read ports: activations, weights, biases and zero-points, accumulators. Data the cycle after enable and grant.
+    accw_en, accw_addr, accw_data, accw_grant : Out, Out, Out, In
+        Writes accumulators.
+    o_release, o_done, o_busy, o_stall_bank : Out(1)
+        Pulses per instruction, in order: all operands have been read; all results are visible. An instruction is in
+        flight, or its first weights are brought in. A port was not granted.
+    """
+
+    latency = 4  # cycles from the last word's issue to done
+    release = 3
+    drain = 2
+
+    def __init__(self, params: SystolicParams):
+        self.params = p = params
+        lanes = p.window_lanes
+
+        def read(name, size, element_bits):
+            return {f"{name}_en": Out(1), f"{name}_addr": Out(range(size * 8 // (lanes * element_bits))), f"{name}_grant": In(1),
+                    f"{name}_data": In(lanes * element_bits)}
+
+        super().__init__({
+            "i_valid": In(1), "i_ready": Out(1), "i_instr": In(INSTRUCTION_BITS),
+            **read("act", p.activation_bytes, 8), **read("wgt", p.weight_bytes, 8), **read("par", p.parameter_bytes, 32),
+            **read("accr", p.accumulator_bytes, 32),
+            "accw_en": Out(1), "accw_addr": Out(range(p.accumulator_bytes // (4 * lanes))), "accw_data": Out(32 * lanes),
+            "accw_grant": In(1),
+            "o_release": Out(1), "o_done": Out(1), "o_busy": Out(1), "o_stall_bank": Out(1),
+        })
+
+    @classmethod
+    def mnemonic(cls, params: SystolicParams):
+        """This engine's part of the covenant."""
+        return window(params, latency=cls.latency, release=cls.release, drain=cls.drain)
+
+    def elaborate(self, platform):
+        m = Module()
+        p = self.params
+        lanes, taps = p.window_lanes, p.window_taps
+        f = data.View(layout(self.mnemonic(p)), self.i_instr)
+        take, swap, issue = Signal(), Signal(), Signal()
+
+        weights = emit.instance(m, "weights", WindowWeights(p))
+        m.d.comb += [
+            weights.offered.eq(self.i_valid), weights.i_instr.eq(self.i_instr), weights.swap.eq(swap),
+            self.wgt_en.eq(weights.wgt_en), self.wgt_addr.eq(weights.wgt_addr), weights.wgt_grant.eq(self.wgt_grant),
+            weights.wgt_data.eq(self.wgt_data), weights.z_data.eq(self.par_data),
+            take.eq(swap & weights.initial), self.i_ready.eq(take),
+        ]
+
+        def kept(value, name):
+            """A register with what the instruction says from its first pass on."""
+            held = Signal.like(value, name=name, reset_less=True)
+            with m.If(take):
+                m.d.sync += held.eq(value)
+            return held
+
+        # Windows `hop` columns apart share columns if that is less than they have; then each column is one step of
+        # level x. Else level t walks the columns of one window.
+        shared, period, hops, column_step = Signal(), Signal(range(max(taps, 2))), Signal(16), Signal(16)
+        m.d.comb += [period.eq(f.n_t), hops.eq(f.n_x), column_step.eq(f.a_x)]
+        for hop in reversed(range(1, taps)):
+            with m.If((f.a_x == hop * f.a_t) & (f.n_t >= hop)):
+                m.d.comb += [shared.eq(1), period.eq(hop - 1), hops.eq(hop * f.n_x + f.n_t), column_step.eq(f.a_t)]
+        period, columns = kept(period, "period"), kept(f.n_t, "columns")
+
+        m.submodules.words = words = AddressNest((*_OUTER, "t", "k1"), {"a": (*_OUTER, "t", "k1")})
+        m.submodules.sums = sums = AddressNest(_OUTER, {"d": ("n", "o1", "o0", "x"), "b": ("n",)})
+        for nest in (words, sums):
+            m.d.comb += [nest.load.eq(take), *(getattr(nest, f"count_{level}").eq(f[f"n_{level}"]) for level in _OUTER)]
+        m.d.comb += [
+            words.base_a.eq(f.a), words.count_x.eq(hops), words.count_t.eq(Mux(shared, 0, f.n_t)), words.count_k1.eq(f.n_k1),
+            *(getattr(words, f"stride_a_{level}").eq(f[f"a_{level}"]) for level in (*_OUTER, "t", "k1") if level != "x"),
+            words.stride_a_x.eq(column_step), sums.base_d.eq(f.d), sums.base_b.eq(f.b), sums.stride_b_n.eq(f.b_n),
+            *(getattr(sums, f"stride_d_{level}").eq(f[f"d_{level}"]) for level in ("n", "o1", "o0", "x")),
+        ]
+
+        # A row: windows begin every `period` + 1 columns until all have, and end as often, `columns` later.
+        column_ends, row_ends, pass_ends, ends = Signal(), Signal(), Signal(), Signal()
+        to_begin, to_end, all_begun = (Signal.like(period, name="to_begin"), Signal.like(columns, name="to_end"), Signal())
+        begins, completes = Signal(), Signal()
+        m.d.comb += [
+            column_ends.eq(words.last_k1), row_ends.eq(column_ends & words.last_t & words.last_x),
+            pass_ends.eq(row_ends & words.last_o0 & words.last_o1), ends.eq(words.last),
+            begins.eq((words.index_k1 == 0) & (to_begin == 0) & ~all_begun), completes.eq(column_ends & (to_end == 0)),
+            words.step.eq(issue & ~ends), sums.step.eq(issue & begins & ~sums.last),
+        ]
+        with m.If(take):
+            m.d.sync += [to_begin.eq(0), to_end.eq(f.n_t), all_begun.eq(0)]
+        with m.Elif(issue):
+            with m.If(begins & sums.last_x):
+                m.d.sync += all_begun.eq(1)
+            with m.If(row_ends):
+                m.d.sync += [to_begin.eq(0), to_end.eq(columns), all_begun.eq(0)]
+            with m.Elif(column_ends):
+                m.d.sync += [to_begin.eq(Mux(to_begin == 0, period, to_begin - 1)),
+                             to_end.eq(Mux(to_end == 0, period, to_end - 1))]
+
+        # Passes. Until a pass's first word is issued, the former's last may still need its weights.
+        streaming, untouched, half = Signal(), Signal(), Signal()
+        m.d.comb += [swap.eq(weights.full & (~streaming | (issue & pass_ends))), weights.idle_half.eq(~untouched | issue)]
+        m.d.sync += untouched.eq(swap | (untouched & ~issue))
+        with m.If(swap):
+            m.d.sync += [streaming.eq(1), half.eq(~half)]
+        with m.Elif(issue & pass_ends):
+            m.d.sync += streaming.eq(0)
+
+        # What goes along with a word.
+        word = data.StructLayout({
+            "first": 1, "begins": 1, "start": 2, "bias": 16, "sum": 16, "completes": 1, "ends": 1, "columns": len(columns),
+            "largest": 1, "row": range(WINDOW_ROWS), "half": 1, "signed": 1, "zero": f.za.shape(), "address": 16,
+        })
+        issued, read, added = Signal(word), Signal(word, reset_less=True), Signal(word, reset_less=True)
+        kind, init = kept(f.kind, "kind"), kept(f.init, "init")
+        m.d.comb += [
+            issued.first.eq(words.index_k1 == 0), issued.begins.eq(begins), issued.start.eq(Mux(words.index_k0 == 0, init, _KEEP)),
+            issued.bias.eq(sums.address_b), issued.sum.eq(sums.address_d), issued.completes.eq(completes), issued.ends.eq(ends),
+            issued.columns.eq(columns), issued.largest.eq(kind == 2), issued.row.eq(Mux(kind <= 1, words.index_k1, 0)),
+            issued.half.eq(~half), issued.signed.eq(kept(f.act_signed, "act_signed")), issued.zero.eq(kept(f.za, "za")),
+            issued.address.eq(words.address_a),
+        ]
+
+        # Stage 1: the word is there in the cycle after its grant, and only then.
+        here, fresh, wanted, moves, settled = Signal(), Signal(), Signal(), Signal(), Signal()
+        waits = Signal()  # the pass continues sums that are not written yet
+        m.d.comb += [
+            waits.eq(untouched & (issued.start == _KEEP) & ~settled),
+            wanted.eq(streaming & ~waits & (~here | moves)),
+            self.act_en.eq(wanted | (here & ~moves)), self.act_addr.eq(Mux(here & ~moves, read.address, issued.address)),
+            issue.eq(wanted & self.act_grant),
+        ]
+        m.d.sync += [here.eq(issue | (here & ~moves)), fresh.eq(self.act_en & self.act_grant)]
+        with m.If(issue):
+            m.d.sync += read.eq(issued)
+        x = Signal(data.ArrayLayout(OPERAND_BITS, lanes), reset_less=True)
+        with m.If(moves):
+            m.d.sync += added.eq(read)
+            for c in range(lanes):
+                byte = self.act_data.word_select(c, 8)
+                m.d.sync += x[c].eq(Cat(byte, byte[7] & read.signed).as_signed() - read.zero.as_signed())
+
+        # Stage 2: what a window begins with is there in the cycle after its grant, and only then.
+        there, started, goes, asks, complete = Signal(), Signal(), Signal(), Signal(), Signal()
+        next_word = Signal(word)
+        m.d.comb += [
+            goes.eq(there & ~(complete & ~self.accw_grant) & (started | ~(added.begins & (added.start != 0)))),
+            moves.eq(here & fresh & (~there | goes)), settled.eq(~here & ~there & ~(complete & ~self.accw_grant)),
+            next_word.eq(Mux(moves, read, added)),
+            asks.eq((moves | (there & ~goes)) & next_word.begins),
+            self.accr_en.eq(asks & (next_word.start == _KEEP)), self.accr_addr.eq(next_word.sum),
+            weights.z_grant.eq(self.par_grant & ~(asks & (next_word.start == _BIAS))),
+            self.par_en.eq(weights.z_en | (asks & (next_word.start == _BIAS))),
+            self.par_addr.eq(Mux(asks & (next_word.start == _BIAS), next_word.bias, weights.z_addr)),
+            weights.read.eq(moves), weights.half.eq(read.half), weights.row.eq(read.row),
+        ]
+        m.d.sync += [
+            there.eq(moves | (there & ~goes)),
+            started.eq((self.accr_en & self.accr_grant) | (asks & (next_word.start == _BIAS) & self.par_grant)),
+        ]
+        entry = Cat(added.columns == taps - 1 - tap for tap in range(taps))
+        for c in range(lanes):
+            lane = emit.instance(m, f"lane_{c}", WindowLane(taps))
+            keeps, biased = self.accr_data.word_select(c, 32), self.par_data.word_select(c, 32)
+            m.d.comb += [
+                lane.enable.eq(goes), lane.x.eq(x[c]), lane.first.eq(added.first), lane.entry.eq(entry),
+                lane.w.eq(Cat(weights.w.word_select(tap * lanes + c, OPERAND_BITS) for tap in range(taps))),
+                lane.start.eq(Mux(added.start == _KEEP, keeps, Mux(added.start == _BIAS, biased, 0))),
+                lane.empty.eq(added.start == 0), lane.maximum.eq(added.largest), self.accw_data.word_select(c, 32).eq(lane.o),
+            ]
+
+        # Stage 3: the last sum of each lane is what is written. Addresses move up as the sums do.
+        where = added.sum
+        for tap in range(taps):
+            address = Signal(16, name=f"address{tap}", reset_less=True)
+            with m.If(goes & added.first):
+                m.d.sync += address.eq(Mux(entry[tap], added.sum, where))
+            where = address
+        last = Signal(reset_less=True)
+        with m.If(goes):
+            m.d.sync += last.eq(added.ends)
+        m.d.comb += [self.accw_en.eq(complete), self.accw_addr.eq(where)]
+        m.d.sync += [
+            complete.eq((goes & added.completes) | (complete & ~self.accw_grant)),
+            self.o_release.eq(goes & added.ends), self.o_done.eq(complete & self.accw_grant & last),
+        ]
+
+        in_flight = Signal(range(8))
+        m.d.sync += in_flight.eq(in_flight + take - self.o_done)
+        m.d.comb += [
+            self.o_busy.eq(weights.initial | (in_flight != 0)),
+            self.o_stall_bank.eq((self.act_en & ~self.act_grant) | (self.accr_en & ~self.accr_grant) | (complete & ~self.accw_grant)
+                                 | (self.par_en & ~self.par_grant) | (self.wgt_en & ~self.wgt_grant)),
+        ]
+        return m

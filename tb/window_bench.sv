@@ -1,0 +1,136 @@
+// WINDOW alone: memories in words of its lanes, a list of instructions, and a log of everything that happens.
+//
+// Log lines are `event cycle [address [data]]` in hexadecimal: T taken, R release, D done, N stall; A W P K granted reads of
+// activations, weights, parameters and accumulators; C granted writes of accumulators. Files hold big-endian words.
+// `+deny=` is the share of cycles, in percent, in which a port is not granted.
+
+module window_bench #(
+    parameter int LANES = 4,
+    parameter int ACT_WORDS = 64,
+    parameter int WGT_WORDS = 64,
+    parameter int PAR_WORDS = 64,
+    parameter int ACC_WORDS = 64
+) (
+    output logic finished,
+    output logic hung,
+    output logic idle_when_busy
+);
+  logic clk = 1'b0, rst = 1'b1;
+  always #1 clk = ~clk;
+
+  logic [ 8*LANES-1:0] act[0:ACT_WORDS-1];
+  logic [ 8*LANES-1:0] wgt[0:WGT_WORDS-1];
+  logic [32*LANES-1:0] par[0:PAR_WORDS-1];
+  logic [32*LANES-1:0] acc[0:ACC_WORDS-1];
+  logic [      1023:0] instructions[0:4095];
+
+  logic i_valid = 1'b0, i_ready, o_release, o_done, o_busy, o_stall_bank;
+  logic act_en, wgt_en, par_en, accr_en, accw_en;
+  logic act_grant = 1'b0, wgt_grant = 1'b0, par_grant = 1'b0, accr_grant = 1'b0, accw_grant = 1'b0;
+  logic [$clog2(ACT_WORDS)-1:0] act_addr;
+  logic [$clog2(WGT_WORDS)-1:0] wgt_addr;
+  logic [$clog2(PAR_WORDS)-1:0] par_addr;
+  logic [$clog2(ACC_WORDS)-1:0] accr_addr, accw_addr;
+  logic [8*LANES-1:0] act_data, wgt_data;
+  logic [32*LANES-1:0] par_data, accr_data, accw_data;
+  logic [1023:0] i_instr;
+  logic [11:0] taken = '0;
+
+  // An instruction is there while it is offered, and no longer.
+  assign i_instr = i_valid ? instructions[taken] : {32{32'hDEADBEEF}};
+
+  tenon_window_engine dut (
+      .clk(clk), .rst(rst), .i_valid(i_valid), .i_ready(i_ready), .i_instr(i_instr),
+      .act_en(act_en), .act_addr(act_addr), .act_grant(act_grant), .act_data(act_data),
+      .wgt_en(wgt_en), .wgt_addr(wgt_addr), .wgt_grant(wgt_grant), .wgt_data(wgt_data),
+      .par_en(par_en), .par_addr(par_addr), .par_grant(par_grant), .par_data(par_data),
+      .accr_en(accr_en), .accr_addr(accr_addr), .accr_grant(accr_grant), .accr_data(accr_data),
+      .accw_en(accw_en), .accw_addr(accw_addr), .accw_grant(accw_grant), .accw_data(accw_data),
+      .o_release(o_release), .o_done(o_done), .o_busy(o_busy), .o_stall_bank(o_stall_bank));
+
+  string folder;
+  int gap, deny, count, limit, log_file, file, unused;
+  logic poison;
+  int cycle = 0, released = 0, done = 0, after = 0;
+
+  function automatic int open(string name);
+    return $fopen({folder, "/", name}, "rb");
+  endfunction
+
+  initial begin
+    finished = 1'b0;
+    hung = 1'b0;
+    idle_when_busy = 1'b0;
+    if (!$value$plusargs("folder=%s", folder) || !$value$plusargs("gap=%d", gap) || !$value$plusargs("deny=%d", deny)
+        || !$value$plusargs("count=%d", count) || !$value$plusargs("limit=%d", limit))
+      $fatal(1, "window_bench needs +folder= +gap= +deny= +count= +limit=");
+    poison = $test$plusargs("poison") != 0;
+    file = open("act.bin");
+    unused = $fread(act, file);
+    file = open("wgt.bin");
+    unused = $fread(wgt, file);
+    file = open("par.bin");
+    unused = $fread(par, file);
+    file = open("acc.bin");
+    unused = $fread(acc, file);
+    file = open("instructions.bin");
+    unused = $fread(instructions, file);
+    log_file = $fopen({folder, "/log.txt"}, "w");
+  end
+
+  function automatic logic chance(int percent);
+    return $urandom_range(99) < percent;
+  endfunction
+
+  always @(posedge clk) begin
+    cycle <= cycle + 1;
+    if (cycle == 4) rst <= 1'b0;
+    act_grant  <= !chance(deny);
+    wgt_grant  <= !chance(deny);
+    par_grant  <= !chance(deny);
+    accr_grant <= !chance(deny);
+    accw_grant <= !chance(deny);
+
+    // Data are there for one cycle; before and after it anything may be.
+    act_data  <= act_en && act_grant ? act[act_addr] : (8*LANES)'({LANES{$urandom}});
+    wgt_data  <= wgt_en && wgt_grant ? wgt[wgt_addr] : (8*LANES)'({LANES{$urandom}});
+    par_data  <= par_en && par_grant ? par[par_addr] : {LANES{$urandom}};
+    accr_data <= accr_en && accr_grant ? acc[accr_addr] : {LANES{$urandom}};
+    if (accw_en && accw_grant) acc[accw_addr] <= accw_data;
+
+    if (cycle > 6) begin
+      if (i_valid && i_ready) begin
+        taken   <= taken + 1;
+        i_valid <= int'(taken) + 1 < count && !chance(gap);
+        $fwrite(log_file, "T %h\n", cycle);
+      end else if (!i_valid) i_valid <= int'(taken) < count && !chance(gap);
+
+      if (act_en && act_grant) $fwrite(log_file, "A %h %h\n", cycle, act_addr);
+      if (wgt_en && wgt_grant) $fwrite(log_file, "W %h %h\n", cycle, wgt_addr);
+      if (par_en && par_grant) $fwrite(log_file, "P %h %h\n", cycle, par_addr);
+      if (accr_en && accr_grant) $fwrite(log_file, "K %h %h\n", cycle, accr_addr);
+      if (accw_en && accw_grant) $fwrite(log_file, "C %h %h %h\n", cycle, accw_addr, accw_data);
+      if (o_stall_bank) $fwrite(log_file, "N %h\n", cycle);
+      if (o_release) begin
+        $fwrite(log_file, "R %h\n", cycle);
+        released <= released + 1;
+        if (poison && released + 1 == count) begin
+          for (int n = 0; n < ACT_WORDS; n++) act[n] <= '1;
+          for (int n = 0; n < WGT_WORDS; n++) wgt[n] <= '1;
+          for (int n = 0; n < PAR_WORDS; n++) par[n] <= '1;
+        end
+      end
+      if (o_done) begin
+        $fwrite(log_file, "D %h\n", cycle);
+        done <= done + 1;
+      end
+      if (!o_busy && int'(taken) != done) idle_when_busy <= 1'b1;
+      if (done == count) after <= after + 1;
+      if (after > 50 || cycle > limit) begin
+        hung <= done != count || o_busy;
+        $fclose(log_file);
+        finished <= 1'b1;
+      end
+    end
+  end
+endmodule
