@@ -16,7 +16,7 @@ __all__ = ["KINDS", "Case", "random_case"]
 
 #: Kinds of models; a seed's is its remainder.
 KINDS = ("conv", "conv", "conv_relu", "conv_clip", "grouped", "matmul", "gemm", "add", "conv_add", "relu", "clip",
-          "requantise", "maxpool", "averagepool", "global", "flatten_gemm", "qlinearconv", "qlinearadd", "chain", "matrices",
+          "requantise", "maxpool", "averagepool", "global", "flatten_gemm", "qlinearconv", "qlinearadd", "chain", "matrices", "depthwise",
           *MOVEMENT, *ELEMENTWISE, *CHANNELS)
 
 
@@ -87,6 +87,29 @@ def _matmul(b: ModelBuilder):
     x = b.input([*lead, m, k])
     weight, _, _ = b.weight((k, n), 1)
     return b.quantise(b.op("MatMul", [x, weight]), _spread(k)), [*lead, m, n], False
+
+
+def _depthwise(b: ModelBuilder):
+    """A convolution for each channel, after one of all channels or first of all; sometimes a residual addition after it."""
+    c = int(b.rng.integers(2, 40))
+    shape = [1, c, int(b.rng.integers(3, 12)), int(b.rng.integers(3, 12))]
+    x = b.input(shape)
+    if b.rng.random() < 0.6:
+        weight, _, _ = b.weight((c, c, 1, 1), 0)
+        x = b.quantise(b.op("Conv", [x, weight]), _spread(c))
+    kernel = [int(v) for v in b.rng.integers(1, 8, 2)]
+    strides, dilations = ([int(v) for v in b.rng.choice([1, 1, 2, 3], 2)] for _ in range(2))
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilations)]
+    pads = [int(b.rng.integers(0, k)) for k in kernel * 2]
+    for i in range(2):  # large windows get the padding that they need
+        pads[i] = max(pads[i], reach[i] - shape[2 + i] - pads[2 + i])
+    out = [(shape[2 + i] + pads[i] + pads[i + 2] - reach[i]) // strides[i] + 1 for i in range(2)]
+    weight, _, _ = b.weight((c, 1, *kernel), 0)
+    y = b.op("Conv", [x, weight], kernel_shape=kernel, strides=strides, dilations=dilations, pads=pads, group=c)
+    y = b.quantise(y, _spread(kernel[0] * kernel[1]))
+    if b.rng.random() < 0.3:
+        y = b.quantise(b.op("Add", [y, b.input([1, c, *out])]), 0.1)
+    return y, [1, c, *out], False
 
 
 def _matrices(b: ModelBuilder):
@@ -224,5 +247,5 @@ _MAKERS = {
     "relu": lambda b: _unary(b, "relu"), "clip": lambda b: _unary(b, "clip"), "requantise": lambda b: _unary(b, "requantise"),
     "maxpool": _maxpool, "averagepool": _averagepool, "global": _global, "flatten_gemm": _flatten_gemm,
     "qlinearconv": _qlinearconv, "qlinearadd": _qlinearadd, "chain": _chain,
-    "matrices": _matrices, **MOVEMENT, **ELEMENTWISE, **CHANNELS,
+    "matrices": _matrices, "depthwise": _depthwise, **MOVEMENT, **ELEMENTWISE, **CHANNELS,
 }
