@@ -25,7 +25,7 @@ class TokenCounters(wiring.Component):
     clear : In(1)
         Sets every counter to zero.
     lacking : per engine, Out(count)
-        Tokens of ``want`` that are not there.
+        Tokens of ``want`` that are not there; none while nothing is wanted.
     overflow : Out(1)
         A counter passed 255. The program was not legal.
     """
@@ -48,7 +48,7 @@ class TokenCounters(wiring.Component):
         for e in range(self.engines):
             able = Signal(name=f"able{e}")
             m.d.comb += [
-                self.lacking[e].eq(self.want[e] & empty),
+                self.lacking[e].eq(self.want[e] & empty & self.want_valid[e].replicate(self.count)),
                 able.eq(self.want_valid[e] & (self.lacking[e] == 0)),
                 self.grant[e].eq(able & ~taken),
             ]

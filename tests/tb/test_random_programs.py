@@ -20,7 +20,7 @@ from tb.rtl import Dram
 @pytest.mark.parametrize("shape", SHAPES)
 def test_programs_reach_every_corner(shape):
     graph = covenant(SHAPES[shape])
-    programs = [random_program(graph, seed) for seed in range(40)]
+    programs = [random_program(graph, seed) for seed in range(60)]
     assert unreached(graph, programs) == []
     assert len(unreached(graph, programs[:1])) > 20, "a single program cannot reach all"
     assert random_program(graph, 5) == programs[5]
