@@ -10,7 +10,15 @@ from acg.graph import Graph
 from acg.mnemonic import INSTRUCTION_BYTES, Access, Header, Mnemonic, accesses, encode
 from compiler.instruction import Instruction
 
-__all__ = ["chosen", "extents", "image", "instruction", "opened", "room", "swept", "with_header"]
+__all__ = ["DONE", "SCRATCH_BYTES", "chosen", "gate", "extents", "image", "instruction", "opened", "room", "scratch",
+           "swept", "with_header"]
+
+
+#: Bytes of a segment in which nothing is looked at.
+SCRATCH_BYTES = 1 << 16
+
+#: The token that says that a gate is open.
+DONE = 1
 
 
 def instruction(mnemonic: Mnemonic, fields: Mapping[str, object] | None = None, **header) -> Instruction:
@@ -51,10 +59,10 @@ def swept(mnemonic: Mnemonic, fields: Mapping[str, object], level: str, count: i
 
 def room(graph: Graph, mnemonic: Mnemonic, fields: Mapping[str, object], level: str) -> int:
     """Most steps of ``level`` that ``swept`` can have inside the on-chip memories."""
-    most = mnemonic.field(level).high
+    most, fields = mnemonic.field(level).high, mnemonic.complete(opened(mnemonic, fields))
     for a in accesses(mnemonic):
         if a.memory in graph.memory_bytes and a.chosen(fields) and any(n == level for _, n in a.terms):
-            low, high = a.corners(dict(fields) | {level: 1})
+            low, high = a.corners(fields | {level: 1})
             most = min(most, (graph.memory_bytes[a.memory] - 1 - high) // a.unit + 1)
     return most
 
@@ -62,3 +70,22 @@ def room(graph: Graph, mnemonic: Mnemonic, fields: Mapping[str, object], level: 
 def chosen(access: Access) -> dict[str, int]:
     """Choices that lead to an access."""
     return {name: values[0] for name, values in access.conditions}
+
+
+def gate(graph: Graph, unit: str, cycles: int) -> Instruction:
+    """An instruction of another unit, without DRAM, that signals ``DONE`` after ``cycles`` at least.
+
+    What waits for it finds its unit idle, and the bus quiet: all instructions after it have been fetched.
+    """
+    for m in graph.mnemonics:
+        if m.unit != unit and all(a.memory in graph.memory_bytes for a in accesses(m)):
+            level, count = extents(m)[-1], 1
+            while m.evaluate("occupancy", m.complete({level: count})) < cycles:
+                count *= 2
+            return instruction(m, {level: count}, done=DONE)
+    raise ValueError(f"nothing can make {unit} wait")
+
+
+def scratch(graph: Graph) -> tuple[tuple[int, bytes], ...]:
+    """Segments that may be written, where nobody looks at what is in them."""
+    return tuple((i, bytes(SCRATCH_BYTES)) for i in range(len(graph.segments)))
