@@ -15,7 +15,8 @@ from hw.params import SystolicParams
 from hw.registers import COUNTERS, ENGINES, ErrorCode, registers
 from tb import runner
 
-__all__ = ["Dram", "Mark", "Outcome", "Run", "Stuck", "SystemResult", "build_system", "repeated_modules", "run_rtl", "write_image"]
+__all__ = ["Burst", "Dram", "Mark", "Outcome", "Run", "Stuck", "SystemResult", "build_system", "repeated_modules", "run_rtl",
+           "write_image"]
 
 _SOURCES = ("dram.sv", "axi_rules.sv", "system.sv")
 
@@ -45,8 +46,10 @@ class Run:
 
     program: int
     length: int  # instructions
-    segments: tuple[int, int, int, int]  # bases of constants, arena, inputs, outputs
+    segments: tuple[int, ...]  # bases of constants, arena, inputs, outputs
     cycle_limit: int = 50_000_000
+    may_stick: bool = False  # reaching the limit is an outcome, after which the accelerator is reset
+    reads: tuple[int, ...] = ()  # registers to read after it, by their offsets
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,15 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Burst:
+    """One request on the bus."""
+
+    write: bool
+    address: int
+    beats: int
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What one run did."""
 
@@ -72,6 +84,9 @@ class Outcome:
     counters: dict[str, int]
     marks: tuple[Mark, ...]
     wall_seconds: float
+    stuck: bool = False  # the cycle limit ended it
+    reads: tuple[int, ...] = ()  # values of the registers asked for
+    bursts: tuple[Burst, ...] = ()  # in order of their requests, if asked for
 
 
 @dataclass(frozen=True)
@@ -108,7 +123,7 @@ def build_system(verilog: str, params: SystolicParams, *, simulator: str = "veri
 def run_rtl(verilog: str, params: SystolicParams, runs: Sequence[Run], *, image: Sequence[tuple[int, bytes]],
             regions: Sequence[tuple[int, int]] = (), dram: Dram | None = None, simulator: str = "verilator",
             waves: Path | None = None, progress: Callable[[int, int], None] | None = None,
-            folder: Path | None = None) -> SystemResult:
+            folder: Path | None = None, bursts: bool = False) -> SystemResult:
     """Simulates ``runs`` one after the other, in one simulation, in RTL.
 
     Parameters
@@ -126,6 +141,8 @@ def run_rtl(verilog: str, params: SystolicParams, runs: Sequence[Run], *, image:
         Told (number of the run, cycles so far), about twice a second.
     folder : Path, optional
         Where to keep the simulation's files; they are temporary if not given.
+    bursts : bool
+        Whether the outcomes list every burst.
 
     Raises
     ------
@@ -152,10 +169,11 @@ def run_rtl(verilog: str, params: SystolicParams, runs: Sequence[Run], *, image:
         _write_job(folder, runs, params)
         if progress is not None:
             stack.enter_context(_reporting(folder / "progress.txt", progress))
-        plusargs = ["+dram_image=image.txt", "+dram_dump=dump.txt", "+marks=marks.txt", *(dram or Dram()).plusargs()]
+        plusargs = ["+dram_image=image.txt", "+dram_dump=dump.txt", "+marks=marks.txt", *["+bursts=bursts.txt"] * bursts,
+                    *(dram or Dram()).plusargs()]
         log = runner.simulate(built, "tb.system_bench", plusargs=plusargs, folder=folder, waves=waves,
                               env={"TENON_JOB": str((folder / "job.json").resolve())})
-        return _collect(folder, regions, params, log)
+        return _collect(folder, runs, regions, params, log)
 
 
 def repeated_modules(verilog: str) -> list[str]:
@@ -185,9 +203,9 @@ def _write_job(folder: Path, runs: Sequence[Run], params: SystolicParams) -> Non
     for run in runs:
         writes = [[regs.offset("PROGRAM"), run.program], [regs.offset("PROGRAM_LENGTH"), run.length]]
         writes += [[regs.offset("SEGMENT", i), base] for i, base in enumerate(run.segments)]
-        job.append({"writes": writes, "start": [control.offset, start], "cycle_limit": run.cycle_limit,
+        job.append({"writes": writes, "start": [control.offset, start], "cycle_limit": run.cycle_limit, "may_stick": run.may_stick,
                     "clear": [control.offset, control.field("CLEAR").mask],
-                    "reads": [offset for _, offset in _read_back(params)]})
+                    "reads": [offset for _, offset in _read_back(params)] + list(run.reads)})
     paths = {name: str((folder / f"{name}.txt").resolve()) for name in ("result", "progress")}
     (folder / "job.json").write_text(json.dumps({"runs": job, **paths}))
 
@@ -200,7 +218,7 @@ def _read_back(params: SystolicParams) -> list[tuple[str, int]]:
             *((f"WAITING.{engine}", regs.offset("WAITING", i)) for i, engine in enumerate(ENGINES))]
 
 
-def _collect(folder: Path, regions: Sequence[tuple[int, int]], params: SystolicParams, log: str) -> SystemResult:
+def _collect(folder: Path, runs: Sequence[Run], regions: Sequence[tuple[int, int]], params: SystolicParams, log: str) -> SystemResult:
     result = json.loads((folder / "result.txt").read_text())
     if result["violations"]:
         broken = "\n".join([line for line in log.splitlines() if " axi: " in line][:5])
@@ -208,24 +226,37 @@ def _collect(folder: Path, regions: Sequence[tuple[int, int]], params: SystolicP
     status = registers(params)["STATUS"]
     names = [name for name, _ in _read_back(params)]
     outcomes = []
+    marks, bursts = _marks(folder / "marks.txt"), _bursts(folder / "bursts.txt")
     for number, run in enumerate(result["runs"]):
-        values = dict(zip(names, run["values"], strict=True))
-        if not run["interrupt"]:
+        values = dict(zip(names, run["values"], strict=False))
+        if not run["interrupt"] and not runs[number].may_stick:
             raise Stuck(_diagnosis(number, run["cycles"], values, params))
         fields = {f.name: (values["STATUS"] & f.mask) >> f.shift for f in status.fields}
         outcomes.append(Outcome(run["cycles"], ErrorCode(fields["ERROR"]), fields["INDEX"],
                                 {name: values[name] for name in COUNTERS},
-                                tuple(_marks(folder / "marks.txt", number)), run["wall_seconds"]))
+                                tuple(marks.get(number, ())), run["wall_seconds"], not run["interrupt"],
+                                tuple(run["values"][len(names):]), tuple(bursts.get(number, ()))))
     contents = [(folder / f"region{i}.bin").read_bytes()[:size] for i, (_, size) in enumerate(regions)]
     return SystemResult(tuple(outcomes), tuple(contents))
 
 
-def _marks(path: Path, number: int) -> Iterator[Mark]:
+def _marks(path: Path) -> dict[int, list[Mark]]:
+    """Time stamps of each run."""
+    found: dict[int, list[Mark]] = {}
     for line in path.read_text().splitlines():
         run, index, packed = line.split()
-        if int(run) == number:
-            words = int(packed, 16)
-            yield Mark(int(index), {name: words >> 32 * i & 0xFFFF_FFFF for i, name in enumerate(COUNTERS)})
+        words = int(packed, 16)
+        found.setdefault(int(run), []).append(Mark(int(index), {name: words >> 32 * i & 0xFFFF_FFFF for i, name in enumerate(COUNTERS)}))
+    return found
+
+
+def _bursts(path: Path) -> dict[int, list[Burst]]:
+    """Bursts of each run; none if they were not asked for."""
+    found: dict[int, list[Burst]] = {}
+    for line in path.read_text().splitlines() if path.is_file() else ():
+        run, way, address, beats = line.split()
+        found.setdefault(int(run), []).append(Burst(way == "W", int(address), int(beats)))
+    return found
 
 
 def _diagnosis(number: int, cycles: int, values: dict[str, int], params: SystolicParams) -> str:

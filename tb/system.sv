@@ -3,6 +3,7 @@
 //
 // Plusargs, beside those of the DRAM
 //   +marks=FILE   gets a line "RUN MARK COUNTERS" for each time stamp: decimal, decimal, packed counters in hex
+//   +bursts=FILE  gets a line "RUN R|W ADDRESS BEATS" for each burst, decimal
 
 module tenon_system #(
     parameter int DATA_BITS = 128,
@@ -93,16 +94,23 @@ module tenon_system #(
         .bvalid(m_bvalid), .bready(m_bready), .rvalid(m_rvalid), .rready(m_rready), .violations(violations)
     );
 
-    string marks_path;
-    int marks;
+    string marks_path, bursts_path;
+    int marks, bursts;
     initial begin
         marks = 0;
+        bursts = 0;
+        if ($value$plusargs("bursts=%s", bursts_path)) bursts = $fopen(bursts_path, "w");
         if ($value$plusargs("marks=%s", marks_path)) marks = $fopen(marks_path, "w");
     end
     always @(posedge clk) begin
         if (mark_valid && marks != 0) begin
             $fdisplay(marks, "%0d %0d %h", run, mark_index, perf_counters);
             $fflush(marks);
+        end
+        if (bursts != 0) begin
+            if (m_arvalid && m_arready) $fdisplay(bursts, "%0d R %0d %0d", run, m_araddr, 32'(m_arlen) + 1);
+            if (m_awvalid && m_awready) $fdisplay(bursts, "%0d W %0d %0d", run, m_awaddr, 32'(m_awlen) + 1);
+            if ((m_arvalid && m_arready) || (m_awvalid && m_awready)) $fflush(bursts);
         end
     end
 endmodule

@@ -3,7 +3,7 @@
 The job (``$TENON_JOB``, JSON) names no register, only offsets of the AXI4-Lite port::
 
     {"runs": [{"writes": [[offset, value], ...], "start": [offset, value], "clear": [offset, value],
-               "reads": [offset, ...], "cycle_limit": n}, ...],
+               "reads": [offset, ...], "cycle_limit": n, "may_stick": bool}, ...],
      "result": path, "progress": path}
 
 Each run writes, starts, sleeps until the interrupt or the cycle limit, reads and clears. The result, JSON::
@@ -11,7 +11,7 @@ Each run writes, starts, sleeps until the interrupt or the cycle limit, reads an
     {"runs": [{"cycles": n, "interrupt": bool, "wall_seconds": s, "values": [...]}, ...], "violations": n}
 
 ``cycles`` count from the cycle that took the start command to the one that shows the interrupt. A run that hits
-its limit is the last.
+its limit is the last, unless it may stick: then the accelerator is reset, and the next one follows.
 """
 
 import json
@@ -109,7 +109,9 @@ async def job(dut):
         done.append({"cycles": ended - started, "interrupt": interrupt, "wall_seconds": wall_seconds,
                      "values": values})
         if not interrupt:
-            break
+            if not run["may_stick"]:
+                break
+            await host.reset()
     dut.dump.value = 1
     await FallingEdge(dut.clk)
     await FallingEdge(dut.clk)

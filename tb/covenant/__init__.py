@@ -1,0 +1,1 @@
+"""Holds what a covenant promises against RTL simulation of the configuration."""

@@ -1,0 +1,132 @@
+"""What instructions do: every bit of every memory after random instructions, against their effects."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from acg.graph import Graph, Unit
+from acg.mnemonic import Header, Mnemonic, accesses
+from compiler.instruction import Instruction
+from compiler.tokens import place_tokens
+from hw.registers import ErrorCode
+from tb.covenant.claim import Check
+from tb.covenant.stimuli import image
+from tb.covenant.trial import Program, Result, Trial
+from tb.functional import FunctionalSimulator, decode_program
+from tb.memory_state import dump_bytes, dump_program, fill_data, fill_program
+from tb.random_programs import SEGMENT_BYTES, random_instruction, small_parameters
+
+__all__ = ["effect_check", "observed", "ordered_check", "surprise", "whole_state"]
+
+_INSTRUCTIONS, _TRIALS = 16, 3  # of each mnemonic, in a trial; trials
+_WORK = 300  # steps of an instruction
+_PAIRS = 12
+
+
+def observed(graph: Graph, body: Sequence[Instruction] | None, seed: int = 0) -> Trial:
+    """Fills all memories, runs ``body``, and shows everything."""
+    rng = np.random.default_rng(seed)
+    number = {name: i for i, name in enumerate(graph.segments)}
+    data = fill_data(graph, np.random.default_rng(1), small_parameters(graph))
+    fill = Program(image(fill_program(graph)), ((number["CONSTANTS"], data),))
+    shown = number["OUTPUTS"]
+    dump = Program(image(dump_program(graph)), ((number["CONSTANTS"], data), (shown, bytes(dump_bytes(graph)))), frozenset({shown}))
+    if body is None:
+        return Trial((fill, dump))
+    own = tuple((i, rng.bytes(SEGMENT_BYTES)) for i in number.values())
+    return Trial((fill, Program(image(body), own, frozenset(number.values())), dump))
+
+
+def surprise(graph: Graph, trial: Trial, result: Result) -> str | None:
+    """The first difference between ``result`` and what the covenant says of the trial; None if there is none."""
+    simulator = FunctionalSimulator(graph.memory_bytes)
+    for k, (program, outcome, shown) in enumerate(zip(trial.programs, result.outcomes, result.shown, strict=True)):
+        if outcome.stuck:
+            return "the program does not end"
+        if outcome.error is not ErrorCode.NONE:
+            return f"ends with {outcome.error.name} at instruction {outcome.index}"
+        memory = {graph.segments[i]: np.frombuffer(contents, np.uint8).copy() for i, contents in program.contents}
+        simulator.run(decode_program(program.image, graph.mnemonics), memory)
+        for i, seen in shown.items():
+            wrong = int((np.frombuffer(seen, np.uint8) != memory[graph.segments[i]]).sum())
+            if wrong:
+                return f"{wrong} bytes differ in {'on-chip memories' if k == len(trial.programs) - 1 else graph.segments[i]}"
+    return None
+
+
+class _WholeState:
+    """That memories hold what was written to them, every word of them."""
+
+    def __init__(self, graph: Graph):
+        self.graph, self.trials = graph, (observed(graph, None),)
+
+    def judge(self, results: Sequence[Result]) -> str | None:
+        return surprise(self.graph, self.trials[0], results[0])
+
+
+def whole_state(graph: Graph) -> _WholeState:
+    return _WholeState(graph)
+
+
+def effect_check(graph: Graph, m: Mnemonic, attribute: str, promised: str) -> Check:
+    """Random legal instructions of one mnemonic, bit for bit."""
+    trials = tuple(observed(graph, _body(graph, m, seed), seed) for seed in range(_TRIALS))
+
+    def judge(results):
+        for trial, result in zip(trials, results, strict=True):
+            if wrong := surprise(graph, trial, result):
+                return wrong, False
+        return f"as promised, {_TRIALS * _INSTRUCTIONS} instructions", True
+
+    return Check(attribute, promised, trials, judge)
+
+
+def _body(graph: Graph, m: Mnemonic, seed: int) -> list[Instruction]:
+    rng = random.Random(seed)
+    body = [random_instruction(graph, m, graph.memory_bytes, rng, _WORK) for _ in range(_INSTRUCTIONS)]
+    return place_tokens(graph, body)
+
+
+def ordered_check(graph: Graph, unit: Unit, attribute: str) -> Check:
+    """An instruction reads what its predecessor on the same unit has just written, without waiting for it."""
+    mine = [m for m in graph.mnemonics if m.unit == unit.name]
+    written = {a.memory for m in mine for a in accesses(m) if a.write}
+    memories = sorted({a.memory for m in mine for a in accesses(m) if not a.write} & written & set(graph.memory_bytes))
+    trials = tuple(observed(graph, _followers(graph, mine, memory), 1) for memory in memories)
+
+    def judge(results):
+        kept = [memory for memory, trial, result in zip(memories, trials, results, strict=True) if not surprise(graph, trial, result)]
+        return ", ".join(kept) or "none", set(kept) == set(unit.ordered)
+
+    return Check(attribute, ", ".join(unit.ordered) or "none", trials, judge)
+
+
+def _followers(graph: Graph, mnemonics: Sequence[Mnemonic], memory: str) -> list[Instruction]:
+    """Pairs that wait for the pair before, but not within."""
+    rng = random.Random(7)
+    program: list[Instruction] = []
+    while len(program) < 2 * _PAIRS:
+        pair = next(_overlapping(graph, mnemonics, memory, rng))
+        first, second = (Header(waits=1 if program else 0), Header(done=1))
+        program += [replace(pair[0], header=first), replace(pair[1], header=second)]
+    return program
+
+
+def _overlapping(graph: Graph, mnemonics: Sequence[Mnemonic], memory: str, rng: random.Random) -> Iterator[tuple[Instruction, Instruction]]:
+    """A writer of ``memory`` and a reader of the same bytes."""
+    while True:
+        one, two = (random_instruction(graph, rng.choice(mnemonics), graph.memory_bytes, rng, 40) for _ in range(2))
+        theirs = [a for a in accesses(one.mnemonic) if a.write and a.memory == memory and a.chosen(one.fields)]
+        ours = [a for a in accesses(two.mnemonic) if not a.write and a.memory == memory and a.chosen(two.fields)]
+        if not theirs or not ours:
+            continue
+        a = rng.choice(ours)
+        far = theirs[0].corners(one.fields)[0] - a.corners(two.fields)[0]
+        fields = {**two.fields, a.base: two.fields[a.base] + far // a.unit}
+        field = two.mnemonic.field(a.base)
+        if field.low <= fields[a.base] <= field.high and not two.mnemonic.violations(fields, graph.memory_bytes):
+            yield one, replace(two, fields=fields)

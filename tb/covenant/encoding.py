@@ -1,0 +1,124 @@
+"""Encoding: each field's bits and range, each rule and opcode, by what hardware says of instructions on the border."""
+
+from __future__ import annotations
+
+import ast
+import random
+
+from acg.field import Field
+from acg.formula import evaluate, names
+from acg.graph import Graph
+from acg.mnemonic import INSTRUCTION_BYTES, EncodingError, Mnemonic, accesses, decode, encode
+from acg.random_fields import random_fields
+from hw.registers import ErrorCode
+from tb.covenant.claim import Check
+from tb.covenant.stimuli import opened, scratch
+from tb.covenant.trial import Program, Trial
+
+__all__ = ["field_check", "opcode_check", "rules_check"]
+
+_WORK = 400  # cycles of a probe that hardware executes, at most
+_SEGMENT = 1 << 14
+
+
+def _verdict(graph: Graph, text: bytes) -> tuple[ErrorCode, int]:
+    """What the covenant says of an instruction, and how long it takes."""
+    opcode = text[0] & 15
+    if opcode not in {m.opcode for m in graph.mnemonics}:
+        return ErrorCode.OPCODE, 0
+    try:
+        m, fields, _ = decode(text, graph.mnemonics)
+    except EncodingError:
+        return ErrorCode.FIELD, 0
+    if not all(evaluate(rule, fields) for rule in m.rules):
+        return ErrorCode.FIELD, 0
+    if m.violations(fields, graph.memory_bytes):
+        return ErrorCode.ADDRESS, 0
+    return ErrorCode.NONE, m.evaluate("occupancy", fields)
+
+
+def _check(graph: Graph, attribute: str, promised: str, texts: list[bytes]) -> Check:
+    """Hardware's verdict on each of ``texts``; those that it must refuse by themselves, the others one after the other."""
+    said = [(text, *_verdict(graph, text)) for text in dict.fromkeys(texts)]
+    legal = [text for text, error, cycles in said if error is ErrorCode.NONE and cycles <= _WORK and not _leaves(graph, text)]
+    refused = [(text, error) for text, error, _ in said if error is not ErrorCode.NONE]
+    programs = [b"".join(legal), *(text for text, _ in refused)]
+    trials = tuple(Trial((Program(p + bytes(INSTRUCTION_BYTES), scratch(graph), cycle_limit=100_000),)) for p in programs)
+
+    def judge(results):
+        for (text, error), r in zip([(b"", ErrorCode.NONE), *refused], results, strict=True):
+            seen = r.outcomes[0]
+            if seen.stuck or seen.error != error:
+                what = f"instruction {seen.index}" if not text else _text(graph, text)
+                return f"{'no end' if seen.stuck else seen.error.name}, not {error.name}: {what}", False
+        return f"as promised, {len(legal)} accepted, {len(refused)} refused", True
+
+    return Check(attribute, promised, trials, judge)
+
+
+def _text(graph: Graph, text: bytes) -> str:
+    try:
+        m, fields, _ = decode(text, graph.mnemonics)
+    except EncodingError as error:
+        return str(error)
+    return " ".join([m.name, *(f"{f.name}={fields[f.name]}" for f in m.fields if fields[f.name] != f.default)][:12])
+
+
+def _leaves(graph: Graph, text: bytes) -> bool:
+    """Whether it goes beyond its DRAM segment: what is there would be spoilt."""
+    m, fields, _ = decode(text, graph.mnemonics)
+    for a in accesses(m):
+        if a.memory in graph.segments and a.chosen(fields):
+            low, high = a.corners(fields)
+            if low < 0 or high >= _SEGMENT:
+                return True
+    return False
+
+
+def _legal(graph: Graph, m: Mnemonic, rng: random.Random) -> dict[str, object]:
+    return opened(m, random_fields(m, graph.memory_bytes | dict.fromkeys(graph.segments, _SEGMENT), rng, work=60))
+
+
+def field_check(graph: Graph, m: Mnemonic, f: Field, attribute: str) -> Check:
+    """Values at the ends of its range and right beyond, and each of its bits turned over, in random legal instructions."""
+    rng = random.Random(f"{m.name}.{f.name}")
+    _, offset, width, _ = next(place for place in m.layout() if place[0].name == f.name)
+    texts = []
+    for number in range(4):
+        fields = _legal(graph, m, rng)
+        # Levels that step on: so that it matters how often, and how far.
+        for a in (a for a in accesses(m) if number % 2 and a.memory in graph.memory_bytes):
+            fields.update({s: rng.choice((1, -1, 2)) for s, _ in a.terms if isinstance(s, str)})
+        word = int.from_bytes(encode(m, fields), "little")
+        now = word >> offset & (1 << width) - 1
+        border = [] if f.kind == "f32" else [v for v in (f.low - 1, f.low, f.low + 1, f.high - 1, f.high, f.high + 1)]
+        bits = {f.encode(v) for v in border if f.decode(f.encode(v)) == v} | {now ^ 1 << b for b in (0, width - 1, rng.randrange(width))}
+        if f.kind == "enum":
+            bits |= set(range(1 << width))
+        texts += [(word & ~((1 << width) - 1 << offset) | b << offset).to_bytes(INSTRUCTION_BYTES, "little") for b in sorted(bits)]
+    kind = "binary32" if f.kind == "f32" else "|".join(f.choices) if f.choices else f"{f.low}..{f.high}"
+    return _check(graph, attribute, f"bits {offset}..{offset + width - 1}: {kind}", texts)
+
+
+def opcode_check(graph: Graph, m: Mnemonic, attribute: str) -> Check:
+    """The mnemonic under every opcode that no instruction has, and under its own."""
+    rng = random.Random(m.name)
+    text = encode(m, _legal(graph, m, rng))
+    known = {other.opcode for other in graph.mnemonics}
+    texts = [text, *(bytes([text[0] & 0xF0 | opcode]) + text[1:] for opcode in range(1, 16) if opcode not in known)]
+    return _check(graph, attribute, f"{m.opcode}", texts)
+
+
+def rules_check(graph: Graph, m: Mnemonic, attribute: str) -> Check:
+    """Fields at, below and above every number that a rule compares them with."""
+    rng = random.Random(m.name)
+    texts = []
+    for rule in m.rules:
+        near = sorted({node.value + d for node in ast.walk(ast.parse(rule)) if isinstance(node, ast.Constant) for d in (-1, 0, 1)})
+        for _ in range(24):
+            fields = dict(m.complete(opened(m, {})))
+            for name in sorted(names(rule)):
+                f = m.field(name)
+                fields[name] = rng.choice([v for v in near if f.low <= v <= f.high] or [f.low])
+            texts.append(encode(m, fields))
+    return _check(graph, attribute, "; ".join(m.rules) or "none", texts)

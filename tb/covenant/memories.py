@@ -1,0 +1,129 @@
+"""Memories: their depth, their words, their banks, and where they are."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from acg.graph import Graph, Memory
+from acg.mnemonic import Access, Mnemonic, accesses
+from compiler.instruction import Instruction
+from hw.registers import ErrorCode
+from tb.covenant.claim import Check
+from tb.covenant.effects import whole_state
+from tb.covenant.stimuli import chosen, extents, image, instruction, scratch
+from tb.covenant.trial import Program, Trial
+
+__all__ = ["memory_checks"]
+
+_LONG, _SHORT = 2000, 64  # steps of an instruction that keeps a bank busy, and of one that comes to it
+_ADDRESSES = 1 << 32  # what a base register can say
+_NEAR = 4096  # bytes before DRAM's end, where a segment is put to reach beyond it
+
+
+def memory_checks(graph: Graph, memory: Memory) -> Iterator[Check]:
+    """All attributes of ``memory``."""
+    name = f"memories.{memory.name}"
+    if memory.space == "dram":
+        yield from _dram_checks(graph, memory, name)
+    elif memory.space == "on-chip":
+        yield from _depth_checks(graph, memory, name)
+        yield _banks(graph, memory, f"{name}.banks")
+    else:
+        raise ValueError(f"there is no space {memory.space!r}")
+
+
+def _depth_checks(graph: Graph, memory: Memory, name: str) -> Iterator[Check]:
+    """Operand by operand, the last word works and the next is refused; and every word holds what it is given."""
+    users = [(m, a) for m in graph.mnemonics for a in accesses(m) if a.memory == memory.name]
+    cases = [(m, a, beyond) for m, a in users for beyond in (False, True)]
+    trials = tuple(_at_the_end(graph, m, a, memory.size, beyond) for m, a, beyond in cases)
+    kept = whole_state(graph)
+
+    def depth(results) -> str | None:
+        for (m, a, beyond), r in zip(cases, results, strict=False):
+            if r.outcomes[0].error != (ErrorCode.ADDRESS if beyond else ErrorCode.NONE):
+                return f"{m.name} by {a.base}, {'beyond' if beyond else 'at'} the end: {r.outcomes[0].error.name}"
+        return None if users else "nothing uses it"
+
+    def words(results):
+        wrong = depth(results) or kept.judge(results[len(trials):])
+        return wrong or f"{memory.words}: the last works, the next is refused", not wrong
+
+    def word(results):
+        units = {a.unit for _, a in users} - {1}
+        wrong = depth(results) or (None if memory.word_bytes in units else f"addresses count {', '.join(map(str, units))} bytes")
+        return wrong or f"{memory.word_bytes}", not wrong
+
+    def space(results):
+        wrong = depth(results)
+        return wrong or "on-chip", not wrong
+
+    yield Check(f"{name}.words", f"{memory.words}", (*trials, *kept.trials), words)
+    yield Check(f"{name}.word_bytes", f"{memory.word_bytes}", trials, word)
+    yield Check(f"{name}.space", memory.space, trials, space)
+
+
+def _at_the_end(graph: Graph, m: Mnemonic, access: Access, size: int, beyond: bool) -> Trial:
+    """An instruction whose one operand is the last that fits, or the next."""
+    fields = {**chosen(access), access.base: (size - access.span) // access.unit + beyond}
+    return Trial((Program(image([instruction(m, fields)]), scratch(graph)),))
+
+
+def _dram_checks(graph: Graph, memory: Memory, name: str) -> Iterator[Check]:
+    """DRAM is as large as addresses reach: the byte after its last is its first."""
+    m, access = next((m, a) for m in graph.mnemonics for a in accesses(m) if a.memory in graph.segments and not a.write)
+    run = next(n for s, n in access.terms if s == 1)
+    place = 64 * graph.bus_bytes
+    fields = {**chosen(access), access.base: _NEAR + place, run: graph.bus_bytes}
+    base = memory.size - _NEAR
+    trial = Trial((Program(image([instruction(m, fields)]), scratch(graph),
+                           bases=((graph.segments.index(access.memory), base % _ADDRESSES),)),))
+
+    def reach(results):
+        outcome = results[0].outcomes[0]
+        bursts = [(b.address, b.beats) for b in outcome.bursts if b.address < 2 * place and not b.write]
+        holds = base < _ADDRESSES and (place, 1) in bursts and outcome.error is ErrorCode.NONE
+        return ("its end is its start" if holds else f"bursts of {bursts[-1:]}"), holds
+
+    unused = "in the covenant, but not on the bus"
+    yield Check(f"{name}.words", f"{memory.words}", (trial,), reach)
+    yield Check(f"{name}.word_bytes", f"{memory.word_bytes}", (trial,), reach)
+    yield Check(f"{name}.space", memory.space, (trial,), lambda r: ("dram" if reach(r)[1] else unused, reach(r)[1]))
+    yield Check(f"{name}.banks", f"{memory.banks}", (), lambda _: ("1: there is one bus", memory.banks == 1))
+
+
+def _banks(graph: Graph, memory: Memory, name: str) -> Check:
+    """Two units at the same time: in one part of the memory they are in each other's way, in two they are not."""
+    users = [(m, a) for m in graph.mnemonics for a in accesses(m) if a.memory == memory.name]
+    pairs = [(p, q) for p, q in itertools.permutations(users, 2) if p[0].unit != q[0].unit and p[1].write == q[1].write]
+    part = memory.size // memory.banks
+    places = {"at the same word": lambda a: 0, "at the other end of its part": lambda a: (part - a.span) // a.unit}
+    if memory.banks > 1:
+        places["in the next part"] = lambda a: -(-part // a.unit)
+    trials = []
+    for place, ((p, a), (q, b)) in itertools.product(places.values(), pairs):
+        stream, other = _still(p, a, 0, _LONG), _still(q, b, place(b), _SHORT)
+        trials.append(Trial(tuple(Program(image(program), scratch(graph)) for program in ([stream], [other], [stream, other]))))
+
+    def judge(results):
+        stalls = [_stalls(r) for r in results]
+        meets = {where: any(stalls[k * len(pairs):(k + 1) * len(pairs)]) for k, where in enumerate(places)}
+        if not meets["at the same word"]:
+            return "1: nobody competes", memory.banks == 1
+        wrong = [where for where, met in meets.items() if met != (where != "in the next part")]
+        verb = "stalls" if wrong == ["in the next part"] else "no stall"
+        return f"{verb} {wrong[0]}" if wrong else f"{memory.banks}", not wrong
+
+    return Check(name, f"{memory.banks}", tuple(trials), judge)
+
+
+def _stalls(result) -> bool:
+    """Whether units waited for banks together more than alone."""
+    one, other, both = (sum(v for n, v in o.counters.items() if n.endswith("_BANK")) for o in result.outcomes)
+    return both > one + other
+
+
+def _still(m: Mnemonic, access: Access, word: int, count: int) -> Instruction:
+    """An instruction that goes ``count`` times to the same address."""
+    return instruction(m, {**chosen(access), access.base: word, extents(m)[-1]: count})

@@ -1,0 +1,91 @@
+"""Instructions and programs that checks are made of, from a covenant's data alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from acg.expr import Aff, Op, Val, walk
+from acg.graph import Graph
+from acg.mnemonic import INSTRUCTION_BYTES, Access, Header, Mnemonic, accesses, encode
+from compiler.instruction import Instruction
+
+__all__ = ["DONE", "SCRATCH_BYTES", "chosen", "gate", "extents", "image", "instruction", "opened", "room", "scratch",
+           "swept", "with_header"]
+
+
+#: Bytes of a segment in which nothing is looked at.
+SCRATCH_BYTES = 1 << 16
+
+#: The token that says that a gate is open.
+DONE = 1
+
+
+def instruction(mnemonic: Mnemonic, fields: Mapping[str, object] | None = None, **header) -> Instruction:
+    """An instruction of complete fields: defaults, but guards wide open."""
+    return Instruction(mnemonic, mnemonic.complete(opened(mnemonic, fields or {})), Header(**header))
+
+
+def with_header(i: Instruction, **header) -> Instruction:
+    return replace(i, header=Header(**header))
+
+
+def image(instructions: Sequence[Instruction]) -> bytes:
+    return b"".join(encode(i.mnemonic, i.fields, i.header) for i in instructions) + bytes(INSTRUCTION_BYTES)
+
+
+def extents(mnemonic: Mnemonic) -> list[str]:
+    """Fields that are numbers of steps."""
+    return [f.name for f in mnemonic.fields if f.low == 1]
+
+
+def opened(mnemonic: Mnemonic, fields: Mapping[str, object]) -> dict[str, object]:
+    """``fields`` with every guard such that everything passes."""
+    fields = dict(fields)
+    for guard in (e for e in walk(mnemonic.effect.expr) if isinstance(e, Op) and e.name == "within"):
+        forms = [v.value for v in walk(guard.args[0]) if isinstance(v, Val) and isinstance(v.value, Aff)]
+        fields.update({name: 0 for form in forms for (_, name), _ in form.terms if name})
+        fields.update({name: mnemonic.field(name).high for (_, name), _ in guard.args[1].value.terms})
+    return fields
+
+
+def swept(mnemonic: Mnemonic, fields: Mapping[str, object], level: str, count: int) -> dict[str, object]:
+    """``fields`` with ``count`` steps of ``level``, along which every operand moves on by its unit."""
+    moved = dict(fields) | {level: count}
+    for a in accesses(mnemonic):
+        moved.update({s: 1 for s, n in a.terms if n == level and isinstance(s, str)})
+    return moved
+
+
+def room(graph: Graph, mnemonic: Mnemonic, fields: Mapping[str, object], level: str) -> int:
+    """Most steps of ``level`` that ``swept`` can have inside the on-chip memories."""
+    most, fields = mnemonic.field(level).high, mnemonic.complete(opened(mnemonic, fields))
+    for a in accesses(mnemonic):
+        if a.memory in graph.memory_bytes and a.chosen(fields) and any(n == level for _, n in a.terms):
+            low, high = a.corners(fields | {level: 1})
+            most = min(most, (graph.memory_bytes[a.memory] - 1 - high) // a.unit + 1)
+    return most
+
+
+def chosen(access: Access) -> dict[str, int]:
+    """Choices that lead to an access."""
+    return {name: values[0] for name, values in access.conditions}
+
+
+def gate(graph: Graph, unit: str, cycles: int) -> Instruction:
+    """An instruction of another unit, without DRAM, that signals ``DONE`` after ``cycles`` at least.
+
+    What waits for it finds its unit idle, and the bus quiet: all instructions after it have been fetched.
+    """
+    for m in graph.mnemonics:
+        if m.unit != unit and all(a.memory in graph.memory_bytes for a in accesses(m)):
+            level, count = extents(m)[-1], 1
+            while m.evaluate("occupancy", m.complete({level: count})) < cycles:
+                count *= 2
+            return instruction(m, {level: count}, done=DONE)
+    raise ValueError(f"nothing can make {unit} wait")
+
+
+def scratch(graph: Graph) -> tuple[tuple[int, bytes], ...]:
+    """Segments that may be written, where nobody looks at what is in them."""
+    return tuple((i, bytes(SCRATCH_BYTES)) for i in range(len(graph.segments)))
