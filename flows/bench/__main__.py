@@ -12,6 +12,7 @@ import click
 from flows.bench.array_speed import array_cycles_per_second
 from flows.bench.layers import Case, measure
 from flows.bench.page import Figures, page
+from flows.bench.random_programs import measure_random_programs
 from flows.bench.random_runs import measure_random
 from flows.errors import user_errors
 from flows.outputs import new_file
@@ -23,11 +24,13 @@ GOALS = (
     Case("zoo:gemm_512x512x512", "edge16", "at least 98 % of 256 MACs per cycle", least_utilization=0.98),
     Case("zoo:gemm_128x768x768", "edge16", "at most 300,000 cycles (limit 294,912)", most_cycles=300_000),
     Case("zoo:conv_3x3_64_64_56", "edge16", "at least 97.5 %", least_utilization=0.975),
+    Case("zoo:conv_3x3_144_144_56_dw", "edge16", "at most 96,000 cycles, 3.4 per word of results", most_cycles=96_000),
 )
 
 #: What else tells something about the hardware, and about the cycle model.
 OTHERS = (
     Case("zoo:digits", "edge8"),
+    Case("zoo:swiftnet", "edge16"),
     Case("zoo:conv_7x7_3_64_112_s2", "edge16"),
     Case("zoo:conv_1x1_64_256_28", "edge16"),
     Case("zoo:conv_3x3_128_128_28_s2", "edge16"),
@@ -60,14 +63,17 @@ def main(output: Path) -> None:
         began = time.perf_counter()
         text = accelerator.verilog(preset("edge32"))
         seconds = time.perf_counter() - began
-        figures = Figures(measured[:len(GOALS)], measured[len(GOALS):], array, seconds, len(text), measure_random(say))
+        figures = Figures(measured[:len(GOALS)], measured[len(GOALS):], array, seconds, len(text), measure_random(say),
+                          measure_random_programs(say))
         with new_file(output) as work:
             work.write_text(page(figures), encoding="utf-8")
         click.echo(output)
         missed = [m.case.command for m in (*figures.goals, *figures.others) if not m.met]
         if figures.goals[0].rtl.cycles_per_second < _SPEED_GOAL:
             missed.append(f"{_SPEED_GOAL} cycles per second")
-        missed += [f"random layers on {r.array}" for r in figures.random if r.rtl["mismatches"] or r.reference["exact_mismatches"]]
+        missed += [f"random layers on {r.array}" for r in figures.random
+                   if r.rtl["mismatches"] or r.reference["exact_mismatches"] or r.reference["max_difference"] > 1]
+        missed += [f"random programs on {p.array}" for p in figures.programs if p.runs.problems or p.unreached]
         for goal in missed:
             say(f"MISSED: {goal}")
         sys.exit(1 if missed else 0)

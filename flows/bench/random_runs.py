@@ -11,7 +11,7 @@ from tb.rtl import Dram
 
 __all__ = ["CASES", "RandomRuns", "measure_random"]
 
-CASES = 304
+CASES = 640
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class RandomRuns:
 
     array: str
     cases: int
-    reference: Counter  # exact, exact_mismatches, step, step_mismatches: elements
+    reference: Counter  # exact, exact_mismatches, step, step_mismatches, after, after_mismatches: elements
     rtl: Counter  # bytes, mismatches, cycles
 
 
