@@ -86,7 +86,8 @@ def _random(figures: Figures) -> list[str]:
     for r in figures.random:
         seen = r.reference
         lines.append(f"| {r.array} | {r.cases} | {seen['exact_mismatches']} of {seen['exact']:,} | {seen['step_mismatches']} of "
-                     f"{seen['step']:,} | {seen['max_difference']} | {seen['after_mismatches']} of {seen['after']:,} | {r.rtl['mismatches']} of {r.rtl['bytes']:,} |")
+                     f"{seen['step']:,} | {seen['max_difference']} | {seen['after_mismatches']} of {seen['after']:,} | "
+                     f"{r.rtl['mismatches']} of {r.rtl['bytes']:,} |")
     return [*lines, ""]
 
 
