@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.binary32 import fma
-from compiler.ir import Kernel, Tensor, evaluates
+from compiler.evaluate import evaluates
+from compiler.ir import Kernel, Tensor
 
 __all__ = ["Largest", "Multiply"]
 

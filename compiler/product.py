@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from compiler.evaluate import evaluates
 from compiler.home import Home
-from compiler.ir import Conv, Graph, Kernel, Tensor, evaluates
+from compiler.ir import Conv, Graph, Kernel, Tensor
 from compiler.layer import Layer
 from compiler.layout import Layout
 

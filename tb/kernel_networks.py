@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from compiler.checker import check_program
-from compiler.ir import Add, Conv, Graph, Lookup, Pool, Tensor, evaluate
+from compiler.evaluate import evaluate
+from compiler.ir import Add, Conv, Graph, Lookup, Pool, Tensor
 from hw.covenant import covenant
 from hw.params import SystolicParams
 from hw.presets import preset

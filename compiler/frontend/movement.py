@@ -5,168 +5,48 @@ The docstring of each handler is its line in the operator table.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from compiler.frontend.build import Epilogue
-from compiler.frontend.quantisation import Quantisation, table_of
+from compiler.frontend.copies import Part, Plan, copied, emit, gathering, operand, whole
+from compiler.frontend.quantisation import Quantisation
 from compiler.frontend.reader import Reader, Refused, handles
-from compiler.frontend.realise import realises
 from compiler.frontend.resize import source_indices
-from compiler.frontend.values import Constant, Expression, FloatInput, Quantised, Reference
-from compiler.frontend.views import add_move, axes_of, natural, placed
-from compiler.ir import Lookup
-from compiler.move import Piece, Step, affine_runs
+from compiler.frontend.values import Constant, Quantised, Reference
 
-__all__ = ["repeated"]
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A piece in the model's coordinates: ``loops`` are (extent, source dimension or None, its step, destination
-    dimension, its step)."""
-
-    source: int
-    start: tuple[int, ...]  # in the source
-    to: tuple[int, ...]  # in the destination
-    loops: tuple[tuple[int, int | None, int, int, int], ...]
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """Shape of the result, its pieces, and the real number that stands between them."""
-
-    op: str
-    shape: tuple[int, ...]
-    parts: tuple[_Part, ...]
-    fill: float | None = None
-
-
-def _whole(source: int, shape: Sequence[int], to: Sequence[int]) -> _Part:
-    """All of an operand, to coordinate ``to``."""
-    return _Part(source, (0,) * len(shape), tuple(to), tuple((e, d, 1, d, 1) for d, e in enumerate(shape)))
-
-
-def _operand(reader: Reader, index: int) -> Reference:
-    """The quantised tensor that an input is, dequantised or not."""
-    x, name = reader.value(index), reader.node.input[index]
-    if isinstance(x, Quantised):
-        return x.reference
-    if isinstance(x, FloatInput):
-        raise Refused(f"its input {name!r} is float: it must be quantised first (QuantizeLinear, DequantizeLinear)")
-    if not isinstance(x, Expression):
-        raise Refused(f"its input {name!r} must be an activation")
-    if x.op != "dequantise" or x.clip is not None:
-        raise Refused(f"its input {name!r} is float: {x.nodes[-1]} must be followed by QuantizeLinear and DequantizeLinear")
-    return x.operands[0]
-
-
-def _emit(reader: Reader, sources: Sequence[Reference], plan: _Plan, output: int = 0) -> None:
-    """The node's result: at once if its inputs are bytes, else once it is quantised."""
-    name = reader.node.output[output]
-    if isinstance(reader.value(0), Quantised):
-        q = reader.of_tensor(sources[0].tensor)
-        if any(reader.of_tensor(s.tensor) != q for s in sources):
-            raise Refused("its 8-bit inputs must have one scale and zero-point")
-        reader.values[name] = Quantised(_copied(reader, name, sources, plan, Epilogue(q, (reader.node_name,))))
-    else:
-        reader.values[name] = Expression("move", tuple(sources), (reader.node_name,), (name,), plan)
-
-
-@realises("move")
-def _realise(reader: Reader, e: Expression, end: Epilogue) -> None:
-    name = reader.node.output[0]
-    reader.values[name] = Quantised(_copied(reader, name, e.operands, e.attributes, end))
-
-
-def repeated(reader: Reader, x: Reference, shape: tuple[int, ...]) -> Reference:
-    """``x`` broadcast to ``shape``: a copy of it, unless it has that shape."""
-    if x.shape == shape:
-        return x
-    full = (1,) * (len(shape) - len(x.shape)) + x.shape
-    source = Reference(x.tensor, full, x.order)
-    parts = _parts([range(e) if e == wanted else [0] * wanted for e, wanted in zip(full, shape, strict=True)])
-    name = reader.fresh_tensor(x.tensor)
-    return _copied(reader, name, [source], _Plan("Expand", shape, parts), Epilogue(reader.of_tensor(x.tensor), ()), invented=True)
-
-
-def _copied(reader: Reader, name: str, sources: Sequence[Reference], plan: _Plan, end: Epilogue, *,
-            invented: bool = False) -> Reference:
-    """Adds the copy, after what gives its operands the parameters of the result."""
-    sources = [_requantised(reader, s, end) for s in sources]
-    views = []
-    for number, source in enumerate(sources):
-        axes = axes_of(reader, source)
-        if axes is None:
-            sources[number] = source = natural(reader, source)
-            axes = axes_of(reader, source)
-        views.append(axes)
-    order = "NCHW" if len(plan.shape) == 4 and all(s.order == "NCHW" for s in sources) else "same"
-    nhwc, places = placed(plan.shape, order)
-    y = reader.tensor(name, plan.shape, end.y, nhwc=nhwc, order=order, invented=invented)
-    pieces = []
-    for part in plan.parts:
-        axes = views[part.source]
-        steps = tuple(Step(extent, _scaled([(axes[source], by)]) if source is not None else (0, 0, 0, 0),
-                           _scaled([(places[to], step)])) for extent, source, by, to, step in part.loops)
-        pieces.append(Piece(part.source, _scaled(zip(axes, part.start)), _scaled(zip(places, part.to)), steps))
-    fill = None if plan.fill is None else int(end.y.quantise(np.float32(plan.fill)))
-    add_move(reader, plan.op, end.nodes, sources, y, pieces, fill)
-    return y
-
-
-def _scaled(terms) -> tuple[int, int, int, int]:
-    total = [0, 0, 0, 0]
-    for vector, factor in terms:
-        total = [a + factor * b for a, b in zip(total, vector)]
-    return tuple(total)
-
-
-def _requantised(reader: Reader, x: Reference, end: Epilogue) -> Reference:
-    """``x`` with the parameters of the result: by a table, if it has others."""
-    q = reader.of_tensor(x.tensor)
-    if q == end.y and end.clip is None:
-        return x
-    low, high = (np.float32(v) for v in end.clip or (-np.inf, np.inf))
-    t = reader.tensors[x.tensor]
-    name = reader.fresh_tensor(x.tensor)
-    out = reader.tensor(name, x.shape, end.y, nhwc=t.shape, order=x.order, invented=True)
-    table = table_of(lambda real: np.clip(real, low, high), q, end.y)
-    reader.kernels.append(Lookup(reader.kernel_name((name,)), (), "Requantise", True, x.tensor, name, table))
-    return out
+__all__: list[str] = []
 
 
 @handles("Transpose")
 def _transpose(reader: Reader, node) -> None:
     """Any permutation."""
-    x = _operand(reader, 0)
+    x = operand(reader, 0)
     perm = [int(p) for p in reader.attributes().get("perm", reversed(range(len(x.shape))))]
     shape = tuple(x.shape[p] for p in perm)
     loops = tuple((e, p, 1, d, 1) for d, (e, p) in enumerate(zip(shape, perm)))
-    _emit(reader, [x], _Plan("Transpose", shape, (_Part(0, (0,) * len(shape), (0,) * len(shape), loops),)))
+    emit(reader, [x], Plan("Transpose", shape, (Part(0, (0,) * len(shape), (0,) * len(shape), loops),)))
 
 
 @handles("Concat")
 def _concat(reader: Reader, node) -> None:
     """Of activations, along any axis; those with other parameters than the result go through a table first."""
-    _joined(reader, [_operand(reader, i) for i in range(len(node.input))], int(reader.attributes()["axis"]))
+    _joined(reader, [operand(reader, i) for i in range(len(node.input))], int(reader.attributes()["axis"]))
 
 
-def _joined(reader: Reader, xs: list[Reference], axis: int) -> _Plan:
+def _joined(reader: Reader, xs: list[Reference], axis: int) -> Plan:
     axis %= len(xs[0].shape)
     if len({x.shape[:axis] + x.shape[axis + 1:] for x in xs}) > 1:
         raise Refused(f"its inputs do not fit each other: {', '.join(str(list(x.shape)) for x in xs)}")
     parts, at = [], 0
     for number, x in enumerate(xs):
-        parts.append(_whole(number, x.shape, [at if d == axis else 0 for d in range(len(x.shape))]))
+        parts.append(whole(number, x.shape, [at if d == axis else 0 for d in range(len(x.shape))]))
         at += x.shape[axis]
     shape = (*xs[0].shape[:axis], at, *xs[0].shape[axis + 1:])
-    plan = _Plan("Concat", shape, tuple(parts))
+    plan = Plan("Concat", shape, tuple(parts))
     if reader.node.op_type == "Concat":
-        _emit(reader, xs, plan)
+        emit(reader, xs, plan)
     return plan
 
 
@@ -175,12 +55,12 @@ def _qlinearconcat(reader: Reader, node) -> None:
     """As Concat."""
     xs = []
     for i in range(2, len(node.input), 3):
-        x = _operand(reader, i)
+        x = operand(reader, i)
         reader.read_as(x, reader.quantisation(i + 1, i + 2))
         xs.append(x)
     plan = _joined(reader, xs, int(reader.attributes()["axis"]))
     end = Epilogue(reader.quantisation(0, 1), (reader.node_name,))
-    reader.values[node.output[0]] = Quantised(_copied(reader, node.output[0], xs, plan, end))
+    reader.values[node.output[0]] = Quantised(copied(reader, node.output[0], xs, plan, end))
 
 
 def _list(reader: Reader, index: int, what: str, attribute: str = "") -> list[int] | None:
@@ -195,7 +75,7 @@ def _list(reader: Reader, index: int, what: str, attribute: str = "") -> list[in
 @handles("Slice")
 def _slice(reader: Reader, node) -> None:
     """Constant starts, ends, axes and steps, negative ones too."""
-    x = _operand(reader, 0)
+    x = operand(reader, 0)
     starts, ends = _list(reader, 1, "starts", "starts"), _list(reader, 2, "ends", "ends")
     axes = _list(reader, 3, "axes", "axes") or list(range(len(starts)))
     steps = _list(reader, 4, "steps") or [1] * len(starts)
@@ -212,14 +92,14 @@ def _slice(reader: Reader, node) -> None:
 
 def _sliced(reader: Reader, x: Reference, ranges: list[range], output: int) -> None:
     loops = tuple((len(r), d, r.step, d, 1) for d, r in enumerate(ranges))
-    part = _Part(0, tuple(r.start for r in ranges), (0,) * len(ranges), loops)
-    _emit(reader, [x], _Plan(reader.node.op_type, tuple(map(len, ranges)), (part,)), output)
+    part = Part(0, tuple(r.start for r in ranges), (0,) * len(ranges), loops)
+    emit(reader, [x], Plan(reader.node.op_type, tuple(map(len, ranges)), (part,)), output)
 
 
 @handles("Split")
 def _split(reader: Reader, node) -> None:
     """Along any axis, into equal or given parts."""
-    x = _operand(reader, 0)
+    x = operand(reader, 0)
     axis = int(reader.attributes().get("axis", 0)) % len(x.shape)
     size, count = x.shape[axis], len(node.output)
     lengths = _list(reader, 1, "sizes", "split")
@@ -238,7 +118,7 @@ def _split(reader: Reader, node) -> None:
 @handles("Pad")
 def _pad(reader: Reader, node) -> None:
     """With a constant, the nearest element, or a reflection; negative pads cut off."""
-    x = _operand(reader, 0)
+    x = operand(reader, 0)
     mode = reader.attributes().get("mode", b"constant").decode()
     given = _list(reader, 1, "pads", "pads")
     axes = _list(reader, 3, "axes") or list(range(len(x.shape)))
@@ -257,9 +137,9 @@ def _pad(reader: Reader, node) -> None:
             q: Quantisation = reader.of_tensor(x.tensor)
             fill = float(q.dequantise(np.array(fill).astype(q.dtype)))
         kept = [range(max(0, -b), e - max(0, -a)) for e, b, a in zip(x.shape, before, after)]
-        part = _Part(0, tuple(r.start for r in kept), tuple(max(0, b) for b in before),
+        part = Part(0, tuple(r.start for r in kept), tuple(max(0, b) for b in before),
                      tuple((len(r), d, 1, d, 1) for d, r in enumerate(kept)))
-        _emit(reader, [x], _Plan("Pad", shape, (part,), fill))
+        emit(reader, [x], Plan("Pad", shape, (part,), fill))
     elif mode in ("edge", "reflect"):
         _gathered(reader, x, [_outside(mode, e, b, s) for e, b, s in zip(x.shape, before, shape)])
     else:
@@ -278,22 +158,13 @@ def _outside(mode: str, size: int, before: int, total: int) -> list[int]:
 
 def _gathered(reader: Reader, x: Reference, indices: Sequence[Sequence[int]]) -> None:
     """The result that takes, along each dimension, the elements of these indices."""
-    _emit(reader, [x], _Plan(reader.node.op_type, tuple(map(len, indices)), _parts(indices)))
-
-
-def _parts(indices: Sequence[Sequence[int]]) -> tuple[_Part, ...]:
-    parts = []
-    for runs in itertools.product(*(affine_runs(list(index)) for index in indices)):
-        loops = tuple((extent, d, step, d, to) for d, (_, found) in enumerate(runs) for extent, step, to in found)
-        start = tuple(indices[d][first] for d, (first, _) in enumerate(runs))
-        parts.append(_Part(0, start, tuple(first for first, _ in runs), loops))
-    return tuple(parts)
+    emit(reader, [x], Plan(reader.node.op_type, tuple(map(len, indices)), gathering(indices)))
 
 
 @handles("Resize")
 def _resize(reader: Reader, node) -> None:
     """Mode nearest, any constant scales or sizes, every rounding and mode of coordinates but tf_crop_and_resize."""
-    x = _operand(reader, 0)
+    x = operand(reader, 0)
     a = reader.attributes()
     if a.get("mode", b"nearest") != b"nearest":
         raise Refused(f"mode {a['mode'].decode()} is not supported")
@@ -327,7 +198,7 @@ def _resize(reader: Reader, node) -> None:
 @handles("Gather")
 def _gather(reader: Reader, node) -> None:
     """With a constant list of indices, along any axis."""
-    x = _operand(reader, 0)
+    x = operand(reader, 0)
     axis = int(reader.attributes().get("axis", 0)) % len(x.shape)
     chosen = reader.constant(1, "indices")
     if chosen.ndim != 1:
@@ -339,7 +210,7 @@ def _gather(reader: Reader, node) -> None:
 @handles("Expand", "Tile")
 def _expand(reader: Reader, node) -> None:
     """By constant shapes or repeats; the number of dimensions stays."""
-    x = _operand(reader, 0)
+    x = operand(reader, 0)
     given = _list(reader, 1, "shape or repeats")
     if len(given) > len(x.shape):
         raise Refused("it must not add dimensions")

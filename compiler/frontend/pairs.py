@@ -12,12 +12,13 @@ import numpy as np
 
 from compiler.frontend.build import Epilogue, build_add
 from compiler.frontend.channels import scale_channels
+from compiler.frontend.copies import repeated
 from compiler.frontend.functions import of_one_element
-from compiler.frontend.movement import repeated
+from compiler.frontend.operands import dequantised
 from compiler.frontend.quantisation import Quantisation, clamp_of, table_of
 from compiler.frontend.reader import Reader, Refused, handles
 from compiler.frontend.realise import realises
-from compiler.frontend.values import Constant, Expression, FloatInput, Quantised, Reference
+from compiler.frontend.values import Constant, Expression, Quantised, Reference
 from compiler.frontend.views import natural
 from compiler.ir import Lookup
 from compiler.pair import Largest, Multiply
@@ -28,14 +29,9 @@ _F32 = np.float32
 
 
 def _operand(reader: Reader, index: int) -> Reference:
-    x, name = reader.value(index), reader.node.input[index]
-    if isinstance(x, FloatInput):
-        raise Refused(f"its input {name!r} is float: it must be quantised first (QuantizeLinear, DequantizeLinear)")
-    if isinstance(x, Constant):
-        raise Refused(f"its input {name!r} is constant, of more than one element and not one for each channel")
-    if not isinstance(x, Expression) or x.op != "dequantise" or x.clip is not None:
-        raise Refused(f"its input {name!r} must be a dequantised activation")
-    return x.operands[0]
+    if isinstance(reader.value(index), Constant):
+        raise Refused(f"its input {reader.node.input[index]!r} is constant, of more than one element and not one for each channel")
+    return dequantised(reader, index)
 
 
 def _channelwise(reader: Reader) -> bool:

@@ -4,9 +4,9 @@ from collections import Counter
 
 import numpy as np
 
+from compiler.evaluate import evaluate
 from compiler.frontend import read_graph
 from compiler.host import quantise_inputs
-from compiler.ir import evaluate
 from tb.random_layers import random_case
 from tb.reference import Reference
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from compiler.compile import compile_graph
-from compiler.ir import Graph, evaluate
+from compiler.evaluate import evaluate
+from compiler.ir import Graph
 from compiler.move import Move, Piece, Step, affine_runs
 from tb.kernel_networks import COVENANTS, mismatches, random_inputs, tensor
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from compiler.errors import CompileError
+from compiler.evaluate import evaluate
 from compiler.frontend import read_graph
 from compiler.host import quantise_inputs
-from compiler.ir import evaluate
 from flows.zoo import resolve
 from hw.presets import preset
 from tb.random_layers import Case
