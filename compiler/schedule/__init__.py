@@ -1,0 +1,6 @@
+"""Order, rewriting and placement of irregular networks for the least peak of live activations."""
+
+from compiler.schedule.exact import Schedule, schedule
+from compiler.schedule.problem import Moment, Operator, Problem
+
+__all__ = ["Moment", "Operator", "Problem", "Schedule", "schedule"]

@@ -1,0 +1,1 @@
+"""Irregularly wired networks, as problems of ordering: tensors, sizes and operators."""
