@@ -106,6 +106,30 @@ def compile_(model: str, config: str, output: Path) -> None:
             click.echo(f"{path}  {path.stat().st_size:,} bytes")
 
 
+@main.command("schedule")
+@click.argument("model")
+@click.option("--budget", type=click.IntRange(1), help="Bytes that the order has to keep to.")
+@click.option("--explicit", is_flag=True, help="Concatenations are executed; otherwise their readers take the pieces.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the orders there, for other tools.")
+@click.option("--svg", type=click.Path(path_type=Path), help="Draw memory over time there.")
+def schedule_(model: str, budget: int | None, explicit: bool, json_file: Path | None, svg: Path | None) -> None:
+    """Orders MODEL's operators for the least peak of live activations."""
+    with user_errors():
+        from flows.memory_plot import memory_plot
+        from flows.outputs import new_file
+        from flows.schedule import order_source
+        from flows.source import open_source
+        from flows.tables import print_orders
+
+        with _status(f"ordering {model}"):
+            ordered = order_source(open_source(model), budget=budget, explicit=explicit)
+        for path, text in ((json_file, ordered.to_json), (svg, lambda: memory_plot(ordered))):
+            if path is not None:
+                with new_file(path) as work:
+                    work.write_text(text(), encoding="utf-8")
+        print_orders(ordered)
+
+
 @main.command()
 @click.argument("model", metavar="MODEL|DIR")
 @click.option("--config", help="Preset or TOML file of the hardware; a program folder knows its own.")

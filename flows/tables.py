@@ -10,8 +10,9 @@ from rich.table import Table
 from flows.compile import Placement
 from flows.doctor import Check
 from flows.report import Report
+from flows.schedule import Ordered
 
-__all__ = ["print_checks", "print_placements", "print_report"]
+__all__ = ["print_checks", "print_orders", "print_placements", "print_report"]
 
 
 def _console() -> Console:
@@ -82,6 +83,27 @@ def print_placements(placements: list[Placement]) -> None:
     for p in placements:
         table.add_row(p.node, p.op, p.where, p.why)
     _console().print(table)
+
+
+def print_orders(ordered: Ordered) -> None:
+    """Peaks of a network's orders, and the best one."""
+    console = _console()
+    table = Table(title=f"{ordered.problem.name}: peak of live activations", title_justify="left")
+    for name in ("order", "operators", "bytes", "of file order", "proved"):
+        table.add_column(name, justify="left" if name in ("order", "proved") else "right")
+    count = len(ordered.problem.operators)
+    rows = [("file order", count, ordered.file_peak, "")]
+    rows += [(name.replace("_", " "), count, peak, "") for name, peak in ordered.heuristics.items()]
+    for name, problem, found in (("optimal", ordered.problem, ordered.best),
+                                 ("optimal after rewriting", ordered.rewritten, ordered.best_rewritten)):
+        proof = "yes" if found.proved else f"no: at least {found.lower_bound:,}"
+        rows.append((name, len(problem.operators), found.peak, proof))
+    for name, operators, peak, proof in rows:
+        table.add_row(name, _number(operators), _number(peak), _percent(peak / ordered.file_peak), proof)
+    console.print(table)
+    found = ordered.best_rewritten if ordered.best_rewritten.peak < ordered.best.peak else ordered.best
+    states, seconds = (getattr(ordered.best, n) + getattr(ordered.best_rewritten, n) for n in ("states", "seconds"))
+    console.print(f"{states:,} states in {seconds:.2f} s; the best order: {', '.join(found.order)}", soft_wrap=True)
 
 
 def print_checks(checks: list[Check]) -> None:

@@ -1,0 +1,65 @@
+"""Orders a network's operators for the least peak of live activations, and says what that saves."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from compiler.schedule import Problem, Schedule, schedule
+from compiler.schedule.heuristics import HEURISTICS
+from compiler.schedule.model import problem_of
+from compiler.schedule.rewrite import fold_concats, rewrite
+from compiler.schedule.states import states_of
+from flows.source import Source
+
+__all__ = ["Ordered", "order_source"]
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """A network in several orders. ``problem`` has its concatenations folded unless they were to stay; ``rewritten`` its
+    convolutions of concatenations part by part. ``heuristics``: peak of each, by name."""
+
+    problem: Problem
+    best: Schedule
+    rewritten: Problem
+    best_rewritten: Schedule
+    heuristics: dict[str, int]
+
+    @property
+    def file_peak(self) -> int:
+        return self.problem.peak(self.problem.file_order)
+
+    def to_json(self) -> str:
+        """For other tools; the names are an interface."""
+        fields = {
+            "name": self.problem.name, "nodes": len(self.problem.operators), "peak_file_order": self.file_peak,
+            "peak_heuristics": self.heuristics, "peak_optimal": self.best.peak, "proved": self.best.proved,
+            "lower_bound": self.best.lower_bound, "nodes_rewritten": len(self.rewritten.operators),
+            "peak_rewritten": self.best_rewritten.peak, "proved_rewritten": self.best_rewritten.proved,
+            "lower_bound_rewritten": self.best_rewritten.lower_bound, "states": self.best.states + self.best_rewritten.states,
+            "seconds": self.best.seconds + self.best_rewritten.seconds, "order": self.best.order,
+            "order_rewritten": self.best_rewritten.order,
+        }
+        return json.dumps(fields, indent=1) + "\n"
+
+
+def order_source(source: Source, *, budget: int | None = None, explicit: bool = False, seconds: float = 60.0) -> Ordered:
+    """Schedules a model. ``explicit``: concatenations are executed, as a model's file says; otherwise their readers take the
+    pieces. ``budget``: bytes that the order must keep to, after rewriting.
+
+    Raises
+    ------
+    CompileError
+        For a model whose memory cannot be known, and a budget that no order meets: with the proven minimum.
+    """
+    problem = problem_of(source.model, source.name)
+    if not explicit:
+        problem = fold_concats(problem)
+    other = rewrite(problem)
+    best = schedule(problem, seconds=seconds)
+    best_rewritten = schedule(other, seconds=seconds, budget=budget)
+    states = states_of(problem)
+    everything = (1 << len(problem.operators)) - 1
+    heuristics = {name: states.peak(order(states, 0, everything)) for name, order in HEURISTICS.items()}
+    return Ordered(problem, best, other, best_rewritten, heuristics)
