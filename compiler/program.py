@@ -177,6 +177,10 @@ class Program:
 
     @classmethod
     def _restored(cls, record, covenant: Covenant, image: bytes, constants: bytes) -> Program:
+        if len(image) < record["instructions"] * INSTRUCTION_BYTES:
+            raise ValueError(f"program.bin must have {record['instructions']} instructions, not {len(image) // INSTRUCTION_BYTES}")
+        if len(constants) != record["segments"]["CONSTANTS"]:
+            raise ValueError(f"constants.bin must have {record['segments']['CONSTANTS']} bytes, not {len(constants)}")
         instructions = []
         for at in range(0, record["instructions"] * INSTRUCTION_BYTES, INSTRUCTION_BYTES):
             mnemonic, fields, header = decode(image[at:at + INSTRUCTION_BYTES], covenant.mnemonics)
@@ -201,5 +205,7 @@ def _plain(value):
 
 
 def _tensor(t: Mapping) -> Tensor:
+    if len(t["shape"]) != 4 or not all(isinstance(e, int) and e > 0 for e in t["shape"]):
+        raise ValueError(f"tensor {t['name']!r} must have a shape of four extents, not {t['shape']}")
     return Tensor(t["name"], tuple(t["shape"]), t["dtype"], t["scale"], t["zero_point"], t["onnx_name"],
                   tuple(t["onnx_shape"]), t["onnx_order"])

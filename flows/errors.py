@@ -47,4 +47,7 @@ def _message(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename is not None else ""
         return f"{place}{error.strerror}"
-    return str(error)
+    from compiler.errors import CompileError
+
+    # Names in a damaged model may hold anything; the message stays one line.
+    return "".join(c if c.isprintable() else "?" for c in str(error)) if isinstance(error, CompileError) else str(error)

@@ -81,6 +81,8 @@ def _own_parameters(folder: Path) -> SystolicParams:
         covenant = Covenant.from_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CompileError(f"{folder} is not a program: {path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise CompileError(f"{folder} is not a program: {path}: {error}") from None
     parameters = covenant.notes.get("parameters")
     if not isinstance(parameters, dict):
         raise CompileError(f"{path} does not note the parameters of its hardware: give them with --config")

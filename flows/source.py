@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,8 +61,8 @@ def read_feeds(path: Path, model: onnx.ModelProto) -> Feeds:
             feeds = {name: archive[name] for name in archive.files}
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise UserError(f"{path}: is not an .npz file of arrays: {str(error).splitlines()[0]}") from None
+    except (ValueError, LookupError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"{path}: is not an .npz file of arrays: {(str(error) or type(error).__name__).splitlines()[0]}") from None
     wanted = _declared(model)
     for name in feeds:
         if name not in wanted:

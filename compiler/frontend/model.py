@@ -33,6 +33,10 @@ def load_model(path: str | Path) -> onnx.ModelProto:
         onnx.load_external_data_for_model(model, str(path.parent))
     except (OSError, ValueError, onnx.checker.ValidationError) as error:
         raise CompileError(f"{path}: its weights in other files cannot be read: {str(error).splitlines()[0]}") from None
+    texts = (t for n in model.graph.node for t in (n.name, n.op_type, n.domain, *n.input, *n.output, *(a.name for a in n.attribute)))
+    values = (v.name for v in (*model.graph.input, *model.graph.output, *model.graph.initializer))
+    if not all(isinstance(t, str) for t in (model.graph.name, *texts, *values)):  # protobuf leaves what is no text as bytes
+        raise CompileError(f"{path}: is not an ONNX model, or is damaged (a name is not UTF-8 text)")
     if not model.graph.node:
         raise CompileError(f"{path}: is not an ONNX model, or is truncated (it has no nodes)")
     try:

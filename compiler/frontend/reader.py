@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +19,11 @@ from compiler.frontend.values import Constant, Expression, FloatInput, Quantised
 from compiler.ir import Graph, Kernel, Tensor
 
 __all__ = ["HANDLERS", "Reader", "Refused", "handles", "load_handlers", "read_graph"]
+
+
+_NAMES = {number: name for name, number in onnx.TensorProto.DataType.items()}
+_MOST_BYTES = 1 << 31  # of a tensor; addresses have 32 bits
+_MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class Refused(Exception):
@@ -87,7 +93,10 @@ class Reader:
     def read(self) -> Graph:
         graph = self.model.graph
         for initializer in graph.initializer:
-            self.values[initializer.name] = Constant(numpy_helper.to_array(initializer))
+            try:
+                self.values[initializer.name] = Constant(numpy_helper.to_array(initializer))
+            except (KeyError, TypeError, ValueError) as error:
+                raise CompileError(f"constant {initializer.name!r} is malformed: {type(error).__name__}: {error}") from None
         for value in graph.input:
             if value.name not in self.values:
                 self._input(value)
@@ -101,7 +110,10 @@ class Reader:
                 if handler is None:
                     raise Refused("the operator is not supported")
                 if all(v is not None for v in known):
-                    handler(self, node)
+                    try:
+                        handler(self, node)
+                    except _MALFORMED as error:  # attributes or constants that no writer of models writes
+                        raise Refused(f"it is malformed ({type(error).__name__}: {error})") from None
                     continue
                 missing = [n for n in node.input if n and n not in self.values]
                 if missing:
@@ -116,7 +128,10 @@ class Reader:
             raise CompileError("the model computes nothing: none of its outputs depends on an operator other than a copy")
         result = Graph(graph.name or "network", self.tensors, tuple(self.inputs), tuple(outputs), tuple(self.kernels),
                        self.aliases)
-        result.verify()
+        try:
+            result.verify()
+        except ValueError as error:
+            raise CompileError(f"the model is malformed: {error}") from None
         return result
 
     def _input(self, value: onnx.ValueInfoProto) -> None:
@@ -132,7 +147,7 @@ class Reader:
             self.values[value.name] = Quantised(reference)
         else:
             raise CompileError(f"input {value.name!r} must be float, int8 or uint8, "
-                               f"not {onnx.TensorProto.DataType.Name(kind).lower()}")
+                               f"not {_NAMES.get(kind, f'type {kind}').lower()}")
 
     def _output(self, value: onnx.ValueInfoProto, reasons: list[str]) -> str:
         found = self.values.get(value.name)
@@ -200,6 +215,8 @@ class Reader:
                 raise Refused(f"tensors must have 1 to 4 dimensions, not {len(shape)}")
             order = "NCHW" if len(shape) == 4 else "same"
             nhwc = (shape[0], *shape[2:], shape[1]) if order == "NCHW" else (1,) * (4 - len(shape)) + tuple(shape)
+        if math.prod(nhwc) > _MOST_BYTES:
+            raise CompileError(f"tensor {name!r} of {math.prod(nhwc)} bytes is larger than any memory: at most {_MOST_BYTES} are supported")
         self.tensors[name] = Tensor(name, tuple(nhwc), q.dtype, float(q.scale), q.zero_point, "" if invented else name,
                                     tuple(shape), order)
         return Reference(name, tuple(shape), order)

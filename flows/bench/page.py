@@ -7,6 +7,7 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flows.bench.fuzzing import Found
 from flows.bench.layers import Measured
 from flows.bench.random_programs import RandomPrograms
 from flows.bench.random_runs import RandomRuns
@@ -26,6 +27,7 @@ class Figures:
     emission_bytes: int
     random: Sequence[RandomRuns]
     programs: Sequence[RandomPrograms]
+    damaged: Found
 
 
 def page(figures: Figures) -> str:
@@ -36,7 +38,7 @@ def page(figures: Figures) -> str:
         "start command to the interrupt, with the standard DRAM: one data beat per cycle for reads and writes together, first data 40 "
         "cycles after a request, write response 40 cycles after the last beat. Every tensor that a run leaves in DRAM was compared "
         f"with {REFERENCE}.", "",
-        *_cycles(figures), *_speed(figures), *_random(figures), *_programs(figures), *_emission(figures),
+        *_cycles(figures), *_speed(figures), *_random(figures), *_programs(figures), *_damaged(figures), *_emission(figures),
     ])
 
 
@@ -99,6 +101,19 @@ def _programs(figures: Figures) -> list[str]:
         "code. `python -m flows.bench.random_programs` runs them alone.", "",
         "| array | legal | their instructions | illegal | cycles | broken promises |", "|---|---|---|---|---|---|",
         *(p.row for p in figures.programs), "",
+    ]
+
+
+def _damaged(figures: Figures) -> list[str]:
+    kinds = sorted({kind for kind, _ in figures.damaged.statuses})
+    counts = figures.damaged.statuses
+    rows = [f"| {kind.replace('_', ' ')} | {' | '.join(str(counts[kind, status]) for status in (0, 2, 1))} |" for kind in kinds]
+    return [
+        "## Damaged inputs", "",
+        "Models with damaged bytes or odd parts, configurations, program folders and archives of inputs. Each must be taken, refused with "
+        "one line, or give results that are reported to differ: no traceback, no hang, nothing half-written. "
+        f"`python -m flows.bench.fuzzing` runs them alone. Not in order: {len(figures.damaged.problems)} of {sum(counts.values())}.", "",
+        "| input | taken | refused | results differ |", "|---|---|---|---|", *rows, "",
     ]
 
 
