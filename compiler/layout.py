@@ -36,7 +36,7 @@ class Layout:
     Raises
     ------
     ValueError
-        If two elements would share a byte.
+        If two elements would share a byte, or one lies outside.
     """
 
     axes: tuple[Axis, ...]
@@ -48,6 +48,8 @@ class Layout:
             if abs(axis.stride) <= reach:
                 raise ValueError(f"layout {self.axes} puts two elements into one byte")
             reach += abs(axis.stride) * (axis.extent - 1)
+        if reach >= self.bytes:
+            raise ValueError(f"layout {self.axes} reaches beyond its {self.bytes} bytes")
 
     def digits(self, dim: str) -> list[Axis]:
         """Digits of a dimension, lowest first."""

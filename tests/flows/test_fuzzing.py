@@ -7,7 +7,8 @@ from flows.bench.damage import damaged_bytes
 from flows.bench.fuzzing import fuzz
 
 #: Cases that once did not end in order, one for each cause.
-_FOUND = (38, 273, 331, 495, 496, 806, 819, 1205, 1403, 1440, 10306, 11456, 20095, 22185)
+_FOUND = (38, 273, 331, 495, 496, 806, 819, 1205, 1403, 1440, 10306, 11456, 20095, 22185,
+          42633)
 
 
 @pytest.mark.parametrize("seeds", [range(5000, 5080), range(5080, 5160), _FOUND], ids=["first", "second", "found"])
