@@ -14,7 +14,8 @@ SQUARE = SystolicParams(rows=4, cols=4, lanes=4, bus_bits=32, **SMALL)
 WIDE = SystolicParams(rows=4, cols=16, lanes=16, bus_bits=64, **(SMALL | {"accumulator_bytes": 4096, "parameter_bytes": 2048}))
 TALL = SystolicParams(rows=16, cols=8, lanes=8, bus_bits=32, **(SMALL | {"accumulator_bytes": 4096}))
 KINDS = {
-    "activations": activation_buffer, "weights": weight_buffer, "parameters": parameter_buffer,
+    "activations": activation_buffer, "weights": weight_buffer,
+    "biases": lambda p: parameter_buffer(p, reader="b"), "zero-points": lambda p: parameter_buffer(p, reader="z"),
     "vectors x": lambda p: vector_buffer(p, stream="x"), "vectors y": lambda p: vector_buffer(p, stream="y"),
     "three readers": lambda p: Scratchpad(size=1024, line=p.line_bytes, banks=4, writes={"a": p.cols, "b": p.bus_bytes},
                                           reads={"x": p.cols, "y": p.rows, "z": p.bus_bytes}),
