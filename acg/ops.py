@@ -11,7 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["OPS", "Vocable", "flush", "fma32"]
+__all__ = ["OPS", "RECIPROCAL_MAGIC", "ROOT_MAGIC", "Vocable", "flush", "fma32"]
+
+#: What a number's bits are subtracted from for a first guess of its reciprocal, within an eighth of it; and, with the bits
+#: halved, of its inverse square root, within a twenty-ninth (the exponent is negated or halved, the mantissa interpolated).
+RECIPROCAL_MAGIC, ROOT_MAGIC = 0x7EF311C7, 0x5F3759DF
 
 _TINY = np.float32(2.0**-126)
 _NAN = np.uint32(0x7FC00000).view(np.float32)
@@ -99,6 +103,15 @@ def _rne(x):
     return np.clip(rounded, -_RNE_LIMIT, _RNE_LIMIT).astype(np.int32)
 
 
+def _guess(magic: int, shift: int):
+    def meaning(x):
+        bits = np.ascontiguousarray(x, np.float32).view(np.uint32) >> np.uint32(shift)
+        with np.errstate(over="ignore"):
+            return (np.uint32(magic) - bits).view(np.float32).reshape(np.shape(x))
+
+    return meaning
+
+
 def _table(*vocables: Vocable) -> dict[str, Vocable]:
     return {v.name: v for v in vocables}
 
@@ -111,6 +124,8 @@ OPS: dict[str, Vocable] = _table(
     Vocable("min", 2, _extreme(np.minimum), commutes=True),
     Vocable("fma", 3, fma32),
     Vocable("f32", 1, lambda x: np.asarray(x).astype(np.float32)),  # of an int32: rounds to nearest even
+    Vocable("guess_reciprocal", 1, _guess(RECIPROCAL_MAGIC, 0)),  # of a positive number; of its bits, whatever they are
+    Vocable("guess_root", 1, _guess(ROOT_MAGIC, 1)),  # of an inverse square root, likewise
     Vocable("rne", 1, _rne),
     Vocable("clamp", 3, lambda x, low, high: np.minimum(np.maximum(x, low), high)),
     Vocable("u8", 1, lambda x: (np.asarray(x) & 255).astype(np.uint8)),  # the low 8 bits

@@ -186,7 +186,7 @@ class Accelerator(wiring.Component):
         act = emit.instance(m, "activations", activation_buffer(p))
         wgt = emit.instance(m, "weights", weight_buffer(p))
         vec = {s: emit.instance(m, f"vectors_{s}", vector_buffer(p, stream=s)) for s in "xy"}
-        par = {r: emit.instance(m, f"parameters_{r}", parameter_buffer(p, reader=r)) for r in "bzs"}
+        par = {r: emit.instance(m, f"parameters_{r}", parameter_buffer(p, reader=r)) for r in "bzsx"}
         acc = emit.instance(m, "accumulators", Accumulators(p))
         m.d.comb += [
             act.matrix_en.eq(matrix.act_en), act.matrix_addr.eq(matrix.act_addr), matrix.act_data.eq(act.matrix_data),
@@ -213,10 +213,13 @@ class Accelerator(wiring.Component):
         for copy in vec.values():
             m.d.comb += [copy.vector_en.eq(vector.v_en), copy.vector_addr.eq(vector.v_addr),
                          copy.vector_data.eq(vector.v_data), copy.vector_mask.eq(vector.v_mask)]
-        for reader, engine in (("b", matrix), ("z", matrix), ("s", vector)):
-            m.d.comb += [par[reader].word_en.eq(getattr(engine, f"{reader}_en")),
-                         par[reader].word_addr.eq(getattr(engine, f"{reader}_addr")),
-                         getattr(engine, f"{reader}_data").eq(par[reader].word_data)]
+        for reader, engine, port in (("b", matrix, "b"), ("z", matrix, "z"), ("s", vector, "s"), ("x", vector, "n")):
+            m.d.comb += [par[reader].word_en.eq(getattr(engine, f"{port}_en")),
+                         par[reader].word_addr.eq(getattr(engine, f"{port}_addr")),
+                         getattr(engine, f"{port}_data").eq(par[reader].word_data)]
+        for copy in par.values():
+            m.d.comb += [getattr(copy, f"vector_{what}").eq(getattr(vector, f"p_{what}")) for what in ("en", "addr", "data", "mask")]
+        m.d.comb += vector.p_grant.eq(par["s"].vector_grant)
 
         # LOAD writes whichever memory its instruction names; every copy of it.
         chunk = load.w_addr[(p.bus_bytes - 1).bit_length():]

@@ -46,8 +46,9 @@ def vector_buffer(p: SystolicParams, *, stream: str) -> Scratchpad:
 
 
 def parameter_buffer(p: SystolicParams, *, reader: str) -> Scratchpad:
-    """One of three copies: of MATRIX's biases ``b``, its zero-points ``z`` (read seldom: WINDOW is behind it), scales ``s``."""
+    """One of four copies: of MATRIX's biases ``b``, its zero-points ``z`` (read seldom: WINDOW is behind it), VECTOR's scales ``s``
+    and its numbers ``x``. VECTOR, which cannot wait, or LOAD writes."""
     word = 4 * p.cols
     reads = {"word": word} | (_window(p, 4) if reader == "z" else {})
     return Scratchpad(size=p.parameter_bytes, line=max(word, p.bus_bytes), banks=1, reads=reads,
-                      writes={"load": p.bus_bytes})
+                      writes={"vector": word, "load": p.bus_bytes})

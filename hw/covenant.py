@@ -36,6 +36,7 @@ def covenant(params: SystolicParams) -> Graph:
         Edge("MATRIX", "ACC", 4 * p.cols), Edge("ACC", "MATRIX", 4 * p.cols),
         Edge("ACC", "VECTOR", 4 * p.lanes), Edge("VEC", "VECTOR", p.lanes), Edge("PAR", "VECTOR", 4 * p.lanes),
         Edge("TAB", "VECTOR", p.lanes), Edge("VECTOR", "VEC", p.lanes), Edge("VECTOR", "ACT", p.lanes),
+        Edge("VECTOR", "PAR", 4 * p.lanes),
         Edge("VEC", "STORE", p.bus_bytes),
     )
     if p.window_taps:

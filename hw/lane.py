@@ -1,9 +1,10 @@
-"""One lane of the VECTOR chain: an int32 or byte in, a byte out, binary32 between."""
+"""One lane of the VECTOR chain: an int32, byte or binary32 number in, a byte or number out, binary32 between."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from acg.ops import RECIPROCAL_MAGIC, ROOT_MAGIC
 from hw import emit
 from hw.binary32 import FromInteger, FusedMultiplyAdd, MinMax, Multiply, Quantise, RoundClamp, registers
 from hw.delay import delay
@@ -14,7 +15,8 @@ __all__ = ["Lane"]
 
 _Y_BITS = 10  # a byte of either sign less its zero-point
 
-_ROUND = FromInteger.latency_of(32) + Multiply.latency
+_SCALE = FromInteger.latency_of(32)
+_ROUND = _SCALE + Multiply.latency
 _REDUCE = _ROUND + RoundClamp.latency
 _SWAP = _REDUCE + Reduction.latency
 _SECOND = _SWAP + FusedMultiplyAdd.latency
@@ -43,8 +45,8 @@ class Lane(wiring.Component):
     -------
     x, y : In(signed(32)), In(8)
         The element's two operands; y's byte is read as signed where slot ``y`` says so.
-    s : In(32)
-        binary32 scale, ``at["scale"]`` cycles later.
+    s, number : In(32), In(32)
+        binary32 scale, and the number that stands for x where slot ``number`` says so, both ``at["scale"]`` cycles later.
     first, read_index, write_index, write
         Those of ``Reduction``, at ``at["reduce"]``, one cycle before, and ``at["swap"]`` twice.
     slot_NAME : In(SLOTS[NAME])
@@ -52,11 +54,14 @@ class Lane(wiring.Component):
     tab_en, tab_addr, tab_data, tab_mask : In
         Table writes: line and byte mask. Elements looked up meanwhile read old or new bytes.
     o : Out(8)
+    word : Out(32)
+        What the byte is made of, at ``at["word"]``.
     """
 
     SLOTS = {
         "convert": data.StructLayout({"zero": signed(9)}),
         "scale": data.StructLayout({"by_lane": 1, "value": 32}),
+        "number": data.StructLayout({"used": 1, "reciprocal": 1, "root": 1}),
         "round": data.StructLayout({"enable": 1, "offset": signed(9), "low": signed(9), "high": signed(9)}),
         "reduce": data.StructLayout({"maximum": 1}),
         "convert_y": data.StructLayout({"used": 1, "signed": 1, "zero": signed(9)}),
@@ -69,22 +74,22 @@ class Lane(wiring.Component):
         "table": data.StructLayout({"enable": 1, "number": 8}),
     }
     at = {
-        "convert": 0, "scale": FromInteger.latency_of(32) - 1, "round": _ROUND + 1, "reduce": _REDUCE,
+        "convert": 0, "scale": _SCALE - 1, "number": _SCALE - 1, "round": _ROUND + 1, "reduce": _REDUCE,
         "convert_y": _SWAP - FromInteger.latency_of(_Y_BITS), "select1": _SWAP, "constants1": _SWAP,
         "select2": _SECOND, "constants2": _SECOND, "extreme": _EXTREME, "output": _OUTPUT + 1, "table": _TABLE,
-        "first": _REDUCE, "read_index": _REDUCE - 1, "write_index": _SWAP, "write": _SWAP,
+        "word": _OUTPUT, "first": _REDUCE, "read_index": _REDUCE - 1, "write_index": _SWAP, "write": _SWAP,
     }
     latency = _TABLE + 2
 
     def __init__(self, *, partials: int, table_bytes: int, line_bytes: int):
         self.partials, self.table_bytes, self.line_bytes = partials, table_bytes, line_bytes
         super().__init__({
-            "x": In(signed(32)), "y": In(8), "s": In(32),
+            "x": In(signed(32)), "y": In(8), "s": In(32), "number": In(32),
             "first": In(1), "read_index": In(range(partials)), "write_index": In(range(partials)), "write": In(1),
             **{f"slot_{name}": In(layout) for name, layout in self.SLOTS.items()},
             "tab_en": In(1), "tab_addr": In(range(table_bytes // line_bytes)), "tab_data": In(8 * line_bytes),
             "tab_mask": In(line_bytes),
-            "o": Out(8),
+            "o": Out(8), "word": Out(32),
         })
 
     def elaborate(self, platform):
@@ -94,9 +99,14 @@ class Lane(wiring.Component):
         m.d.comb += [convert.i.eq(self.x), convert.offset.eq(self.slot_convert.zero)]
 
         m.submodules.multiply = multiply = Multiply()
-        scale, = registers(scale=32)
-        m.d.sync += scale.eq(Mux(self.slot_scale.by_lane, self.s, self.slot_scale.value))
-        m.d.comb += [multiply.a.eq(convert.o), multiply.b.eq(scale)]
+        scale, number, is_number = registers(scale=32, number=32, is_number=1)
+        m.d.sync += [
+            scale.eq(Mux(self.slot_scale.by_lane, self.s, self.slot_scale.value)),
+            number.eq(Mux(self.slot_number.reciprocal, RECIPROCAL_MAGIC - self.number,
+                          Mux(self.slot_number.root, ROOT_MAGIC - self.number[1:], self.number))),
+            is_number.eq(self.slot_number.used),
+        ]
+        m.d.comb += [multiply.a.eq(Mux(is_number, number, convert.o)), multiply.b.eq(scale)]
 
         m.submodules.round_clamp = round_clamp = RoundClamp()
         m.d.comb += [
@@ -149,6 +159,7 @@ class Lane(wiring.Component):
 
         m.submodules.output = output = Quantise()
         m.d.comb += [
+            self.word.eq(extreme.o),
             output.x.eq(extreme.o), output.offset.eq(self.slot_output.offset),
             output.low.eq(self.slot_output.low), output.high.eq(self.slot_output.high),
         ]

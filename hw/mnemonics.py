@@ -84,7 +84,7 @@ def matrix(p: SystolicParams, *, latency: int = 0) -> Mnemonic:
 
 
 def vector(p: SystolicParams, *, latency: int = 0, round_cycles: int = 1, partials: int = 16) -> Mnemonic:
-    """A pass through the binary32 chain: accumulators or bytes in, bytes out.
+    """A pass through the binary32 chain: accumulators, bytes or binary32 words in, bytes or binary32 words out.
 
     Nest: for o2, o1, o0: for q1, q0 (reduced): for i. ``round_cycles``: least cycles between two rounds of a
     reduction; ``partials``: outputs that it can interleave.
@@ -108,10 +108,12 @@ def vector(p: SystolicParams, *, latency: int = 0, round_cycles: int = 1, partia
         return Op(name, args)
 
     every = (*outer, *reduced, "i")
+    number = words("PAR", "x", "f32", every)
     x = Choose("x_sel", tuple(stream(words(memory, "x", element, every), "zx")
-                              for memory, element in (("ACC", "i32"), ("VEC", "i8"), ("VEC", "u8"))))
+                              for memory, element in (("ACC", "i32"), ("VEC", "i8"), ("VEC", "u8")))
+               + (number, op("guess_reciprocal", number), op("guess_root", number)))
     y = Choose("y_sel", (Val(0.0, "f32"), *(stream(words("VEC", "y", e, written), "zy") for e in ("i8", "u8"))))
-    x = x * Choose("s_sel", (scalar("s_value"), words("PAR", "s", "f32", written)))
+    x = x * Choose("s_sel", (scalar("s_value"), words("PAR", "s", "f32", every)))
     rounded = op("clamp", op("rne", x) + Val(field("rc_off")), Val(field("rc_lo")), Val(field("rc_hi")))
     x = Choose("rc", (x, op("f32", rounded)))
     qs = tuple(loops[q] for q in reduced)
@@ -124,17 +126,18 @@ def vector(p: SystolicParams, *, latency: int = 0, round_cycles: int = 1, partia
     byte = op("u8", op("clamp", op("rne", x) + Val(field("post")), Val(field("lo")), Val(field("hi"))))
     table = Operand("TAB", "u8", (1,))
     byte = Choose("table", (byte, Lookup(table, 256 * field("t"), byte)))
-    destination = Choose("d_sel", tuple(words(memory, "d", "u8", written) for memory in ("VEC", "ACT")))
-    effect = Nest((*(loops[o] for o in outer), loops["i"], c), destination, byte)
+    destination = Choose("d_sel", tuple(words(memory, "d", element, written)
+                                        for memory, element in (("VEC", "u8"), ("ACT", "u8"), ("PAR", "f32"))))
+    effect = Nest((*(loops[o] for o in outer), loops["i"], c), destination, Choose("d_sel", (byte, byte, x)))
 
     small = (-256, 255)
     fields = (
-        option("x_sel", "acc", "i8", "u8"), integer("zx", -128, 255), option("y_sel", "none", "i8", "u8"),
+        option("x_sel", "acc", "i8", "u8", "par", "reciprocal", "root"), integer("zx", -128, 255), option("y_sel", "none", "i8", "u8"),
         integer("zy", -128, 255), *(extent(f"n_{n}") for n in every),
         integer("x", *_BASE), *(stride(f"x_{n}") for n in every),
         integer("y", *_BASE), *(stride(f"y_{n}") for n in written),
         option("s_sel", "scalar", "lanes"), real("s_value"),
-        integer("s", *_BASE), *(stride(f"s_{n}") for n in written),
+        integer("s", *_BASE), *(stride(f"s_{n}") for n in every),
         _flag("rc"), integer("rc_off", *small), integer("rc_lo", *small), integer("rc_hi", *small),
         option("reduce", "add", "max"), _flag("swap"),
         option("f1", "bypass", "affine", "add", "mul"), real("f1_p"), real("f1_q"),
@@ -142,7 +145,7 @@ def vector(p: SystolicParams, *, latency: int = 0, round_cycles: int = 1, partia
         option("mm", "bypass", "max", "min", "maxy"), real("mm_p"),
         integer("post", *small), integer("lo", *small), integer("hi", *small),
         _flag("table"), integer("t", 0, 255),
-        option("d_sel", "vec", "act"), integer("d", *_BASE), *(stride(f"d_{n}") for n in written),
+        option("d_sel", "vec", "act", "par"), integer("d", *_BASE), *(stride(f"d_{n}") for n in written),
     )
     issues = p.cols // p.lanes
     outputs, rounds = "n_o2 * n_o1 * n_o0", "n_q1 * n_q0"

@@ -1,4 +1,4 @@
-"""VECTOR: streams words of accumulators or bytes through the binary32 lanes and writes bytes."""
+"""VECTOR: streams words of accumulators, bytes or numbers through the binary32 lanes and writes bytes or numbers."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
@@ -19,7 +19,7 @@ __all__ = ["VectorEngine"]
 
 _LEVELS = ("o2", "o1", "o0", "q1", "q0", "i")
 _WRITTEN = ("o2", "o1", "o0", "i")
-_OPERANDS = {"x": _LEVELS, "y": _WRITTEN, "s": _WRITTEN, "d": _WRITTEN}
+_OPERANDS = {"x": _LEVELS, "y": _WRITTEN, "s": _LEVELS, "d": _WRITTEN}
 _INTERLEAVED = 16  # words between two rounds of a reduction at most
 
 _TO_LANES = 2  # cycles from an issue to the lanes' inputs: memory, operand register
@@ -41,12 +41,14 @@ class VectorEngine(wiring.Component):
         Read port of the accumulators; data the cycle after enable and grant.
     x_*, y_* : likewise, In(8 * cols)
         Read ports of the vector buffer. Granted together with each other, or nothing is issued.
-    s_en, s_addr, s_data : Out(1), Out, In(32 * cols)
-        Private read port of the parameters, always granted.
+    s_*, n_* : Out(1), Out, In(32 * cols)
+        Private read ports of the parameters, always granted: scales, and numbers in place of x.
     v_en, v_addr, v_data, v_mask, v_grant : Out(1), Out, Out(8 * cols), Out(cols), In(1)
         Write port of the vector buffer. The grant must be 1: VECTOR comes first.
     act_* : likewise
         Write port of the activation buffer, in words of ``cols`` bytes.
+    p_* : likewise, Out(32 * cols), Out(4 * cols)
+        Write port of the parameters.
     tab_en, tab_addr, tab_data, tab_mask : In
         Writes lines of the byte tables, for LOAD; always taken.
     o_release, o_done : Out(1)
@@ -69,17 +71,18 @@ class VectorEngine(wiring.Component):
             return {f"{name}_en": Out(1), f"{name}_addr": address(words), f"{name}_grant": In(1),
                     f"{name}_data": In(bits)}
 
-        def write(name, words):
-            return {f"{name}_en": Out(1), f"{name}_addr": address(words), f"{name}_data": Out(8 * cols),
-                    f"{name}_mask": Out(cols), f"{name}_grant": In(1)}
+        def write(name, words, size=1):
+            return {f"{name}_en": Out(1), f"{name}_addr": address(words), f"{name}_data": Out(8 * size * cols),
+                    f"{name}_mask": Out(size * cols), f"{name}_grant": In(1)}
 
-        parameters = read("s", params.par_words, 32 * cols)
-        del parameters["s_grant"]
+        parameters = read("s", params.par_words, 32 * cols) | read("n", params.par_words, 32 * cols)
+        del parameters["s_grant"], parameters["n_grant"]
         super().__init__({
             "i_valid": In(1), "i_ready": Out(1), "i_instr": In(INSTRUCTION_BITS),
             **read("acc", params.acc_words, 32 * cols),
             **read("x", params.vec_words, 8 * cols), **read("y", params.vec_words, 8 * cols), **parameters,
             **write("v", params.vec_words), **write("act", params.activation_bytes // cols),
+            **write("p", params.par_words, 4),
             "tab_en": In(1), "tab_addr": In(range(256 * params.tables // line)), "tab_data": In(8 * line),
             "tab_mask": In(line),
             "o_release": Out(1), "o_done": Out(1), "o_busy": Out(1), "o_stall_bank": Out(1),
@@ -135,9 +138,9 @@ class VectorEngine(wiring.Component):
             wanted.eq(active & (pause == 0)),
             reads.eq(wanted & (sub == 0)),
             self.acc_en.eq(reads & fetch.from_acc), self.acc_addr.eq(nest.address_x),
-            self.x_en.eq(reads & ~fetch.from_acc), self.x_addr.eq(nest.address_x),
+            self.x_en.eq(reads & ~fetch.from_acc & ~fetch.from_par), self.x_addr.eq(nest.address_x),
             self.y_en.eq(reads & fetch.with_y), self.y_addr.eq(nest.address_y),
-            granted.eq(Mux(fetch.from_acc, self.acc_grant, self.x_grant) & (self.y_grant | ~fetch.with_y)),
+            granted.eq(Mux(fetch.from_acc, self.acc_grant, self.x_grant | fetch.from_par) & (self.y_grant | ~fetch.with_y)),
             issue.eq(wanted & (granted | (sub != 0))),
             self.o_stall_bank.eq(reads & ~granted),
             word_ends.eq(sub == subs - 1),
@@ -176,9 +179,9 @@ class VectorEngine(wiring.Component):
         write_index = delay(m, read_index, at["write_index"] - at["read_index"])
 
         # Operands, and scales, which are read so late that they meet their elements.
-        fetched, scaled = setting("fetch", 1), setting("scale", read_scale)
-        words = self.x_data, self.y_data, self.acc_data, self.s_data
-        x_bytes, y_bytes, x_sums, scales = (
+        fetched, scaled, numbered = setting("fetch", 1), setting("scale", read_scale), setting("number", read_scale)
+        words = self.x_data, self.y_data, self.acc_data, self.s_data, self.n_data
+        x_bytes, y_bytes, x_sums, scales, numbers = (
             [word.word_select(c, len(word) // cols) for c in range(cols)] for word in words)
         x_wide = [Mux(fetched.from_acc, whole, Cat(byte, (byte[7] & fetched.signed).replicate(24)))
                   for whole, byte in zip(x_sums, x_bytes)]
@@ -187,18 +190,25 @@ class VectorEngine(wiring.Component):
         m.d.comb += [
             self.s_en.eq(valid[read_scale - 1] & scaled.by_lane),
             self.s_addr.eq(delay(m, nest.address_s, read_scale)),
+            self.n_en.eq(valid[read_scale - 1] & numbered.used),
+            self.n_addr.eq(delay(m, nest.address_x, read_scale)),
         ]
         scale_sub = delay(m, sub, at["scale"])
 
         slots = {slot: setting(slot, at[slot]) for slot in Lane.SLOTS}
-        results = []
+        results, results_wide = [], []
+
+        def part(words: list[Value]) -> Value:
+            """Of a lane's elements in a word, the one whose turn it is."""
+            return Cat(words).word_select(scale_sub if subs > 1 else 0, 32)
+
         for number in range(lanes):
             lane = emit.instance(m, f"lane_{number}", Lane(
                 partials=_INTERLEAVED * subs, table_bytes=256 * self.params.tables,
                 line_bytes=self.params.line_bytes))
             m.d.comb += [
                 lane.x.eq(x[number]), lane.y.eq(y[number]),
-                lane.s.eq(Cat(scales[number::lanes]).word_select(scale_sub if subs > 1 else 0, 32)),
+                lane.s.eq(part(scales[number::lanes])), lane.number.eq(part(numbers[number::lanes])),
                 lane.first.eq(first), lane.read_index.eq(read_index), lane.write_index.eq(write_index),
                 lane.write.eq(valid[at["write"] - 1]),
                 lane.tab_en.eq(self.tab_en), lane.tab_addr.eq(self.tab_addr), lane.tab_data.eq(self.tab_data),
@@ -206,18 +216,28 @@ class VectorEngine(wiring.Component):
             ]
             m.d.comb += [getattr(lane, f"slot_{slot}").eq(value) for slot, value in slots.items()]
             results.append(lane.o)
+            results_wide.append(lane.word)
 
         # Writes.
         write = setting("write", self.latency)
         writes = delay(m, issue & emits, self.latency, reset=True)
         address, write_sub = delay(m, nest.address_d, self.latency), delay(m, sub, self.latency)
-        for port, chosen in (("v", ~write.to_act), ("act", write.to_act)):
+        for port, chosen in (("v", ~write.to_act & ~write.to_par), ("act", write.to_act)):
             m.d.comb += [
                 getattr(self, f"{port}_en").eq(writes & chosen),
                 getattr(self, f"{port}_addr").eq(address),
                 getattr(self, f"{port}_data").eq(Cat(results * subs)),
                 getattr(self, f"{port}_mask").eq(Cat((write_sub == k).replicate(lanes) for k in range(subs))),
             ]
+
+        # Numbers are written as soon as they are there, before an element's byte would be.
+        wide = setting("write", at["word"])
+        word_sub = delay(m, sub, at["word"])
+        m.d.comb += [
+            self.p_en.eq(delay(m, issue & emits, at["word"], reset=True) & wide.to_par),
+            self.p_addr.eq(delay(m, nest.address_d, at["word"])), self.p_data.eq(Cat(results_wide * subs)),
+            self.p_mask.eq(Cat((word_sub == k).replicate(4 * lanes) for k in range(subs))),
+        ]
 
         # Events. Tables are read last of all: an instruction that uses them releases its operands late, and so do
         # those that come close behind it.

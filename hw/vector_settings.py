@@ -9,9 +9,9 @@ from hw.lane import Lane
 __all__ = ["SLOTS", "settings"]
 
 SLOTS = {
-    "fetch": data.StructLayout({"from_acc": 1, "signed": 1, "with_y": 1}),
+    "fetch": data.StructLayout({"from_acc": 1, "from_par": 1, "signed": 1, "with_y": 1}),
     **Lane.SLOTS,
-    "write": data.StructLayout({"to_act": 1}),
+    "write": data.StructLayout({"to_act": 1, "to_par": 1}),
 }
 
 
@@ -24,11 +24,14 @@ def settings(fields: data.View, mnemonic) -> dict[str, dict[str, Value]]:
     one1 = chosen("f1", "bypass") | chosen("f1", "add")
     none1 = chosen("f1", "bypass") | chosen("f1", "mul")
     none2 = chosen("f2", "bypass") | chosen("f2", "mul")
+    guesses = chosen("x_sel", "reciprocal"), chosen("x_sel", "root")
+    numbers = chosen("x_sel", "par") | guesses[0] | guesses[1]
     return {
-        "fetch": {"from_acc": chosen("x_sel", "acc"), "signed": chosen("x_sel", "i8"),
+        "fetch": {"from_acc": chosen("x_sel", "acc"), "from_par": numbers, "signed": chosen("x_sel", "i8"),
                   "with_y": ~chosen("y_sel", "none")},
         "convert": {"zero": fields["zx"]},
         "scale": {"by_lane": chosen("s_sel", "lanes"), "value": fields["s_value"]},
+        "number": {"used": numbers, "reciprocal": guesses[0], "root": guesses[1]},
         "round": {"enable": fields["rc"], "offset": fields["rc_off"], "low": fields["rc_lo"], "high": fields["rc_hi"]},
         "reduce": {"maximum": chosen("reduce", "max")},
         "convert_y": {"used": ~chosen("y_sel", "none"), "signed": chosen("y_sel", "i8"),
@@ -42,5 +45,5 @@ def settings(fields: data.View, mnemonic) -> dict[str, dict[str, Value]]:
                     "p": Mux(chosen("mm", "bypass"), MINUS_INFINITY, fields["mm_p"])},
         "output": {"offset": fields["post"], "low": fields["lo"], "high": fields["hi"]},
         "table": {"enable": fields["table"], "number": fields["t"]},
-        "write": {"to_act": chosen("d_sel", "act")},
+        "write": {"to_act": chosen("d_sel", "act"), "to_par": chosen("d_sel", "par")},
     }

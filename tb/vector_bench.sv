@@ -1,7 +1,7 @@
 // VECTOR alone: memories with random grants, a list of instructions, and a log of everything that happens.
 //
 // Log lines are `event cycle [address [mask data]]` in hexadecimal: T taken, R release, D done, N bank stall;
-// A X Y S reads; V C writes of the vector and of the activation buffer. Files hold big-endian words.
+// A X Y S M reads; V C P writes of the vector and the activation buffer and of the parameters. Files hold big-endian words.
 
 module vector_bench #(
     parameter int COLS = 4,
@@ -26,14 +26,15 @@ module vector_bench #(
   logic [     1023:0] instructions[0:4095];
 
   logic i_valid = 1'b0, i_ready, o_release, o_done, o_busy, o_stall_bank;
-  logic acc_en, acc_grant, x_en, x_grant, y_en, y_grant, s_en, v_en, act_en;
+  logic acc_en, acc_grant, x_en, x_grant, y_en, y_grant, s_en, n_en, v_en, act_en, p_en;
   logic [$clog2(ACC_WORDS)-1:0] acc_addr;
   logic [$clog2(VEC_WORDS)-1:0] x_addr, y_addr, v_addr;
-  logic [$clog2(PAR_WORDS)-1:0] s_addr;
+  logic [$clog2(PAR_WORDS)-1:0] s_addr, n_addr, p_addr;
   logic [$clog2(ACT_WORDS)-1:0] act_addr;
-  logic [32*COLS-1:0] acc_data, s_data;
+  logic [32*COLS-1:0] acc_data, s_data, n_data, p_data;
   logic [8*COLS-1:0] x_data, y_data, v_data, act_data;
   logic [COLS-1:0] v_mask, act_mask;
+  logic [4*COLS-1:0] p_mask;
   logic tab_en = 1'b0;
   logic [$clog2(TAB_LINES)-1:0] tab_addr = '0;
   logic [8*LINE-1:0] tab_data = '0;
@@ -45,8 +46,10 @@ module vector_bench #(
       .x_en(x_en), .x_addr(x_addr), .x_grant(x_grant), .x_data(x_data),
       .y_en(y_en), .y_addr(y_addr), .y_grant(y_grant), .y_data(y_data),
       .s_en(s_en), .s_addr(s_addr), .s_data(s_data),
+      .n_en(n_en), .n_addr(n_addr), .n_data(n_data),
       .v_en(v_en), .v_addr(v_addr), .v_data(v_data), .v_mask(v_mask), .v_grant(1'b1),
       .act_en(act_en), .act_addr(act_addr), .act_data(act_data), .act_mask(act_mask), .act_grant(1'b1),
+      .p_en(p_en), .p_addr(p_addr), .p_data(p_data), .p_mask(p_mask), .p_grant(1'b1),
       .tab_en(tab_en), .tab_addr(tab_addr), .tab_data(tab_data), .tab_mask({LINE{1'b1}}),
       .o_release(o_release), .o_done(o_done), .o_busy(o_busy), .o_stall_bank(o_stall_bank));
 
@@ -112,6 +115,7 @@ module vector_bench #(
     x_data   <= x_en && x_grant ? vec[x_addr] : (8*COLS)'({COLS{$urandom}});
     y_data   <= y_en && y_grant ? vec[y_addr] : (8*COLS)'({COLS{$urandom}});
     s_data   <= s_en ? par[s_addr] : {COLS{$urandom}};
+    n_data   <= n_en ? par[n_addr] : {COLS{$urandom}};
 
     if (cycle > 8 + TAB_LINES) begin
       if (i_valid && i_ready) begin
@@ -124,8 +128,10 @@ module vector_bench #(
       if (x_en && x_grant) $fwrite(log_file, "X %h %h\n", cycle, x_addr);
       if (y_en && y_grant) $fwrite(log_file, "Y %h %h\n", cycle, y_addr);
       if (s_en) $fwrite(log_file, "S %h %h\n", cycle, s_addr);
+      if (n_en) $fwrite(log_file, "M %h %h\n", cycle, n_addr);
       if (v_en) $fwrite(log_file, "V %h %h %h %h\n", cycle, v_addr, v_mask, v_data);
       if (act_en) $fwrite(log_file, "C %h %h %h %h\n", cycle, act_addr, act_mask, act_data);
+      if (p_en) $fwrite(log_file, "P %h %h %h %h\n", cycle, p_addr, p_mask, p_data);
       if (o_stall_bank) $fwrite(log_file, "N %h\n", cycle);
       if (o_release) begin
         $fwrite(log_file, "R %h\n", cycle);

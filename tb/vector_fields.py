@@ -27,18 +27,18 @@ def random_chain(rng: random.Random, *, tables: int) -> dict[str, int | str]:
                                 (rng.randint(-200, 0), rng.randint(0, 200))])
         return (high, low) if rng.random() < 0.03 else (low, high)
 
-    x_sel = rng.choice(("acc", "acc", "i8", "u8"))
+    x_sel = rng.choice(("acc", "acc", "i8", "u8", "par", "reciprocal", "root"))
     rc_lo, rc_hi = bounds()
     lo, hi = bounds()
     return {
         "x_sel": x_sel, "zx": rng.choice((0, rng.randint(-128, 255))),
         "y_sel": rng.choice(("none", "i8", "u8")), "zy": rng.choice((0, rng.randint(-128, 255))),
-        "s_sel": rng.choice(("scalar", "lanes")), "s_value": constant(2.0**-7 if x_sel == "acc" else 1.0),
+        "s_sel": rng.choice(("scalar", "lanes")), "s_value": constant({"acc": 2.0**-7, "par": 2.0**7, "reciprocal": 2.0**-7}.get(x_sel, 1.0)),
         "rc": rng.randint(0, 1), "rc_off": rng.randint(-256, 255), "rc_lo": rc_lo, "rc_hi": rc_hi,
         "reduce": rng.choice(("add", "max")), "swap": rng.randint(0, 1),
         "f1": rng.choice(("bypass", "affine", "add", "mul")), "f1_p": constant(1.0), "f1_q": constant(20.0),
         "f2": rng.choice(("bypass", "affine", "cross", "mul")), "f2_p": constant(1.0), "f2_q": constant(20.0),
         "mm": rng.choice(("bypass", "max", "min", "maxy")), "mm_p": constant(10.0),
         "post": rng.choice((0, rng.randint(-256, 255))), "lo": lo, "hi": hi,
-        "table": rng.choice((0, 0, 1)), "t": rng.randrange(tables),
+        "table": rng.choice((0, 0, 1)), "t": rng.randrange(tables), "d_sel": rng.choice(("vec", "vec", "act", "par")),
     }

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from acg.ops import RECIPROCAL_MAGIC, ROOT_MAGIC
 from tb.models import binary32 as f32
 
 __all__ = ["Fields", "LEVELS", "apply", "before_reduction", "after_reduction", "reduce", "words"]
@@ -16,8 +17,9 @@ LEVELS = ("o2", "o1", "o0", "q1", "q0", "i")  # outermost first
 
 
 def before_reduction(f: Fields, x: int, scale: int) -> int:
-    """Convert, scale, round and clamp; ``x`` is an int32, or a byte already signed as ``x_sel`` says."""
-    value = f32.multiply(f32.from_integer(x, f["zx"]), scale)
+    """Convert, scale, round and clamp; ``x`` is an int32, a byte already signed as ``x_sel`` says, or a number's bits."""
+    guess = {"par": lambda: x, "reciprocal": lambda: RECIPROCAL_MAGIC - x, "root": lambda: ROOT_MAGIC - (x >> 1)}.get(f["x_sel"])
+    value = f32.multiply(guess() & 0xFFFFFFFF if guess else f32.from_integer(x, f["zx"]), scale)
     return f32.round_clamp(value, f["rc_off"], f["rc_lo"], f["rc_hi"]) if f["rc"] else value
 
 
@@ -29,7 +31,7 @@ def reduce(f: Fields, partial: int | None, x: int) -> int:
 
 
 def after_reduction(f: Fields, x: int, y: int, table: bytes) -> int:
-    """From the swap to the output byte; ``y`` is a byte already signed."""
+    """From the swap to the output byte, or number; ``y`` is a byte already signed."""
     y = 0 if f["y_sel"] == "none" else f32.from_integer(y, f["zy"])
     if f["swap"]:
         x, y = y, x
@@ -41,6 +43,8 @@ def after_reduction(f: Fields, x: int, y: int, table: bytes) -> int:
          "mul": lambda: f32.multiply(x, y)}[f["f2"]]()
     x = {"bypass": lambda: x, "max": lambda: f32.maximum(x, f["mm_p"]), "min": lambda: f32.minimum(x, f["mm_p"]),
          "maxy": lambda: f32.maximum(x, y)}[f["mm"]]()
+    if f["d_sel"] == "par":
+        return x
     byte = f32.quantise(x, f["post"], f["lo"], f["hi"]) & 0xFF
     return table[256 * f["t"] + byte] if f["table"] else byte
 
@@ -56,7 +60,7 @@ def words(f: Fields) -> Iterator[tuple[dict[str, int], bool, bool]]:
 
 
 def apply(f: Fields, *, acc: np.ndarray, vec: np.ndarray, par: np.ndarray, tab: bytes) -> list[tuple[int, list[int]]]:
-    """The words that the instruction writes, (address, bytes) in order.
+    """The words that the instruction writes, (address, bytes or numbers' bits) in order.
 
     ``acc`` int32 (word, lane), ``vec`` uint8 (word, lane), ``par`` uint32 (word, lane). Reads see the memories as they
     are given: an instruction must not read what it writes.
@@ -67,7 +71,7 @@ def apply(f: Fields, *, acc: np.ndarray, vec: np.ndarray, par: np.ndarray, tab: 
                                   for stream in "xysd")
         results = []
         for lane in range(acc.shape[1]):
-            x = int(acc[x_at, lane]) if f["x_sel"] == "acc" else _typed(f["x_sel"], vec[x_at, lane])
+            x = _element(f["x_sel"], x_at, lane, acc, vec, par)
             scale = f["s_value"] if f["s_sel"] == "scalar" else int(par[s_at, lane])
             key = at["i"], lane
             partials[key] = reduce(f, None if first else partials[key], before_reduction(f, x, scale))
@@ -77,6 +81,12 @@ def apply(f: Fields, *, acc: np.ndarray, vec: np.ndarray, par: np.ndarray, tab: 
         if last:
             written.append((d_at, results))
     return written
+
+
+def _element(kind: str, word: int, lane: int, acc: np.ndarray, vec: np.ndarray, par: np.ndarray) -> int:
+    if kind == "acc":
+        return int(acc[word, lane])
+    return _typed(kind, vec[word, lane]) if kind in ("i8", "u8") else int(par[word, lane])
 
 
 def _typed(kind: str, byte: np.uint8) -> int:

@@ -17,6 +17,7 @@ from tb.stream import Stream
 from tb.vector_fields import random_chain
 
 TABLES, LINE = 2, 16
+NUMBERS = ("par", "reciprocal", "root")
 ONE, MINUS_ZERO, MINUS_INFINITY = 0x3F800000, 0x80000000, 0xFF800000
 
 
@@ -32,6 +33,7 @@ def settings(f):
     return {
         "convert": {"zero": f["zx"]},
         "scale": {"by_lane": f["s_sel"] == "lanes", "value": f["s_value"]},
+        "number": {"used": f["x_sel"] in NUMBERS, "reciprocal": f["x_sel"] == "reciprocal", "root": f["x_sel"] == "root"},
         "round": {"enable": f["rc"], "offset": f["rc_off"], "low": f["rc_lo"], "high": f["rc_hi"]},
         "reduce": {"maximum": f["reduce"] == "max"},
         "convert_y": {"used": f["y_sel"] != "none", "signed": f["y_sel"] == "i8",
@@ -59,6 +61,7 @@ def random_elements(rng, count):
                     elements.append(None)
                 byte = rng.randrange(256)
                 x = {"acc": rng.randint(-2**rng.randint(1, 31), 2**15), "u8": byte, "i8": byte - 256 * (byte > 127)}
+                x |= dict.fromkeys(NUMBERS, random_chain(rng, tables=1)["f1_q"])
                 scale = f["s_value"] if f["s_sel"] == "scalar" else random_chain(rng, tables=1)["s_value"]
                 elements.append((f, x[f["x_sel"]], rng.randrange(256), scale, i, q == 0, q == rounds - 1))
             idle = Reduction.round_trip - indices if q < rounds - 1 else 0
@@ -70,7 +73,7 @@ def random_elements(rng, count):
 def test_chain(lane):
     rng = random.Random(1)
     table = rng.randbytes(256 * TABLES)
-    elements = random_elements(rng, 40_000)
+    elements = random_elements(rng, 60_000)
     start = len(table) // LINE  # the tables are written first
     length = start + len(elements) + Lane.latency
     columns = {}
@@ -92,7 +95,7 @@ def test_chain(lane):
         if element is None:
             continue
         f, x, y, scale, index, first, last = element
-        put("x", number, x)
+        put(*(("number", number + Lane.at["number"]) if f["x_sel"] in NUMBERS else ("x", number)), x)
         put("y", number, y)
         put("s", number + Lane.at["scale"], scale)
         put("first", number + Lane.at["first"], first)
@@ -111,24 +114,26 @@ def test_chain(lane):
         if last:
             signed_y = y - 256 * (f["y_sel"] == "i8" and y > 127)
             byte = model.after_reduction(f, value, signed_y, table)
-            expected.append((number + Lane.latency, byte, element))
-            saturated = byte in (f["lo"] & 255, f["hi"] & 255) and not f["table"]
+            wide_result = f["d_sel"] == "par"
+            expected.append(("word", number + Lane.at["word"], byte, element) if wide_result
+                            else ("o", number + Lane.latency, byte, element))
+            saturated = wide_result or byte in (f["lo"] & 255, f["hi"] & 255) and not f["table"]
             reached[f["f1"], f["f2"], f["mm"], "saturated" if saturated else "free"] += 1
 
-    got = lane.run(columns)["o"]
-    for cycle, byte, element in expected:
-        assert got[cycle] == byte, f"cycle {cycle}: {got[cycle]}, not {byte}, for {element}"
+    got = lane.run(columns)
+    for port, cycle, result, element in expected:
+        assert got[port][cycle] == result, f"cycle {cycle}: {port} is {got[port][cycle]}, not {result}, for {element}"
     forms = {key[:3] for key in reached}
     assert len(forms) == 4**3, "a combination of forms never occurred"
     assert sum(n for key, n in reached.items() if key[3] == "free") > 8000
-    assert len({byte for _, byte, _ in expected}) == 256
+    assert len({result for port, _, result, _ in expected if port == "o"}) == 256
 
 
 @pytest.mark.rtl
 def test_neighbours_may_belong_to_different_instructions(lane):
     """Every element takes its own settings along: two alternate, cycle by cycle."""
     rng = random.Random(2)
-    both = [random_chain(rng, tables=TABLES) | {"f1": form, "table": 0, "y_sel": "u8", "s_sel": "scalar"}
+    both = [random_chain(rng, tables=TABLES) | {"f1": form, "table": 0, "x_sel": "acc", "y_sel": "u8", "s_sel": "scalar", "d_sel": "vec"}
             for form in ("affine", "add")]
     length = 200 + Lane.latency
     columns, expected = {}, []

@@ -22,10 +22,11 @@ from tb.vector_fields import random_chain
 
 BENCH = Path(runner.__file__).with_name("vector_bench.sv")
 CONSTANTS = {"s_value", "f1_p", "f1_q", "f2_p", "f2_q", "mm_p"}
-FORMS = {"x_sel": ("acc", "i8", "u8"), "y_sel": ("none", "i8", "u8"), "s_sel": ("scalar", "lanes"), "rc": (0, 1),
+NUMBERS = ("par", "reciprocal", "root")
+FORMS = {"x_sel": ("acc", "i8", "u8", *NUMBERS), "y_sel": ("none", "i8", "u8"), "s_sel": ("scalar", "lanes"), "rc": (0, 1),
          "reduce": ("add", "max"), "swap": (0, 1), "f1": ("bypass", "affine", "add", "mul"),
          "f2": ("bypass", "affine", "cross", "mul"), "mm": ("bypass", "max", "min", "maxy"), "table": (0, 1),
-         "d_sel": ("vec", "act")}
+         "d_sel": ("vec", "act", "par")}
 SIZES = {"rows": 4, "bus_bits": 32, "activation_bytes": 4096, "weight_bytes": 4096, "accumulator_bytes": 8192,
          "vector_bytes": 4096, "parameter_bytes": 2048, "tables": 2}
 SHAPES = {"4 lanes of 4": (4, 4), "1 lane of 4": (4, 1), "8 lanes of 8": (8, 8), "2 lanes of 8": (8, 2)}
@@ -88,48 +89,52 @@ class Bench(Memories):
             values = [int(value, 16) for value in values]
             if event in "TRDN":
                 log.pulses[event].append(values[0])
-            elif event in "AXYS":
+            elif event in "AXYSM":
                 log.reads[event].append((values[0], values[1]))
             else:
                 log.writes.append((values[0], event, *values[1:]))
         return log
 
-    def check(self, log, instructions):
-        """Every write in order, and pulses no sooner than they may be."""
-        expected, ends = [], []
-        for f in instructions:
-            port = "V" if f["d_sel"] == "vec" else "C"
-            expected += [(port, address, result) for address, result in self.effect_of(f)]
-            ends.append(len(expected))
+    def words_of(self, writes, size):
+        """(cycle of the last part, port, address, elements of ``size`` bytes) of every word."""
         lanes, subs = self.params.lanes, self.params.cols // self.params.lanes
         got = []
-        for number, (_, port, address, mask, data) in enumerate(log.writes):
+        for number, (cycle, port, address, mask, data) in enumerate(writes):
             sub = number % subs
-            assert mask == (1 << lanes) - 1 << sub * lanes, f"write {number}: mask {mask:#x}"
-            result = list(data.to_bytes(self.params.cols, "little")[sub * lanes:(sub + 1) * lanes])
+            assert mask == (1 << size * lanes) - 1 << sub * size * lanes, f"write {number}: mask {mask:#x}"
+            part = np.frombuffer(data.to_bytes(size * self.params.cols, "little"), f"<u{size}")[sub * lanes:(sub + 1) * lanes].tolist()
             if sub == 0:
-                got.append((port, address, result))
+                got.append((cycle, port, address, part))
             else:
-                assert got[-1][:2] == (port, address), f"write {number}: {port} {address:#x}"
-                got[-1] = port, address, got[-1][2] + result
-        for number, (one, other) in enumerate(zip(got, expected)):
-            instruction = sum(number >= end for end in ends)
-            assert one == other, f"write {number}, of instruction {instruction}: {one}, not {other}; " \
-                                 f"{instructions[instruction]}"
-        assert len(got) == len(expected)
+                assert got[-1][1:3] == (port, address), f"write {number}: {port} {address:#x}"
+                got[-1] = cycle, port, address, got[-1][3] + part
+        return got
+
+    def check(self, log, instructions):
+        """Every write in order, and pulses no sooner than they may be."""
+        last_writes = {}
+        for numbers in (False, True):  # numbers overtake the bytes of instructions before
+            expected = [((port, address, result), k) for k, f in enumerate(instructions) if (f["d_sel"] == "par") == numbers
+                        for port in ({"vec": "V", "act": "C", "par": "P"}[f["d_sel"]],) for address, result in self.effect_of(f)]
+            got = self.words_of([write for write in log.writes if (write[1] == "P") == numbers], 4 if numbers else 1)
+            for number, ((cycle, *one), (other, k)) in enumerate(zip(got, expected)):
+                assert tuple(one) == other, f"write {number}, of instruction {k}: {one}, not {other}; {instructions[k]}"
+                last_writes[k] = cycle
+            assert len(got) == len(expected)
 
         taken, released, done = (log.pulses[event] for event in "TRD")
         assert len(taken) == len(released) == len(done) == len(instructions)
         assert all(t < r < d for t, r, d in zip(taken, released, done))
-        scales_read = 0
+        subs, read = self.params.cols // self.params.lanes, Counter()
         for number, f in enumerate(instructions):
-            assert log.writes[ends[number] * subs - 1][0] < done[number], "done before the last write"
+            assert last_writes[number] < done[number], "done before the last write"
             if f["table"]:  # two cycles from the table to the write, one more to done
                 assert released[number] >= done[number] - 3, "released before the last look-up"
-            if f["s_sel"] == "lanes":
-                scales_read += subs * sum(1 for _ in model.words(f))
-                assert log.reads["S"][scales_read - 1][0] < released[number], "released before the last scale"
-        assert len(log.reads["S"]) == scales_read
+            for event, reads in (("S", f["s_sel"] == "lanes"), ("M", f["x_sel"] in NUMBERS)):
+                if reads:
+                    read[event] += subs * sum(1 for _ in model.words(f))
+                    assert log.reads[event][read[event] - 1][0] < released[number], f"released before the last read {event}"
+        assert all(len(log.reads[event]) == count for event, count in read.items())
 
 
 def with_floats(f):
@@ -158,21 +163,21 @@ def placed(rng, f, stream, levels, low, high):
 
 
 def random_instruction(rng, params, **given):
-    """A legal instruction. The upper half of the vector buffer is for results, so nothing is read that is written."""
+    """A legal instruction. Upper halves of vector buffer and parameters are for results, so nothing is read that is written."""
     f = random_chain(rng, tables=params.tables)
     f |= {f"n_{level}": rng.choice((1, 1, 1, 2, 3)) for level in ("o2", "o1", "o0", "q1", "q0")}
     f["n_i"] = rng.choice((1, 2, 3, 5, 7, 16, rng.randint(1, 16)))
     if rng.random() < 0.3:
         f |= {"n_q1": 1, "n_q0": 1, "n_i": rng.randint(1, 40)}
-    f["d_sel"] = rng.choice(("vec", "act"))
     f |= given
     half = params.vec_words // 2
     outputs = ("o2", "o1", "o0", "i")
-    f |= placed(rng, f, "x", model.LEVELS, 0, params.acc_words if f["x_sel"] == "acc" else half)
+    read = params.par_words // 2
+    f |= placed(rng, f, "x", model.LEVELS, 0, {"acc": params.acc_words, "i8": half, "u8": half}.get(f["x_sel"], read))
     f |= placed(rng, f, "y", outputs, 0, half)
-    f |= placed(rng, f, "s", outputs, 0, params.par_words)
-    act_words = params.activation_bytes // params.cols
-    f |= placed(rng, f, "d", outputs, *((half, params.vec_words) if f["d_sel"] == "vec" else (0, act_words)))
+    f |= placed(rng, f, "s", model.LEVELS, 0, read)
+    room = {"vec": (half, params.vec_words), "act": (0, params.activation_bytes // params.cols), "par": (read, params.par_words)}
+    f |= placed(rng, f, "d", outputs, *room[f["d_sel"]])
     return f
 
 
