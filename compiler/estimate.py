@@ -16,10 +16,12 @@ from compiler.home import Home
 from compiler.ir import Conv, Graph, Pool
 from compiler.layer import Layer
 from compiler.lower.depthwise_plan import is_depthwise
+from compiler.lower.rows_plan import RowsChoices, RowsPlan
 from compiler.machine import Machine
 from compiler.mapping import Mapping
 from compiler.move import Move
 from compiler.product import Product, matrices
+from compiler.rows import Rows
 from compiler.space import Space
 
 __all__ = ["ranked"]
@@ -44,7 +46,8 @@ def ranked(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
     point = {name: np.asarray(values)[index] for (name, values), index in zip(options.items(), axes)}
     shape = tuple(len(v) for v in options.values())
     windowed = isinstance(layer.main, Conv) and is_depthwise(machine, layer.main)
-    estimate = _depthwise if windowed else _conv if isinstance(layer.main, Conv) else _move if isinstance(layer.main, Move) else _pass
+    kinds = ((Conv, _depthwise if windowed else _conv), (Rows, _rows), (Move, _move))
+    estimate = next((e for kind, e in kinds if isinstance(layer.main, kind)), _pass)
     cycles = np.broadcast_to(estimate(machine, graph, layer, homes, point), shape).ravel()
     order = np.argsort(cycles, kind="stable")
     order = order[:np.searchsorted(cycles[order], np.inf)]
@@ -207,6 +210,15 @@ def _depthwise(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Ho
     edges = (x_bytes + y_bytes) / bus + vectors * words * kh
     total = np.maximum(np.maximum(sums, vector), np.maximum(traffic.beats, issue)) + edges
     return np.where(fits, total + _OVERLAPPED * traffic.beats + _ISSUED * issue + _START_CYCLES + _TAIL_CYCLES, np.inf)
+
+
+def _rows(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], p: dict[str, np.ndarray]) -> np.ndarray:
+    """The larger the pieces the better, and two of them at a time better still."""
+    shape = np.broadcast_shapes(*(v.shape for v in p.values()))
+    points = [np.broadcast_to(v, shape).ravel().tolist() for v in p.values()]
+    choices = [RowsChoices(**dict(zip(p, values))) for values in zip(*points)]
+    cycles = [1 / (c.tile_c * c.runs * c.depth) if RowsPlan(machine, graph, layer, homes, c).fits else np.inf for c in choices]
+    return np.reshape(cycles, shape)
 
 
 def _move(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], p: dict[str, np.ndarray]) -> np.ndarray:

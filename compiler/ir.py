@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -56,6 +57,8 @@ class Kernel:
 
     ``exact``: equal to the reference bit for bit; otherwise within one step.
     """
+
+    copies: ClassVar[bool] = False  # whether bytes pass as they are
 
     name: str
     nodes: tuple[str, ...]
@@ -198,8 +201,9 @@ class Graph:
         """Of every tensor that a kernel writes: ``exact``, ``step``, or ``after`` if it is computed from one within steps."""
         found: dict[str, str] = {}
         for kernel in self.kernels:
-            if any(found.get(name, "exact") != "exact" for name in kernel.inputs):
-                found[kernel.y] = "after"
+            classes = {found.get(name, "exact") for name in kernel.inputs} - {"exact"}
+            if classes:
+                found[kernel.y] = "step" if kernel.copies and classes == {"step"} else "after"
             else:
                 found[kernel.y] = "exact" if kernel.exact else "step"
         return found

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from acg.expr import Expr, Load, Lookup, Nest, Op, Operand, Reduce
 from acg.graph import Graph
-from compiler.codelets import add, conv, depthwise
+from compiler.codelets import add, conv, depthwise, normalise
 from compiler.errors import CompileError
 from compiler.layout import dense
 from compiler.placing import Tile, place
@@ -49,6 +49,11 @@ class Machine:
     def elementwise(self) -> Route:
         """The instruction for operators on bytes."""
         return self._route(add("u8", "u8").statements["finish"], "an addition of bytes")
+
+    @cached_property
+    def numbers(self) -> Route:
+        """The instruction that makes binary32 numbers of bytes and others, and where it keeps them."""
+        return self._route(normalise("u8").statements["centre"], "binary32 numbers that later instructions read")
 
     @cached_property
     def windows(self) -> Route | None:

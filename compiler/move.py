@@ -57,6 +57,8 @@ class Move(Kernel):
     Bytes are copied as they are. Pieces write distinct elements; without ``fill`` they write all.
     """
 
+    copies = True
+
     xs: tuple[str, ...]
     y: str
     pieces: tuple[Piece, ...]

@@ -16,6 +16,7 @@ from compiler.machine import Machine
 from compiler.mapping import Mapping
 from compiler.move import Move
 from compiler.product import Product, matrices
+from compiler.rows import Rows, run_of
 
 __all__ = ["Choice", "Space", "space_of"]
 
@@ -74,6 +75,10 @@ def space_of(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home
     """The space of a layer. Every point can be given to ``lower``, which makes a program of it or says why not."""
     if isinstance(layer.main, Move):
         return Space((Choice("slots", (2, 4, 8)),))
+    if isinstance(layer.main, Rows):
+        _, _, length, columns = homes[layer.y].shape
+        return Space((Choice("tile_c", _cuts(math.ceil(columns / machine.graph.block))),
+                      Choice("runs", _cuts(math.ceil(length / run_of(length)))), Choice("depth", (1, 2))))
     if isinstance(layer.main, Product):  # every matrix is mapped alike
         layer, homes, _ = next(matrices(graph, layer, homes))
     n, h, w, c = homes[layer.y].shape

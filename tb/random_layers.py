@@ -11,13 +11,14 @@ from tb.random_channels import CHANNELS
 from tb.random_elementwise import ELEMENTWISE
 from tb.random_model import ModelBuilder
 from tb.random_movement import MOVEMENT
+from tb.random_rows import ROWS
 
 __all__ = ["KINDS", "Case", "random_case"]
 
 #: Kinds of models; a seed's is its remainder.
 KINDS = ("conv", "conv", "conv_relu", "conv_clip", "grouped", "matmul", "gemm", "add", "conv_add", "relu", "clip",
           "requantise", "maxpool", "averagepool", "global", "flatten_gemm", "qlinearconv", "qlinearadd", "chain", "matrices", "depthwise",
-          *MOVEMENT, *ELEMENTWISE, *CHANNELS)
+          *MOVEMENT, *ELEMENTWISE, *CHANNELS, *ROWS)
 
 
 @dataclass(frozen=True)
@@ -247,5 +248,5 @@ _MAKERS = {
     "relu": lambda b: _unary(b, "relu"), "clip": lambda b: _unary(b, "clip"), "requantise": lambda b: _unary(b, "requantise"),
     "maxpool": _maxpool, "averagepool": _averagepool, "global": _global, "flatten_gemm": _flatten_gemm,
     "qlinearconv": _qlinearconv, "qlinearadd": _qlinearadd, "chain": _chain,
-    "matrices": _matrices, "depthwise": _depthwise, **MOVEMENT, **ELEMENTWISE, **CHANNELS,
+    "matrices": _matrices, "depthwise": _depthwise, **MOVEMENT, **ELEMENTWISE, **CHANNELS, **ROWS,
 }

@@ -31,9 +31,9 @@ SHAPES: dict[str, SystolicParams] = {
     "4x4": preset("tiny"),
     "8x8": preset("edge8"),
     "4x16": SystolicParams(name="r4x16", rows=4, cols=16, lanes=16, bus_bits=64, activation_bytes=16384, weight_bytes=16384,
-                           accumulator_bytes=16384, vector_bytes=16384, parameter_bytes=4096),
+                           accumulator_bytes=16384, vector_bytes=16384, parameter_bytes=8192),
     "16x8": SystolicParams(name="r16x8", rows=16, cols=8, lanes=2, bus_bits=32, activation_bytes=16384, weight_bytes=16384,
-                           accumulator_bytes=16384, vector_bytes=16384, parameter_bytes=4096),
+                           accumulator_bytes=16384, vector_bytes=16384, parameter_bytes=8192),
 }
 
 _PAGE = 4096
@@ -41,7 +41,7 @@ _PAGE = 4096
 
 def shape_of(seed: int) -> str:
     """The array on which a seed's case runs; kinds of layers and arrays meet in all combinations."""
-    return list(SHAPES)[(seed + seed // len(KINDS)) % len(SHAPES)]
+    return list(SHAPES)[sum(divmod(seed, len(KINDS))) % len(SHAPES)]
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def random_chain(rng: random.Random, *, tables: int) -> dict[str, int | str]:
     return {
         "x_sel": x_sel, "zx": rng.choice((0, rng.randint(-128, 255))),
         "y_sel": rng.choice(("none", "i8", "u8")), "zy": rng.choice((0, rng.randint(-128, 255))),
-        "s_sel": rng.choice(("scalar", "lanes")), "s_value": constant({"acc": 2.0**-7, "par": 2.0**7, "reciprocal": 2.0**-7}.get(x_sel, 1.0)),
+        "s_sel": rng.choice(("scalar", "lanes")), "s_value": constant({"acc": 2.0**-7, "par": 2.0**7}.get(x_sel, 1.0)),
         "rc": rng.randint(0, 1), "rc_off": rng.randint(-256, 255), "rc_lo": rc_lo, "rc_hi": rc_hi,
         "reduce": rng.choice(("add", "max")), "swap": rng.randint(0, 1),
         "f1": rng.choice(("bypass", "affine", "add", "mul")), "f1_p": constant(1.0), "f1_q": constant(20.0),

@@ -52,6 +52,7 @@ def load_handlers() -> None:
         integer_operators,
         movement,
         pairs,
+        rows,
         transpose,
     )
 

@@ -12,12 +12,15 @@ from compiler.lower.depthwise_plan import DepthwisePlan, is_depthwise
 from compiler.lower.elementwise import PassChoices, PassPlan, lower_pass
 from compiler.lower.emitter import CONSTANTS, Constants, Emitter
 from compiler.lower.move import MoveChoices, lower_move
+from compiler.lower.rows import lower_rows
+from compiler.lower.rows_plan import RowsChoices, RowsPlan
 from compiler.lower.slots import TooSmall
 from compiler.lower.tiles import Walk
 from compiler.machine import Machine
 from compiler.mapping import Mapping
 from compiler.move import Move
 from compiler.product import Product, matrices
+from compiler.rows import Rows
 
 __all__ = ["lower"]
 
@@ -66,5 +69,7 @@ def _lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
             lower_conv(ConvPlan(machine, graph, matrix, places, choices, number, weights), out, address)
     elif isinstance(layer.main, Move):
         lower_move(machine, layer, homes, MoveChoices(**mapping.choices), out)
+    elif isinstance(layer.main, Rows):
+        lower_rows(RowsPlan(machine, graph, layer, homes, RowsChoices(**mapping.choices)), out)
     else:
         lower_pass(PassPlan(machine, graph, layer, homes, PassChoices(**mapping.choices)), out, address)
