@@ -158,6 +158,25 @@ def _qlinearunary(op: str):
     return make
 
 
+def _share(b: ModelBuilder) -> list[str]:
+    """Parameters of numbers from 0 to 1."""
+    return [b.put(np.float32(1 / 256)), b.put(np.iinfo(b.kind).min + np.zeros((), b.kind))]
+
+
+def _softmax(b: ModelBuilder):
+    return b.quantise(b.op("Softmax", [b.input(_IMAGE)], axis=1), parameters=_share(b)), _IMAGE, False
+
+
+def _qlinearsoftmax(b: ModelBuilder):
+    inputs = [*_integers(b, [3, 40]), *_share(b)]
+    return b.op("QLinearSoftmax", inputs, "com.microsoft", axis=-1, opset=13), [3, 40], True
+
+
+def _layer_norm(b: ModelBuilder):
+    factors = (b.put(b.rng.uniform(low, 2, 40).astype(np.float32)) for low in (0.5, -1))
+    return b.quantise(b.op("LayerNormalization", [b.input([3, 40]), *factors])), [3, 40], False
+
+
 _FLAT = [1, 8 * 6 * 6]
 
 #: For each operator, what adds it to a model and returns the output's name, shape, and whether it is 8-bit.
@@ -198,6 +217,9 @@ EXAMPLES: dict[str, Callable[[ModelBuilder], tuple[str, list[int], bool]]] = {
     "BatchNormalization": _unary("BatchNormalization", *(np.full(8, v, np.float32) for v in (0.7, 0.1, 0.2, 0.9))),
     "ReduceMean": _image("ReduceMean", [1, 8, 1, 1], axes=[2, 3]),
     "ConvTranspose": _conv_transpose,
+    "Softmax": _softmax,
+    "QLinearSoftmax": _qlinearsoftmax,
+    "LayerNormalization": _layer_norm,
     **{op: _pair(op) for op in ("Mul", "Sub", "Max", "Min")},
     "Div": _unary("Div", np.float32(3)),
     "Pow": _unary("Pow", np.float32(2)),
