@@ -22,21 +22,23 @@ from compiler.lower.emitter import Constants
 from compiler.machine import Machine
 from compiler.mapping import Mapping, NetworkMapping
 from compiler.move import Move
+from compiler.order import ordered
+from compiler.parts import in_parts
 from compiler.program import LayerRecord, Placed, Program
+from compiler.residence import Residence, residents, room_of
 from compiler.search import search
 from compiler.space import space_of
 from compiler.tokens import place_tokens
 
 __all__ = ["compile_graph", "compile_model"]
 
-def compile_model(model: onnx.ModelProto, covenant: Covenant, *, mapping: NetworkMapping | None = None, effort: int = 6,
-                  progress: Callable[[str], None] | None = None) -> Program:
+def compile_model(model: onnx.ModelProto, covenant: Covenant, **options) -> Program:
     """Compiles a quantised ONNX model: ``compile_graph`` of what the frontend reads."""
-    return compile_graph(read_graph(model), covenant, mapping=mapping, effort=effort, progress=progress)
+    return compile_graph(read_graph(model), covenant, **options)
 
 
 def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping | None = None, effort: int = 6,
-                  progress: Callable[[str], None] | None = None) -> Program:
+                  progress: Callable[[str], None] | None = None, schedule: str = "file", on_chip: bool = False) -> Program:
     """The program of ``graph`` for the hardware of ``covenant``.
 
     Parameters
@@ -47,6 +49,10 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
         Mappings of each layer that are lowered and timed.
     progress :
         Called with each layer's name.
+    schedule :
+        In which order layers come: "file", "greedy" (what frees most memory next) or "optimal" (least memory).
+    on_chip :
+        Whether tensors may stay on chip between layers. They are in none of the program's ``tensors``.
 
     Raises
     ------
@@ -55,21 +61,24 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
     """
     machine = Machine(covenant)
     graph, parts = folded(graph, covenant.block)
-    layers = layers_of(graph)
-    homes, segments = homes_of(graph, layers, covenant, parts)
+    layers, residence = _arranged(machine, graph, parts, schedule, on_chip)
+    homes, segments = homes_of(graph, layers, covenant, parts, residence.homes)
     constants = Constants(max(ALIGNMENT, covenant.bus_bytes))
     instructions: list[Instruction] = []
     records: list[LayerRecord] = []
     chosen: dict[str, Mapping] = {}
     known: dict[tuple, Mapping] = {}
+    machines: dict[tuple, Machine] = {}
     for number, layer in enumerate(layers):
         if progress is not None:
             progress(layer.name)
+        reserved = residence.reserved[number] if residence.reserved else {}
+        machine = machines.setdefault(tuple(reserved.items()), Machine(covenant, reserved))
         if mapping is not None and layer.name in mapping.layers:
             picked = mapping.layers[layer.name]
             space_of(machine, graph, layer, homes).point(picked)  # refuses what is not in the space
         else:
-            key = _shape(layer, graph, homes)
+            key = _shape(layer, graph, homes), tuple(reserved.items())
             picked = known[key] if key in known else search(machine, graph, layer, homes, effort=effort)
             known[key] = picked
         chosen[layer.name] = picked
@@ -83,13 +92,31 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
         records.append(_record(machine, graph, layer, homes, code, first, len(instructions) - 1, mark))
     instructions = place_tokens(covenant, instructions)
     data = constants.bytes()
-    tensors = {name: Placed(graph.tensors[name], home) for name, home in homes.items() if not home.pieces}
+    tensors = {name: Placed(graph.tensors[name], home) for name, home in homes.items()
+               if not home.pieces and not home.on_chip}
     aliases = {}
     for name, tensor in graph.aliases.items():
         if tensor.name in tensors:
             aliases[name] = (tensor.name, tensor)
     return Program(graph.name, covenant, tuple(instructions), data, {**segments, "CONSTANTS": len(data)}, tensors,
                    tuple(graph.inputs), tuple(graph.outputs), tuple(records), aliases, NetworkMapping(chosen))
+
+
+def _arranged(machine: Machine, graph: Graph, parts: dict, schedule: str, on_chip: bool) -> tuple[list[Layer], Residence]:
+    """The layers in order, and what stays on chip between them."""
+    whole: set[str] = set()
+    while True:
+        layers = layers_of(graph, {name for pieces in parts.values() for _, name in pieces})
+        room = room_of(machine) if on_chip else {}
+        if on_chip:
+            layers = in_parts(machine, graph, layers, parts, room[machine.memory("acc")], whole)
+        layers = ordered(graph, layers, parts, machine.graph.block, schedule)
+        if not on_chip:
+            return layers, Residence({}, ())
+        residence = residents(machine, graph, layers, parts, room)
+        if not residence.homeless:
+            return layers, residence
+        whole |= {layer.name for layer in layers if layer.sums in residence.homeless and not layer.products}
 
 
 def _shape(layer: Layer, graph: Graph, homes: dict[str, Home]) -> tuple:
@@ -100,20 +127,24 @@ def _shape(layer: Layer, graph: Graph, homes: dict[str, Home]) -> tuple:
         if isinstance(k, Move):
             return ("move", k.pieces, k.fill)
         return (type(k).__name__, *(getattr(k, n, None) for n in ("kind", "kernel", "strides", "pads", "dilations")))
-    places = tuple((graph.tensors[n].shape, homes[n].block) for n in (*layer.inputs, layer.y))
-    return tuple(kernel(k) for k in layer.kernels), layer.side, places
+    def place(home: Home):
+        return home.shape, home.block, home.on_chip, tuple((first, piece.on_chip) for first, piece in home.pieces)
+
+    stage = layer.side, bool(layer.sums), layer.begins, layer.finishes, layer.products
+    return tuple(kernel(k) for k in layer.kernels), stage, tuple(place(homes[n]) for n in (*layer.inputs, layer.writes))
 
 
 def _record(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], code: list[Instruction], first: int,
             last: int, mark: int) -> LayerRecord:
     covenant = machine.graph
-    macs = sum(graph.macs(k) for k in layer.kernels)
-    traffic = sum(math.prod(homes[n].shape) for n in {*layer.inputs, layer.y})
-    traffic += sum(k.weight.size for k in layer.kernels if isinstance(k, Conv))
+    macs = sum(graph.macs(k) for k in layer.kernels) if layer.products else 0
+    written = (layer.y,) if layer.finishes else ()
+    traffic = sum(math.prod(homes[n].shape) for n in {*layer.inputs, *written} if not homes[n].on_chip)
+    traffic += sum(k.weight.size for k in layer.kernels if isinstance(k, Conv) and layer.products)
     peak = covenant.peak_macs_per_cycle
     bound = max(math.ceil(macs / peak) if macs and peak else 0, math.ceil(traffic / covenant.bus_bytes))
     units = {i.mnemonic.unit for i in code}
     working = (route.mnemonic.unit for route in (machine.products, machine.windows, machine.elementwise) if route)
     engine = next((unit for unit in working if unit in units), code[0].mnemonic.unit)
     return LayerRecord(layer.name, layer.op, engine, tuple(n for k in layer.kernels for n in k.nodes),
-                       all(k.exact for k in layer.kernels), macs, first, last, mark, bound, (layer.y,))
+                       all(k.exact for k in layer.kernels), macs, first, last, mark, bound, written)

@@ -93,6 +93,14 @@ class _Traffic:
         self.instructions = self.instructions + units
 
 
+def _share_in_dram(home: Home) -> float:
+    """How much of a tensor has to be fetched or stored."""
+    if not home.pieces:
+        return float(not home.on_chip)
+    ends = [*(first for first, _ in home.pieces[1:]), home.shape[3]]
+    return sum(end - first for (first, piece), end in zip(home.pieces, ends) if not piece.on_chip) / home.shape[3]
+
+
 def _misses(units, slots, sweeps):
     return units + (sweeps - 1) * np.where(units <= slots, 0, units - slots + 1)
 
@@ -112,7 +120,7 @@ def _word_cycles(machine: Machine) -> float:
 def _conv(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], p: dict[str, np.ndarray]) -> np.ndarray:
     k: Conv = layer.main
     covenant = machine.graph
-    x, y = homes[k.x], homes[layer.y]
+    x, y = homes[k.x], homes[layer.writes]
     n, h, w, c = y.shape
     block, lanes, bus = covenant.block, machine.reduction_lanes, covenant.bus_bytes
     kh, kw, group_in, _ = k.weight.shape
@@ -142,13 +150,15 @@ def _conv(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
     x_bytes = p["tile_n"] * rows * columns * chunk_x * stored
     w_block = p["tile_c"] * block * taps * granule
     w_bytes = chunk_w * w_block
-    sizes = machine.graph.memory_bytes
-    room = {what: sizes[machine.memory(what)] for what in ("x", "w", "acc", "y")}
-    x_slots, w_slots = room["x"] // x_bytes, room["w"] // w_bytes
+    room = {what: machine.size(machine.memory(what)) for what in ("x", "w", "acc", "y")}
+    x_share, y_share = _share_in_dram(x) * layer.products, _share_in_dram(y) * layer.finishes
+    r_share = _share_in_dram(homes[layer.residual]) if layer.add else 0
+    x_slots, w_slots = room["x"] // x_bytes if x_share else np.full(x_bytes.shape, 2), room["w"] // w_bytes
     acc_bytes = vectors * words_c * 4 * machine.channel_lanes
     y_bytes = vectors * p["tile_c"] * block
-    residual = layer.add is not None
-    fits = (x_slots >= 1) & (w_slots >= 1) & (acc_bytes <= room["acc"]) & (y_bytes <= room["y"] // (2 if residual else 1))
+    fits = (x_slots >= 1) & (w_slots >= 1) & ((acc_bytes <= room["acc"]) | bool(layer.sums))
+    products = products * layer.products
+    fits &= y_bytes * np.ceil(y_share) <= room["y"] // (2 if r_share else 1)
 
     x_units, w_units = _up(span, chunk_x), _up(span, chunk_w)
     spatial = p["order"] == "spatial"
@@ -162,18 +172,18 @@ def _conv(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
         x_runs = np.where(whole, p["tile_n"] * rows, x_runs)
     traffic = _Traffic()
     x_run = np.where(packed, kw * channels, x_bytes / np.maximum(x_runs, 1))
-    traffic.add(x_loads, x_runs, x_run, bus)
-    traffic.add(w_loads, 1, w_bytes, bus)
+    traffic.add(x_loads * x_share, x_runs, x_run, bus)
+    traffic.add(w_loads * layer.products, 1, w_bytes, bus)
     tiles = spots * tiles_c
     y_runs, y_run = (1, y_bytes) if y.block else (vectors, np.minimum(p["tile_c"] * block, c))
-    for _ in range(1 + residual):
-        traffic.add(tiles, y_runs, y_run, bus)
+    traffic.add(tiles * (y_share + r_share), y_runs, y_run, bus)
     steps = tiles * np.maximum(_up(span, chunk_x), _up(span, chunk_w))
     issue = (steps + tiles + traffic.instructions) * covenant.sequencer.issue_cycles
-    vector = n * h * w * blocks_out * words * _word_cycles(machine)
+    vector = n * h * w * blocks_out * words * _word_cycles(machine) * layer.finishes
 
-    tile_vector, tile_store = vectors * words_c * _word_cycles(machine), y_bytes / bus
-    first = np.where(packed | (x.block == 0), x_bytes / bus + w_block * chunk_x / bus, (x_bytes / chunk_x + w_block) / bus)
+    tile_vector, tile_store = vectors * words_c * _word_cycles(machine), y_share * y_bytes / bus
+    x_first = x_share * x_bytes / bus
+    first = np.where(packed | (x.block == 0), x_first + w_block * chunk_x / bus, x_first / chunk_x + w_block / bus)
     alone = (np.where(2 * acc_bytes > room["acc"], vector, 0) + np.where((x_slots < 2) & (x_loads > 1), x_loads * x_bytes / bus, 0)
              + np.where((w_slots < 2) & (w_loads > 1), w_loads * w_bytes / bus, 0))
     total = np.maximum(np.maximum(products, vector), np.maximum(traffic.beats, issue)) + alone
@@ -184,7 +194,7 @@ def _conv(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
 def _depthwise(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], p: dict[str, np.ndarray]) -> np.ndarray:
     k: Conv = layer.main
     covenant = machine.graph
-    y = homes[layer.y]
+    y = homes[layer.writes]
     n, h, w, c = y.shape
     block, bus = covenant.block, covenant.bus_bytes
     (kh, kw), (sh, sw), (dh, dw) = k.weight.shape[:2], k.strides, k.dilations
@@ -194,20 +204,21 @@ def _depthwise(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Ho
     rows, columns = (p["tile_h"] - 1) * sh + (kh - 1) * dh + 1, (p["tile_w"] - 1) * sw + (kw - 1) * dw + 1
     channels, vectors = p["tile_c"] * block, p["tile_n"] * p["tile_h"] * p["tile_w"]
     x_bytes, y_bytes = p["tile_n"] * rows * columns * channels, vectors * channels
-    room = {what: covenant.memory_bytes[machine.memory(what)] for what in ("x", "acc", "y")}
-    residual = layer.add is not None
+    room = {what: machine.size(machine.memory(what)) for what in ("x", "acc", "y")}
+    x_share, y_share = _share_in_dram(homes[k.x]), _share_in_dram(y)
+    r_share = _share_in_dram(homes[layer.residual]) if layer.add else 0
     # Twice each: one tile is worked on while the next one comes and the last one leaves.
-    fits = (2 * x_bytes <= room["x"]) & (2 * 4 * y_bytes <= room["acc"]) & (2 * (1 + residual) * y_bytes <= room["y"])
+    fits = (2 * x_bytes * math.ceil(x_share) <= room["x"]) & (2 * 4 * y_bytes <= room["acc"])
+    fits &= 2 * math.ceil(y_share + r_share) * y_bytes <= room["y"]
     words = channels // machine.window_lanes
     sums = tiles * p["tile_n"] * p["tile_h"] * words * kh * columns / (1 if dw == 1 and sw <= kw else 1 / kw)
     traffic = _Traffic()
-    traffic.add(tiles, p["tile_n"] * p["tile_c"] * rows, x_bytes / (p["tile_n"] * p["tile_c"] * rows), bus)
-    for _ in range(1 + residual):
-        traffic.add(tiles, p["tile_n"] * p["tile_c"], y_bytes / (p["tile_n"] * p["tile_c"]), bus)
+    traffic.add(tiles * x_share, p["tile_n"] * p["tile_c"] * rows, x_bytes / (p["tile_n"] * p["tile_c"] * rows), bus)
+    traffic.add(tiles * (y_share + r_share), p["tile_n"] * p["tile_c"], y_bytes / (p["tile_n"] * p["tile_c"]), bus)
     traffic.add(tiles, 1, kh * kw * channels, bus)
     vector = n * h * w * blocks * (block // machine.channel_lanes) * _word_cycles(machine)
     issue = (traffic.instructions + 2 * tiles) * covenant.sequencer.issue_cycles
-    edges = (x_bytes + y_bytes) / bus + vectors * words * kh
+    edges = (x_share * x_bytes + y_share * y_bytes) / bus + vectors * words * kh
     total = np.maximum(np.maximum(sums, vector), np.maximum(traffic.beats, issue)) + edges
     return np.where(fits, total + _OVERLAPPED * traffic.beats + _ISSUED * issue + _START_CYCLES + _TAIL_CYCLES, np.inf)
 
@@ -228,7 +239,7 @@ def _move(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
 
 def _pass(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], p: dict[str, np.ndarray]) -> np.ndarray:
     k, covenant = layer.main, machine.graph
-    y = homes[layer.y]
+    y = homes[layer.writes]
     n, h, w, c = y.shape
     block, bus = covenant.block, covenant.bus_bytes
     kernel, strides, dilations = (1, 1), (1, 1), (1, 1)
@@ -240,12 +251,13 @@ def _pass(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
     tiles = _up(n, p["tile_n"]) * _up(h, p["tile_h"]) * _up(w, p["tile_w"]) * _up(math.ceil(c / block), p["tile_c"])
     x_bytes = p["tile_n"] * rows * columns * p["tile_c"] * block
     y_bytes = p["tile_n"] * p["tile_h"] * p["tile_w"] * p["tile_c"] * block
-    fits = p["depth"] * (x_bytes * len(k.inputs) + y_bytes) <= machine.size(machine.elementwise.memory["a"])
+    held = [x_bytes * math.ceil(_share_in_dram(homes[i])) for i in k.inputs] + [y_bytes * math.ceil(_share_in_dram(y))]
+    fits = p["depth"] * sum(held) <= machine.size(machine.elementwise.memory["a"])
     traffic = _Traffic()
     for home, size, pixels in (*((homes[i], x_bytes, rows * columns) for i in k.inputs),
                                (y, y_bytes, p["tile_h"] * p["tile_w"])):
         runs = p["tile_n"] * p["tile_c"] * (rows if home.block else pixels)
-        traffic.add(tiles, runs, size / runs, bus)
+        traffic.add(tiles * _share_in_dram(home), runs, size / runs, bus)
     words = n * h * w * math.ceil(c / block) * (block // machine.channel_lanes)
     # Sums of a window interleave few outputs: a row that does not split well is slow.
     vector = words * kernel[0] * kernel[1] * _word_cycles(machine)

@@ -1,4 +1,4 @@
-"""Where a tensor lives in DRAM."""
+"""Where a tensor lives: in DRAM, or on chip."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ ALIGNMENT = 64  # of tensors and segments, or a bus word if that is more
 
 @dataclass(frozen=True)
 class Home:
-    """Where a tensor lives in DRAM: segment (as effects name it), byte offset, layout; NHWC ``shape``.
+    """Where a tensor lives: segment of DRAM or memory (as effects name it), byte offset, layout; NHWC ``shape``.
 
     ``block``: channels per block, 0 for a row-major layout. ``pieces``: a tensor that lives in several places, whole
-    blocks each, as (first channel, home); ``layout`` is then what it would have in one place.
+    blocks each, as (first channel, home); ``layout`` is then what it would have in one place. ``on_chip``: it stays in a
+    memory of the accelerator, with a ``margin`` around it (rows above, columns left, rows below, columns right) that its
+    readers take for padding.
     """
 
     segment: str
@@ -31,6 +33,13 @@ class Home:
     shape: tuple[int, int, int, int]
     block: int
     pieces: tuple[tuple[int, Home], ...] = ()
+    on_chip: bool = False
+    margin: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    @property
+    def resident(self) -> bool:
+        """Whether any of it stays on chip."""
+        return self.on_chip or any(home.on_chip for _, home in self.pieces)
 
     def parts(self, first: int, extent: int) -> Iterator[tuple[int, int, int, Home]]:
         """Where channels ``first`` to ``first + extent`` live: for each home the channel at which it begins, and which of its
@@ -44,8 +53,9 @@ class Home:
 
 
 def homes_of(graph: Graph, layers: Sequence[Layer], covenant: Covenant,
-             parts: Mapping[str, Sequence[tuple[int, str]]] | None = None) -> tuple[dict[str, Home], dict[str, int]]:
-    """A place in DRAM for every tensor that is there, and the sizes of the segments.
+             parts: Mapping[str, Sequence[tuple[int, str]]] | None = None,
+             on_chip: Mapping[str, Home] | None = None) -> tuple[dict[str, Home], dict[str, int]]:
+    """A place for every tensor: ``on_chip`` for those that it names, else in DRAM; and the sizes of DRAM's segments.
 
     The host's tensors are row-major without padding; the others keep their channels in blocks, and each a place of
     its own, so that all can be looked at after a run. ``parts``: tensors that consist of others (``compiler.fold``).
@@ -57,8 +67,9 @@ def homes_of(graph: Graph, layers: Sequence[Layer], covenant: Covenant,
     used = {name: 0 for name in covenant.segments}
     homes: dict[str, Home] = {}
     alignment = max(ALIGNMENT, covenant.bus_bytes)
-    names = list(dict.fromkeys([*graph.inputs, *(layer.y for layer in layers)]))
-    for name in names:
+    homes |= on_chip or {}
+    names = list(dict.fromkeys([*graph.inputs, *(layer.y for layer in layers if layer.finishes)]))
+    for name in (name for name in names if name not in homes):
         shape = graph.tensors[name].shape
         segment = "INPUTS" if name in graph.inputs else "OUTPUTS" if name in graph.outputs else "ARENA"
         block = covenant.block if segment == "ARENA" else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from compiler.ir import Add, Conv, Graph, Kernel, Lookup
@@ -12,12 +13,20 @@ __all__ = ["Layer", "layers_of"]
 @dataclass(frozen=True)
 class Layer:
     """``main`` with what follows it in the same pass: an addition whose other operand is ``residual`` (on ``side``
-    "a" or "b"), then a table."""
+    "a" or "b"), then a table.
+
+    ``sums``: a name for sums that several layers add to, each for a part of the reduction; the first ``begins`` them, the
+    last ``finishes``, and may have no ``products`` of its own.
+    """
 
     main: Kernel
     add: Add | None = None
     side: str = ""
     lookup: Lookup | None = None
+    sums: str = ""
+    begins: bool = True
+    finishes: bool = True
+    products: bool = True
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
@@ -36,19 +45,25 @@ class Layer:
         return self.kernels[-1].y
 
     @property
+    def writes(self) -> str:
+        """The result, or the sums that it is to be made of."""
+        return self.y if self.finishes else self.sums
+
+    @property
     def residual(self) -> str:
         """The addition's operand that this layer does not compute itself."""
         return getattr(self.add, self.side) if self.add else ""
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return (*self.main.inputs, *((self.residual,) if self.add else ()))
+        return (*(self.main.inputs if self.products else ()), *((self.residual,) if self.add else ()))
 
 
-def layers_of(graph: Graph) -> list[Layer]:
+def layers_of(graph: Graph, pieces: Collection[str] = ()) -> list[Layer]:
     """The graph's kernels, each convolution joined with the addition and the table that alone read its result.
 
-    A joined layer stands where its last kernel stood, so that its residual operand is there.
+    A joined layer stands where its last kernel stood, so that its residual operand is there. ``pieces``: tensors that others
+    consist of (``compiler.fold``), which are read as well.
     """
     readers: dict[str, list[Kernel]] = {}
     for kernel in graph.kernels:
@@ -61,7 +76,7 @@ def layers_of(graph: Graph) -> list[Layer]:
 
     def only_reader(kernel: Kernel) -> Kernel | None:
         found = readers.get(kernel.y, [])
-        return found[0] if len(found) == 1 and kernel.y not in graph.outputs else None
+        return found[0] if len(found) == 1 and kernel.y not in graph.outputs and kernel.y not in pieces else None
 
     for kernel in graph.kernels:
         if not isinstance(kernel, Conv):

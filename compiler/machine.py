@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from acg.expr import Expr, Load, Lookup, Nest, Op, Operand, Reduce
@@ -24,6 +25,7 @@ class Machine:
     """A graph with the questions that lowering asks of it answered once, by matching codelets to its mnemonics."""
 
     graph: Graph
+    reserved: Mapping[str, int] = field(default_factory=dict)  # bytes at the top of memories, for what stays there
 
     def select(self, statement: Nest) -> Template | None:
         return select(self.graph.mnemonics, statement)
@@ -110,7 +112,8 @@ class Machine:
         return {**self.epilogue.memory, **self.products.memory}[operand]
 
     def size(self, memory: str) -> int:
-        return self.graph.memory_bytes[memory]
+        """Bytes of a memory that a layer may use."""
+        return self.graph.memory_bytes[memory] - self.reserved.get(memory, 0)
 
     @cached_property
     def reduction_lanes(self) -> int:

@@ -76,12 +76,12 @@ def space_of(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home
     if isinstance(layer.main, Move):
         return Space((Choice("slots", (2, 4, 8)),))
     if isinstance(layer.main, Rows):
-        _, _, length, columns = homes[layer.y].shape
+        _, _, length, columns = homes[layer.writes].shape
         return Space((Choice("tile_c", _cuts(math.ceil(columns / machine.graph.block))),
                       Choice("runs", _cuts(math.ceil(length / run_of(length)))), Choice("depth", (1, 2))))
     if isinstance(layer.main, Product):  # every matrix is mapped alike
         layer, homes, _ = next(matrices(graph, layer, homes))
-    n, h, w, c = homes[layer.y].shape
+    n, h, w, c = homes[layer.writes].shape
     block = machine.graph.block
     tiles = [Choice("tile_n", _cuts(n)), Choice("tile_h", _cuts(h)), Choice("tile_w", _cuts(w)),
              Choice("tile_c", _cuts(math.ceil(c / block)))]
@@ -94,7 +94,7 @@ def space_of(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home
     blocks = math.ceil(x.shape[3] / block)
     stages = ["box"]
     # Windows are staged where they waste less than boxes: few channels, or outputs that skip inputs.
-    if k.group == 1 and not x.pieces and (not x.block or (k.weight.shape[:2] == (1, 1) and max(k.strides) > 1)):
+    if k.group == 1 and not x.pieces and not x.on_chip and (not x.block or (k.weight.shape[:2] == (1, 1) and max(k.strides) > 1)):
         stages.append("windows")
     return Space((
         *tiles, Choice("chunk_x", _cuts(blocks)), Choice("chunk_w", _cuts(blocks)), Choice("order", ("spatial", "channels")),

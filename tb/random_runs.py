@@ -60,10 +60,10 @@ def prepare(seed: int, params: SystolicParams) -> Prepared:
     return prepare_case(random_case(seed), params)
 
 
-def prepare_case(case: Case, params: SystolicParams, *, effort: int = 2) -> Prepared:
-    """Compiles a case for ``params`` and executes it in the functional simulator."""
+def prepare_case(case: Case, params: SystolicParams, *, effort: int = 2, **options) -> Prepared:
+    """Compiles a case for ``params``, with ``options`` of ``compile_graph``, and executes it in the functional simulator."""
     graph = read_graph(case.model)
-    program = compile_graph(graph, covenant(params), effort=effort)
+    program = compile_graph(graph, covenant(params), effort=effort, **options)
     before = program.memory()
     for name, array in quantise_inputs(graph, case.inputs).items():
         program.tensors[name].write(before, array)

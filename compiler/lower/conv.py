@@ -13,6 +13,7 @@ from compiler.home import Home
 from compiler.layout import Layout, dense
 from compiler.lower.conv_plan import ConvPlan, Spot, Step
 from compiler.lower.emitter import CONSTANTS, Emitter
+from compiler.lower.margin import surround
 from compiler.lower.slots import CONTENTS, Slots, TooSmall
 from compiler.lower.tiles import Box, Walk, binary32, box_parts, box_walks, element
 from compiler.placing import Tile
@@ -59,9 +60,9 @@ class _Lowering:
         for t, step in enumerate(plan.steps):
             for what, unit, _, _ in self.needs(step):
                 uses[what].setdefault(unit, []).append(t)
-            uses["acc"].setdefault((step.spot, step.channel), []).append(t)
-            if step.last:
-                uses["y"].setdefault((step.spot, step.channel), []).append(t)
+            for what in ("acc", "y")[:1 + step.last]:
+                if what in uses:
+                    uses[what].setdefault((step.spot, step.channel), []).append(t)
         self.slots = {what: Slots(memory, bases, uses[what]) for what, (memory, bases) in plan.slots.items()}
         self.constants: dict[tuple[str, int], int] = {}
 
@@ -70,14 +71,16 @@ class _Lowering:
         plan = self.plan
         if step.first:
             yield "bias", (step.channel // plan.constant_group,), step.channel, step.channel + 1
-        yield "w", plan.w_unit(step), step.low, step.high
-        whole = plan.windows and not plan.x.block
-        yield "x", plan.x_unit(step), *((0, 1) if whole else (step.low, step.high))
-        if step.last and plan.residual:
+        if plan.layer.products:
+            yield "w", plan.w_unit(step), step.low, step.high
+        if plan.layer.products and plan.held(step.low) is None:
+            whole = plan.windows and not plan.x.block
+            yield "x", plan.x_unit(step), *((0, 1) if whole else (step.low, step.high))
+        if step.last and "r" in plan.slots:
             yield "r", (step.spot, step.channel), 0, 1
 
     def run(self) -> None:
-        steps = self.plan.steps
+        plan, steps = self.plan, self.plan.steps
         # Transfers beyond those of the next step wait in their engine's queue; with more of them than it holds,
         # dispatch would stop in front of the next step itself.
         room = self.machine.graph.sequencer.queue_depth - _KINDS
@@ -87,8 +90,11 @@ class _Lowering:
             while fetched <= now:
                 self.fetch(fetched, now)
                 fetched += 1
-            self.sum(step, now)
-            if step.last:
+            if now == 0 and plan.y.on_chip and plan.layer.finishes:
+                surround(self.out, plan.y, plan.graph.tensors[plan.layer.y].zero_point & 255)
+            if plan.layer.products:
+                self.sum(step, now)
+            if step.last and plan.layer.finishes:
                 self.finish(step, now)
             while fetched < len(steps) and fetched <= now + self.plan.choices.ahead and sum(transfers[now + 2:fetched]) <= room:
                 before = len(self.out.instructions)
@@ -224,50 +230,72 @@ class _Lowering:
         """Adds one chunk of products to a tile's sums."""
         plan = self.plan
         spot, tile_unit = plan.spots[step.spot], (step.spot, step.channel)
-        x_unit, w_unit = plan.x_unit(step), plan.w_unit(step)
-        if not self.slots["acc"].claim(tile_unit, now, now):
-            raise TooSmall(f"buffer {self.slots['acc'].memory} too small for {CONTENTS['acc']} beside what it holds")
-        for what, unit in (("x", x_unit), ("w", w_unit), ("acc", tile_unit)):
-            self.slots[what].touch(unit, now)
+        w_unit = plan.w_unit(step)
+        if "acc" in self.slots:
+            if not self.slots["acc"].claim(tile_unit, now, now):
+                raise TooSmall(f"buffer {self.slots['acc'].memory} too small for {CONTENTS['acc']} beside what it holds")
+            self.slots["acc"].touch(tile_unit, now)
+        self.slots["w"].touch(w_unit, now)
         tiles, bases = self.constant_tiles(step.channel)
         if step.first:
             self.slots["bias"].touch((step.channel // plan.constant_group,), now)
-        x_tile = plan.x_layout(x_unit)
+        tiles["x"], bases["x"] = self.operand(step, now)
+        tiles["acc"], bases["acc"] = self.totals(step)
         w_count = min(plan.choices.chunk_w, plan.span(step.channel)[1] - plan.w_low(w_unit))
-        tiles |= {
-            "x": Tile(self.slots["x"].memory, x_tile), "w": Tile(self.slots["w"].memory, plan.w_layout(step.channel, w_count)),
-            "acc": Tile(self.slots["acc"].memory, plan.acc_layout(spot, step.channel)),
-        }
-        low, _ = plan.x_blocks(x_unit)
-        bases |= {
-            "x": self.slots["x"].base(x_unit) + x_tile.offset(c=(step.low - low) * plan.granule),
-            "w": self.slots["w"].base(w_unit) + (step.low - plan.w_low(w_unit)) * plan.w_block_bytes(step.channel),
-            "acc": self.slots["acc"].base(tile_unit),
-        }
+        tiles["w"] = Tile(self.slots["w"].memory, plan.w_layout(step.channel, w_count))
+        bases["w"] = self.slots["w"].base(w_unit) + (step.low - plan.w_low(w_unit)) * plan.w_block_bytes(step.channel)
         extents = {"n": spot.n[1], "oh": spot.h[1], "ow": spot.w[1]} | plan.product_extents(step)
-        self.out.compute(self.products, "start" if step.first else "resume", tiles, extents, self.attributes, bases,
+        self.out.compute(self.products, "start" if step.first and plan.layer.begins else "resume", tiles, extents, self.attributes, bases,
                          f"tile {step.spot}, channel tile {step.channel}, blocks {step.low}..{step.high - 1}")
+
+    def operand(self, step: Step, now: int) -> tuple[Tile, int]:
+        """The activations of a step: a tile that was fetched, or a tensor that stays on chip; and where its box begins."""
+        plan = self.plan
+        held = plan.held(step.low)
+        if held is None:
+            unit = plan.x_unit(step)
+            self.slots["x"].touch(unit, now)
+            tile = plan.x_layout(unit)
+            begin = tile.offset(c=(step.low - plan.x_blocks(unit)[0]) * plan.granule)
+            return Tile(self.slots["x"].memory, tile), self.slots["x"].base(unit) + begin
+        home, first = held
+        box = plan.x_box(plan.spots[step.spot], step.low - first, step.high - step.low)
+        return Tile(home.segment, home.layout), home.offset + home.layout.offset(n=box.n[0], h=box.h[0], w=box.w[0], c=box.c[0])
+
+    def totals(self, step: Step) -> tuple[Tile, int]:
+        """The sums of a step's tile."""
+        plan, spot = self.plan, self.plan.spots[step.spot]
+        if plan.sums is None:
+            unit = step.spot, step.channel
+            return Tile(self.slots["acc"].memory, plan.acc_layout(spot, step.channel)), self.slots["acc"].base(unit)
+        return self.at(plan.sums, spot, step.channel)
+
+    def at(self, home: Home, spot: Spot, channel: int) -> tuple[Tile, int]:
+        """A tile of a tensor that stays on chip."""
+        begin = home.layout.offset(n=spot.n[0], h=spot.h[0], w=spot.w[0], c=self.plan.channel_tiles[channel][0])
+        return Tile(home.segment, home.layout), home.offset + begin
 
     def finish(self, step: Step, now: int) -> None:
         """Turns a tile's sums into results and stores them."""
         plan = self.plan
         spot, unit, extent = plan.spots[step.spot], (step.spot, step.channel), plan.channel_tiles[step.channel][1]
         tiles, bases = self.constant_tiles(step.channel)
-        y_slots, y_tile = self.slots["y"], plan.y_layout(plan.y, spot, step.channel)
-        y_slots.claim(unit, now, now)
-        y_slots.touch(unit, now)
         self.slots["bias"].touch((step.channel // plan.constant_group,), now)
-        tiles |= {"acc": Tile(self.slots["acc"].memory, plan.acc_layout(spot, step.channel)), "y": Tile(y_slots.memory, y_tile)}
-        bases |= {"acc": self.slots["acc"].base(unit), "y": y_slots.base(unit)}
-        if plan.residual:
-            self.slots["r"].touch(unit, now)
-            tiles["r"] = Tile(self.slots["r"].memory, plan.y_layout(plan.residual, spot, step.channel))
-            bases["r"] = self.slots["r"].base(unit)
+        tiles["acc"], bases["acc"] = self.totals(step)
+        for what, home in (("y", plan.y), ("r", plan.residual)):
+            if what in self.slots:
+                self.slots[what].claim(unit, now, now)
+                self.slots[what].touch(unit, now)
+                tiles[what] = Tile(self.slots[what].memory, plan.y_layout(home, spot, step.channel))
+                bases[what] = self.slots[what].base(unit)
+            elif home is not None:
+                tiles[what], bases[what] = self.at(home, spot, step.channel)
         if self.table is not None:
             tiles["table"] = Tile(self.machine.memory("table"), dense([("i", 256, 1)]))
             bases["table"] = self.table
         note = f"tile {step.spot}, channel tile {step.channel}"
         extents = {"n": spot.n[1], "oh": spot.h[1], "ow": spot.w[1], "oc": extent}
         self.out.compute(self.codelet, "finish", tiles, extents, self.attributes, bases, note)
-        walks, far, _, _ = box_walks(plan.y, plan.y_box(spot, step.channel), y_tile)
-        self.out.store(walks, (y_slots.memory, y_slots.base(unit)), (plan.y.segment, far), note)
+        if not plan.y.on_chip:
+            walks, far, _, _ = box_walks(plan.y, plan.y_box(spot, step.channel), tiles["y"].layout)
+            self.out.store(walks, (tiles["y"].memory, bases["y"]), (plan.y.segment, far), note)

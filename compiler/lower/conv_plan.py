@@ -70,8 +70,9 @@ class ConvPlan:
         self.from_top = number % 2 == 1  # layers take turns, so that one's weights can come while the last ones are in use
         self.kernel: Conv = layer.main
         self.weight_home = weights
-        self.x, self.y = homes[self.kernel.x], homes[layer.y]
+        self.x, self.y = homes[self.kernel.x], homes[layer.writes]
         self.residual = homes[layer.residual] if layer.add else None
+        self.sums = homes.get(layer.sums)  # where all sums stay until the last part has added its own
         k = self.kernel
         self.kh, self.kw, self.group_in, self.channels_out = k.weight.shape
         self.group_out = self.channels_out // k.group
@@ -123,8 +124,12 @@ class ConvPlan:
         steps = []
         for k, (s, c) in enumerate(tiles):
             low, high = self.span(c)
+            if not self.layer.products:
+                steps.append(Step(s, c, low, high, True, True))
+                continue
             cuts = {low, high, *range(low, high, self.choices.chunk_w)}
             cuts |= {b for b in range(0, high, self.choices.chunk_x) if b > low}
+            cuts |= {b for b in self.borders if low < b < high}
             if k == 0 and self.choices.ramp:
                 at, size = low, self.choices.ramp
                 while at < high:
@@ -135,6 +140,17 @@ class ConvPlan:
         return steps
 
     # Activations.
+
+    @cached_property
+    def borders(self) -> list[int]:
+        """Blocks of the reduction at which one piece of an operand that is partly on chip ends and another begins."""
+        return [first // self.granule for first, _ in self.x.pieces] if self.x.resident else []
+
+    def held(self, low: int) -> tuple[Home, int] | None:
+        """Where the operand's block ``low`` stays on chip, and the first block there; None if it has to be fetched."""
+        pieces = self.x.pieces or ((0, self.x),)
+        first, home = next((f, h) for f, h in reversed(pieces) if f <= low * self.granule)
+        return (home, first // self.granule) if home.on_chip else None
 
     def x_unit(self, step: Step) -> tuple[int, int]:
         return step.spot, step.low // self.choices.chunk_x
@@ -266,7 +282,7 @@ class ConvPlan:
 
     @cached_property
     def slots(self) -> dict[str, tuple[str, list[int]]]:
-        """Memory and slot bases of ``x w bias acc y r``.
+        """Memory and slot bases of those of ``x w bias acc y r`` that do not stay on chip anyway.
 
         Raises
         ------
@@ -275,14 +291,17 @@ class ConvPlan:
         """
         spans = [high - low for low, high in map(self.span, range(len(self.channel_tiles)))]
         # The first tile is the largest; tiles at the edges may be smaller.
-        sizes = {
-            "x": max(self.x_layout((0, chunk)).bytes for chunk in range(self.x_units)),
-            "w": max(min(self.choices.chunk_w, span) * self.w_block_bytes(c) for c, span in enumerate(spans)),
-            "bias": self.constant_bytes * self.constant_group,
-            "acc": self.acc_layout(self.spots[0], 0).bytes,
-            "y": self.y_layout(self.y, self.spots[0], 0).bytes,
-        }
-        if self.residual:
+        sizes = {}
+        if self.layer.products and any(self.held(step.low) is None for step in self.steps):
+            sizes["x"] = max(self.x_layout((0, chunk)).bytes for chunk in range(self.x_units))
+        if self.layer.products:
+            sizes["w"] = max(min(self.choices.chunk_w, span) * self.w_block_bytes(c) for c, span in enumerate(spans))
+        sizes["bias"] = self.constant_bytes * self.constant_group
+        if not self.sums:
+            sizes["acc"] = self.acc_layout(self.spots[0], 0).bytes
+        if not self.y.on_chip and self.layer.finishes:
+            sizes["y"] = self.y_layout(self.y, self.spots[0], 0).bytes
+        if self.residual and not self.residual.on_chip:
             sizes["r"] = self.y_layout(self.residual, self.spots[0], 0).bytes
         units = {"x": len(self.spots) * self.x_units, "bias": math.ceil(len(self.channel_tiles) / self.constant_group),
                  "w": sum(math.ceil(span / self.choices.chunk_w) for span in spans)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cached_property
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from compiler.ir import Conv, Graph
 from compiler.layer import Layer
 from compiler.layout import Layout, dense
 from compiler.lower.conv_plan import ConvChoices, ConvPlan, Step
+from compiler.lower.tiles import cut
 from compiler.machine import Machine
 
 __all__ = ["DepthwisePlan", "is_depthwise"]
@@ -41,6 +43,14 @@ class DepthwisePlan(ConvPlan):
         self.taps = self.kh, self.kw
         self.granule = min(self.block, math.ceil(self.channels_out / lanes) * lanes)
         self.blocks = math.ceil(self.channels_out / self.granule)
+
+    @cached_property
+    def channel_tiles(self) -> list[tuple[int, int]]:
+        """As of any convolution, but none reads two pieces of an operand that is partly on chip."""
+        total = math.ceil(self.channels_out / self.block)
+        edges = sorted({0, total, *(b for b in self.borders if 0 < b < total)})
+        return [((low + b) * self.block, e * self.block)
+                for low, high in zip(edges, edges[1:]) for b, e in cut(high - low, self.choices.tile_c)]
 
     def span(self, channel: int) -> tuple[int, int]:
         first, extent = self.channel_tiles[channel]

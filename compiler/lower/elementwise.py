@@ -16,6 +16,7 @@ from compiler.ir import Add, Graph, Lookup, Pool
 from compiler.layer import Layer
 from compiler.layout import Layout, dense
 from compiler.lower.emitter import Emitter
+from compiler.lower.margin import surround
 from compiler.lower.slots import CONTENTS, Slots, TooSmall
 from compiler.lower.tiles import Box, Walk, binary32, box_parts, box_walks, cut, element, tile_layout
 from compiler.machine import Machine
@@ -52,7 +53,7 @@ class PassPlan:
     def __init__(self, machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], choices: PassChoices):
         self.machine, self.graph, self.layer, self.choices = machine, graph, layer, choices
         self.kernel = layer.main
-        self.y = homes[layer.y]
+        self.y = homes[layer.writes]
         self.sources = dict(zip(("a", "b") if len(self.kernel.inputs) == 2 else ("x",), [homes[n] for n in self.kernel.inputs]))
         self.block = machine.graph.block
         self.window = _Window()
@@ -87,7 +88,7 @@ class PassPlan:
 
     @cached_property
     def slots(self) -> dict[str, tuple[str, list[int]]]:
-        """Memory and slot bases of every operand.
+        """Memory and slot bases of every operand that does not stay on chip anyway.
 
         Raises
         ------
@@ -95,8 +96,9 @@ class PassPlan:
             If a memory cannot hold what one tile needs.
         """
         memory = self.machine.elementwise.memory
-        sizes = {name: self.source_layout(name, self.boxes[0]).bytes for name in self.sources}
-        sizes["y"] = tile_layout(self.y, self.boxes[0], self.block).bytes
+        sizes = {name: self.source_layout(name, self.boxes[0]).bytes for name, home in self.sources.items() if not home.on_chip}
+        if not self.y.on_chip:
+            sizes["y"] = tile_layout(self.y, self.boxes[0], self.block).bytes
         place = {name: memory.get(name, memory["a"]) for name in sizes}
         found: dict[str, tuple[str, list[int]]] = {}
         used: dict[str, int] = {}
@@ -134,6 +136,8 @@ class _Lowering:
     def run(self) -> None:
         boxes = self.plan.boxes
         fetched = 0
+        if self.plan.y.on_chip:
+            surround(self.out, self.plan.y, self.plan.graph.tensors[self.plan.layer.y].zero_point & 255)
         for now in range(len(boxes)):
             while fetched <= now:
                 if not self.fetch(fetched, now):
@@ -147,6 +151,8 @@ class _Lowering:
         """Brings in the operands of a tile; False if there is no room yet."""
         box = self.plan.boxes[wanted]
         for name, home in self.plan.sources.items():
+            if home.on_chip:
+                continue
             slots = self.slots[name]
             if not slots.claim(wanted, wanted, now):
                 return False
@@ -172,22 +178,29 @@ class _Lowering:
         for slots in self.slots.values():
             slots.claim(now, now, now)
             slots.touch(now, now)
-        y_tile = tile_layout(plan.y, box, plan.block)
-        tiles = {name: Tile(self.slots[name].memory, plan.source_layout(name, box)) for name in plan.sources}
-        tiles["y"] = Tile(self.slots["y"].memory, y_tile)
+        tiles, begins = {}, {}
+        for name, home in {**plan.sources, "y": plan.y}.items():
+            if home.on_chip:
+                first = box if name == "y" else plan.source_box(box)
+                tiles[name] = Tile(home.segment, home.layout)
+                begins[name] = home.offset + home.layout.offset(n=first.n[0], h=first.h[0], w=first.w[0], c=first.c[0])
+            else:
+                tile = tile_layout(home, box, plan.block) if name == "y" else plan.source_layout(name, box)
+                tiles[name], begins[name] = Tile(self.slots[name].memory, tile), self.slots[name].base(now)
         if self.table is not None:
             tiles["table"] = Tile(plan.machine.memory("table"), dense([("i", 256, 1)]))
         for rows, columns, attributes in _rectangles(plan, box):
             extents = {"n": box.n[1], "oh": rows[1], "ow": columns[1], "oc": box.c[1], "kh": plan.window.kernel[0],
                        "kw": plan.window.kernel[1]}
-            bases = {name: self.slots[name].base(now) + tiles[name].layout.offset(
+            bases = {name: begins[name] + tiles[name].layout.offset(
                 h=rows[0] * plan.window.strides[0], w=columns[0] * plan.window.strides[1]) for name in plan.sources}
-            bases["y"] = self.slots["y"].base(now) + y_tile.offset(h=rows[0], w=columns[0])
+            bases["y"] = begins["y"] + tiles["y"].layout.offset(h=rows[0], w=columns[0])
             if self.table is not None:
                 bases["table"] = self.table
             self.out.compute(self.codelet, "finish", tiles, extents, self.attributes | attributes, bases, f"tile {now}")
-        walks, far, _, _ = box_walks(plan.y, box, y_tile)
-        self.out.store(walks, (self.slots["y"].memory, self.slots["y"].base(now)), (plan.y.segment, far), f"tile {now}")
+        if not plan.y.on_chip:
+            walks, far, _, _ = box_walks(plan.y, box, tiles["y"].layout)
+            self.out.store(walks, (tiles["y"].memory, begins["y"]), (plan.y.segment, far), f"tile {now}")
 
 
 def _operator(plan: PassPlan) -> tuple[Codelet, dict[str, int | float]]:

@@ -38,7 +38,7 @@ def lower_move(machine: Machine, layer: Layer, homes: dict[str, Home], choices: 
     kernel: Move = layer.main
     memory = machine.elementwise.memory["y"]
     size = machine.size(memory) // choices.slots // machine.alignment * machine.alignment
-    y = homes[layer.y]
+    y = homes[layer.writes]
     turn = 0
 
     def slot() -> int:

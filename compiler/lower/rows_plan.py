@@ -53,7 +53,7 @@ class RowsPlan:
     def __init__(self, machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], choices: RowsChoices):
         self.machine, self.graph, self.layer, self.choices = machine, graph, layer, choices
         self.kernel = layer.main
-        self.x, self.y = homes[self.kernel.x], homes[layer.y]
+        self.x, self.y = homes[self.kernel.x], homes[layer.writes]
         self.block = machine.graph.block
         self.bytes, self.numbers = machine.elementwise.memory["a"], machine.numbers.memory["shift"]
         self.length, columns = self.x.shape[2:]

@@ -1,0 +1,108 @@
+"""Networks whose tensors stay on chip: random irregular ones, on several arrays, against the kernels' definition and in RTL."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from compiler.compile import compile_graph
+from compiler.errors import CompileError
+from compiler.evaluate import evaluate
+from compiler.frontend import read_graph
+from compiler.host import quantise_inputs
+from compiler.order import SCHEDULES
+from flows.zoo.network import Network
+from hw.covenant import covenant
+from hw.params import SystolicParams
+from hw.presets import preset
+from tb.kernel_networks import mismatches
+from tb.random_layers import Case
+from tb.random_runs import against_rtl, prepare_case
+
+ARRAYS = {
+    "4x4": preset("tiny"), "16x16": preset("edge16"),
+    "4x16": SystolicParams(rows=4, cols=16, lanes=16, bus_bits=64, activation_bytes=16384, accumulator_bytes=16384, vector_bytes=16384),
+    "16x8": SystolicParams(rows=16, cols=8, lanes=4, bus_bits=64, activation_bytes=32768, accumulator_bytes=16384, vector_bytes=16384),
+    "no window": SystolicParams(rows=8, cols=8, lanes=8, bus_bits=64, window_taps=0, activation_bytes=32768),
+}
+
+
+def irregular(seed, channels=16):
+    """A random network of convolutions of all kinds, pooling, sums and concatenations of what came before."""
+    rng = np.random.default_rng(seed)
+    net = Network(f"irregular_{seed}", seed, zero_point=int(rng.choice([0, 128, 77])))
+    size = int(rng.integers(5, 10))
+    there = [net.input("x", (1, 3, size, size))]
+    there.append(net.conv("stem", there[0], channels, (3, 3)))
+    for number in range(int(rng.integers(6, 11))):
+        name = f"n{number}"
+        alike = [t for t in there[1:] if net.shapes[t][2:] == net.shapes[there[-1]][2:]]
+        source = str(rng.choice(alike[-4:]))
+        kind = rng.choice(["conv", "point", "depthwise", "concat", "concat", "add", "pool", "stride"])
+        if kind == "concat" and len(alike) > 1:
+            picked = [str(t) for t in rng.choice(alike, min(len(alike), int(rng.integers(2, 5))), replace=False)]
+            joined = net.concat(f"{name}_all", picked)
+            made = (net.conv(name, joined, int(rng.choice([channels, 2 * channels, 10]))) if rng.random() < 0.6 else
+                    net.conv(name, joined, net.shapes[joined][1], (3, 3), depthwise=True))
+        elif kind == "add" and any(net.shapes[t] == net.shapes[source] and t != source for t in alike):
+            made = net.add(name, source, next(t for t in alike if net.shapes[t] == net.shapes[source] and t != source))
+        elif kind == "depthwise":
+            made = net.conv(name, source, net.shapes[source][1], (3, 3) if rng.random() < 0.7 else (5, 5), depthwise=True,
+                            dilation=int(rng.choice([1, 1, 2])))
+        elif kind == "pool":
+            made = net.pool(name, source, *((2, 2) if min(net.shapes[source][2:]) > 4 else (3, 1)))
+        elif kind == "stride" and min(net.shapes[source][2:]) > 4:
+            made = net.conv(name, source, channels, (3, 3), 2)
+        else:
+            made = net.conv(name, source, channels, (3, 3) if kind == "conv" else (1, 1), dilation=int(rng.choice([1, 1, 2])))
+        there.append(made)
+    return net.model([there[-1]]), {"x_float": rng.standard_normal((1, 3, size, size)).astype(np.float32) * 3}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_random_networks(name):
+    reached = Counter()
+    for seed in range(9):
+        model, feeds = irregular(seed, 16 if name != "4x4" else 8)
+        graph = read_graph(model)
+        inputs = quantise_inputs(graph, feeds)
+        program = compile_graph(graph, covenant(ARRAYS[name]), schedule=SCHEDULES[seed % 3], on_chip=True, effort=1)
+        assert mismatches(program, graph, inputs) == 0, f"seed {seed}"
+        reached["on chip"] += len({tensor for layer in program.layers for tensor in layer.outputs} - program.tensors.keys())
+        reached["in parts"] += sum(not layer.outputs for layer in program.layers)
+    assert reached["on chip"] > 20 and reached["in parts"] > 8, reached
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize("name", ["4x4", "4x16", "no window"])
+def test_random_networks_in_rtl(name):
+    params = ARRAYS[name]
+    batch = []
+    for seed in range(22, 26):
+        case = Case(f"irregular {seed}", *irregular(seed, 8))
+        batch.append(prepare_case(case, params, schedule="optimal", on_chip=True))
+        graph = read_graph(case.model)
+        expected = evaluate(graph, quantise_inputs(graph, case.inputs))
+        (output,) = batch[-1].program.outputs
+        assert (batch[-1].program.tensors[output].read(batch[-1].after) == expected[output]).all()
+    seen = against_rtl(batch, params)
+    assert seen["mismatches"] == 0 and seen["bytes"] > 1000
+
+
+def test_on_chip_saves_traffic_and_changes_no_result():
+    """What stays is neither stored nor fetched."""
+    stored = Counter()
+    for seed in range(3):
+        model, feeds = irregular(seed)
+        graph = read_graph(model)
+        for on_chip in (False, True):
+            program = compile_graph(graph, covenant(preset("edge16")), on_chip=on_chip, effort=1)
+            assert mismatches(program, graph, quantise_inputs(graph, feeds)) == 0
+            stored[on_chip] += sum(i.mnemonic.evaluate("occupancy", i.fields) for i in program.instructions if i.mnemonic.name == "STORE")
+    assert stored[True] < 0.6 * stored[False], stored
+
+
+def test_an_unknown_schedule_is_refused():
+    graph = read_graph(irregular(0)[0])
+    with pytest.raises(CompileError, match=r"^schedule must be one of file, greedy, optimal, not 'best'$"):
+        compile_graph(graph, covenant(preset("edge16")), schedule="best")
