@@ -6,6 +6,7 @@ the memory, so numpy itself refuses to leave it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from acg.expr import Aff, Choose, Expr, Load, Lookup, Nest, Op, Reduce, Val
 from acg.ops import OPS
 
-__all__ = ["run"]
+__all__ = ["guarded", "run"]
 
 _DTYPES = {"u8": np.uint8, "i8": np.int8, "i32": np.int32, "f32": np.float32}
 
@@ -45,6 +46,18 @@ def run(nest: Nest, env: Mapping[str, object], memories: Mapping[str, np.ndarray
     loops = tuple(l.name for l in nest.loops if evaluation.extents[l.name] > 1)
     target = evaluation.view(destination, loops)
     target[...] = _aligned((axes, value), loops).astype(target.dtype, copy=False)
+
+
+def guarded(nest: Nest, env: Mapping[str, object]) -> int:
+    """How many elements ``nest``, a copy, reads: those inside its guard, or all if it has none."""
+    evaluation = _Evaluation(env, {})
+    evaluation.extents.update({l.name: l.count(env) for l in nest.loops})
+    total = math.prod(evaluation.extents.values())
+    expr = nest.expr
+    if not isinstance(expr, Op) or expr.name != "select":
+        return total
+    axes, inside = evaluation.value(expr.args[0])
+    return int(np.count_nonzero(inside)) * (total // max(np.asarray(inside).size, 1))
 
 
 def _aligned(value: Value, loops: tuple[str, ...]) -> np.ndarray:

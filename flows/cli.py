@@ -80,28 +80,39 @@ def acg(config: str, check: bool, svg: Path | None) -> None:
             click.echo(graph.to_json())
 
 
+def _arranging(command):
+    """Options on how a program is arranged."""
+    on_chip = click.option("--on-chip", is_flag=True, help="Tensors stay on chip between layers, and out of comparisons, where they fit.")
+    return click.option("--schedule", type=click.Choice(("file", "greedy", "optimal")),
+                        help="Order of layers: the model's, or for little memory.  [default: optimal]")(on_chip(command))
+
+
 @main.command("compile")
 @click.argument("model")
 @click.option("--config", required=True, help="Preset or TOML file of the hardware.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build/program"), show_default=True,
               help="Folder to write.")
-def compile_(model: str, config: str, output: Path) -> None:
+@_arranging
+def compile_(model: str, config: str, output: Path, schedule: str | None, on_chip: bool) -> None:
     """Compiles MODEL into a program folder, and says where each node runs."""
     with user_errors():
         from flows.compile import FILES, compile_source, placements, save_folder
         from flows.generate import graph_of
         from flows.outputs import check_folder
         from flows.source import open_source
-        from flows.tables import print_placements
+        from flows.tables import print_placements, print_traffic
         from hw.config import load_config
 
         graph = graph_of(load_config(config))
         check_folder(output, FILES)
         source = open_source(model)
         with _status(f"compiling {source.name}") as say:
-            compiled = compile_source(source, graph, progress=lambda layer: say(f"compiling {source.name}: {layer}"))
+            compiled = compile_source(source, graph, schedule=schedule or "optimal", on_chip=on_chip,
+                                      progress=lambda layer: say(f"compiling {source.name}: {layer}"))
+            before = compile_source(source, graph, schedule=schedule or "optimal").program if on_chip else None
         files = save_folder(compiled, output)
         print_placements(placements(compiled))
+        print_traffic(compiled.program, before)
         for path in files:
             click.echo(f"{path}  {path.stat().st_size:,} bytes")
 
@@ -140,8 +151,9 @@ def schedule_(model: str, budget: int | None, explicit: bool, json_file: Path | 
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report there, for other tools.")
 @click.option("--trace", type=click.Path(path_type=Path), help="Write a timeline there (Chrome's trace format).")
 @click.option("--waves", type=click.Path(path_type=Path), help="Record all signals there (VCD; RTL only).")
+@_arranging
 def run(model: str, config: str | None, inputs: Path | None, runs: int | None, simulator: str, dram_text: str | None,
-        json_file: Path | None, trace: Path | None, waves: Path | None) -> None:
+        json_file: Path | None, trace: Path | None, waves: Path | None, schedule: str | None, on_chip: bool) -> None:
     """Runs a model, or a program folder, and compares every tensor with ONNX Runtime.
 
     Exit status 1 if anything differs from the reference that must be equal.
@@ -167,7 +179,8 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
         params = load_config(config) if config is not None else None
         dram = _dram(dram_text)
         with _status(f"compiling {model}") as say:
-            job = prepare(model, params, inputs=inputs, runs=runs, progress=lambda layer: say(f"compiling {model}: {layer}"))
+            job = prepare(model, params, inputs=inputs, runs=runs, schedule=schedule, on_chip=on_chip,
+                          progress=lambda layer: say(f"compiling {model}: {layer}"))
         count = len(job.feeds)
 
         def tell(number: int, cycles: int) -> None:

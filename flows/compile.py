@@ -34,8 +34,11 @@ class Compiled:
     graph: Graph
 
 
-def compile_source(source: Source, covenant: Covenant, *, progress: Callable[[str], None] | None = None) -> Compiled:
+def compile_source(source: Source, covenant: Covenant, *, schedule: str = "optimal", on_chip: bool = False,
+                   progress: Callable[[str], None] | None = None) -> Compiled:
     """Compiles ``source`` for the hardware of ``covenant``, and has the static checker prove the program legal.
+
+    ``schedule``, ``on_chip``, ``progress``: as ``compile_graph`` has them.
 
     Raises
     ------
@@ -43,7 +46,7 @@ def compile_source(source: Source, covenant: Covenant, *, progress: Callable[[st
         If the model is not supported, or the configuration cannot hold a layer.
     """
     graph = read_graph(source.model)
-    program = compile_graph(graph, covenant, progress=progress)
+    program = compile_graph(graph, covenant, schedule=schedule, on_chip=on_chip, progress=progress)
     check_program(covenant, program.image(), program.segments)
     return Compiled(program, source.model, graph)
 

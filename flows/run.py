@@ -14,6 +14,7 @@ from compiler.errors import CompileError
 from compiler.host import quantise_inputs
 from flows.comparison import compare
 from flows.compile import Compiled, compile_source, load_folder
+from flows.errors import UserError
 from flows.execution import Execution, Simulator, Tensors, execute
 from flows.generate import graph_of
 from flows.report import Accuracy, Report, report_of
@@ -39,7 +40,7 @@ class Job:
 
 
 def prepare(model: str, params: SystolicParams | None, *, inputs: Path | None = None, runs: int | None = None,
-            progress: Callable[[str], None] | None = None) -> Job:
+            schedule: str | None = None, on_chip: bool = False, progress: Callable[[str], None] | None = None) -> Job:
     """Compiles ``model`` (or loads it, if it is a program folder) and finds its inputs.
 
     Parameters
@@ -50,9 +51,18 @@ def prepare(model: str, params: SystolicParams | None, *, inputs: Path | None = 
         An ``.npz`` file with the model's inputs; else the built-in's test inputs, or seeded random ones.
     runs : int, optional
         How many inputs; all test images up to 100, else one.
+    schedule, on_chip :
+        As ``compile_source`` has them; a program folder is compiled already.
+
+    Raises
+    ------
+    UserError
+        If a program folder is to be compiled in another way.
     """
     folder = Path(model)
     if folder.is_dir():
+        if schedule is not None or on_chip:
+            raise UserError(f"{model} is compiled already: give --schedule and --on-chip to tenon compile")
         if params is None:
             params = _own_parameters(folder)
         compiled = load_folder(folder, graph_of(params))
@@ -61,7 +71,7 @@ def prepare(model: str, params: SystolicParams | None, *, inputs: Path | None = 
         if params is None:
             raise CompileError(f"{model}: give the hardware to compile it for, with --config")
         source = open_source(model)
-        compiled = compile_source(source, graph_of(params), progress=progress)
+        compiled = compile_source(source, graph_of(params), schedule=schedule or "optimal", on_chip=on_chip, progress=progress)
     labels = None
     if inputs is not None:
         feeds = [read_feeds(inputs, source.model)] * (runs or 1)

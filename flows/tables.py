@@ -7,12 +7,14 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
+from compiler.program import Program
+from compiler.traffic import traffic_of
 from flows.compile import Placement
 from flows.doctor import Check
 from flows.report import Report
 from flows.schedule import Ordered
 
-__all__ = ["print_checks", "print_orders", "print_placements", "print_report"]
+__all__ = ["print_checks", "print_orders", "print_placements", "print_report", "print_traffic"]
 
 
 def _console() -> Console:
@@ -83,6 +85,17 @@ def print_placements(placements: list[Placement]) -> None:
     for p in placements:
         table.add_row(p.node, p.op, p.where, p.why)
     _console().print(table)
+
+
+def print_traffic(program: Program, before: Program | None) -> None:
+    """Bytes that a program moves over the bus; and ``before`` tensors stayed on chip."""
+    traffic = traffic_of(program.covenant, program.instructions)
+    line = f"DRAM: {traffic.read:,} bytes read, {traffic.written:,} written, {traffic.fetched:,} of instructions"
+    if before is not None:
+        other = traffic_of(before.covenant, before.instructions)
+        line += (f"; {other.read:,}, {other.written:,} and {other.fetched:,} if every tensor went there "
+                 f"({100 * (traffic.total / other.total - 1):+.1f} %)")
+    _console().print(line)
 
 
 def print_orders(ordered: Ordered) -> None:
