@@ -1,0 +1,92 @@
+"""Offsets of all tensors of an ordered problem in one arena, as small as can be found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from compiler.schedule.blocks import Block, greedy_by_size, least_bytes, top_of
+from compiler.schedule.joints import Joined, joined
+from compiler.schedule.problem import Problem
+from compiler.schedule.skyline import Filler
+from compiler.schedule.tightest import tightest
+
+__all__ = ["Arena", "arena", "blocks_of", "place"]
+
+_ROUNDS = ((1, False), (4, True), (16, False), (16, True), (64, False), (64, True), (256, False), (1024, False))  # width, skips
+_STAGES = 5  # of joining, that are filled
+
+
+@dataclass(frozen=True)
+class Arena:
+    """``offsets`` of tensors in an arena of ``bytes``. ``least``: no arena for this order is smaller; its peak, aligned."""
+
+    offsets: dict[str, int]
+    bytes: int
+    least: int
+
+
+def arena(problem: Problem, order: Sequence[str], *, alignment: int = 1, seconds: float = 10.0, plain: bool = False) -> Arena:
+    """Places the tensors of ``problem``, executed in ``order``.
+
+    An operator that may take over an input's bytes does so wherever the order lets the input die there. ``plain``: greedy by
+    size and nothing else, for comparison.
+    """
+    groups, blocks = blocks_of(problem, order)
+    rounded = [block.aligned(alignment) for block in blocks]
+    offsets = greedy_by_size(rounded) if plain else place(rounded, seconds=seconds)
+    return Arena({t: offset for group, offset in zip(groups, offsets) for t in group}, top_of(blocks, offsets), least_bytes(rounded))
+
+
+def place(blocks: Sequence[Block], *, seconds: float = 10.0) -> list[int]:
+    """Offsets of blocks: the best of greedy by size, fillings with ever wider beams, and for few blocks all ways there are.
+
+    All of them are also tried on blocks that were joined because they fit. The search ends when nothing can be smaller, or
+    after about ``seconds``.
+    """
+    until = time.perf_counter() + seconds
+    least = least_bytes(blocks)
+    best = greedy_by_size(blocks)
+    if top_of(blocks, best) == least:
+        return best
+    best = tightest(blocks, best, least)
+    stages = []
+    for stage in joined(blocks):
+        best = min(best, stage.offsets(greedy_by_size(stage.blocks)), key=lambda found: top_of(blocks, found))
+        stages.append(stage)
+        if top_of(blocks, best) == least or time.perf_counter() > until:
+            return best
+    few = [stages[i] for i in sorted({round(i * (len(stages) - 1) / (_STAGES - 1)) for i in range(_STAGES)})] + [Joined.of(blocks)]
+    fillers = [(stage, Filler(way, least)) for stage in few for way in (stage.blocks, [b.backwards() for b in stage.blocks])]
+    for width, skips in _ROUNDS:
+        for stage, filler in fillers:
+            found = filler.fill(width, top_of(blocks, best), until, skips=skips)
+            if found is not None:
+                best = min(best, stage.offsets(found), key=lambda found: top_of(blocks, found))
+            if top_of(blocks, best) == least or time.perf_counter() > until:
+                return best
+    return best
+
+
+def blocks_of(problem: Problem, order: Sequence[str]) -> tuple[list[tuple[str, ...]], list[Block]]:
+    """Tensors that share an offset, and their blocks: what takes over bytes is in the block of what had them."""
+    spans = problem.lifetimes(order)
+    follower: dict[str, str] = {}
+    for step, name in enumerate(order):
+        op = problem.operators[problem.position(name)]
+        taken = problem.taken_over(op, lambda t, step=step: spans[t][1] == step)
+        if taken is not None:
+            follower[taken] = op.outputs[0]
+    groups, blocks = [], []
+    taken_over = set(follower.values())
+    for first in (t for t in spans if t not in taken_over):
+        group = [first]
+        pieces = [(spans[first][0], spans[first][1] + 1, problem.sizes[first])]
+        while group[-1] in follower:
+            group.append(follower[group[-1]])
+            if spans[group[-1]][1] + 1 > pieces[-1][1]:
+                pieces.append((pieces[-1][1], spans[group[-1]][1] + 1, problem.sizes[group[-1]]))
+        groups.append(tuple(group))
+        blocks.append(Block(tuple(pieces)))
+    return groups, blocks
