@@ -6,25 +6,36 @@ import json
 from dataclasses import dataclass
 
 from compiler.schedule import Problem, Schedule, schedule
+from compiler.schedule.arena import Arena, arena
 from compiler.schedule.heuristics import HEURISTICS
 from compiler.schedule.model import problem_of
 from compiler.schedule.rewrite import fold_concats, rewrite
 from compiler.schedule.states import states_of
 from flows.source import Source
 
-__all__ = ["Ordered", "order_source"]
+__all__ = ["ALIGNMENT", "Ordered", "order_source"]
+
+ALIGNMENT = 4  # bytes, of offsets in an arena
 
 
 @dataclass(frozen=True)
 class Ordered:
     """A network in several orders. ``problem`` has its concatenations folded unless they were to stay; ``rewritten`` its
-    convolutions of concatenations part by part. ``heuristics``: peak of each, by name."""
+    convolutions of concatenations part by part. ``heuristics``: peak of each, by name. ``arena``: offsets for the best order."""
 
     problem: Problem
     best: Schedule
     rewritten: Problem
     best_rewritten: Schedule
     heuristics: dict[str, int]
+    arena: Arena
+
+    @property
+    def chosen(self) -> tuple[Problem, Schedule]:
+        """The form with the lower peak; the arena is its."""
+        if self.best_rewritten.peak < self.best.peak:
+            return self.rewritten, self.best_rewritten
+        return self.problem, self.best
 
     @property
     def file_peak(self) -> int:
@@ -39,7 +50,8 @@ class Ordered:
             "peak_rewritten": self.best_rewritten.peak, "proved_rewritten": self.best_rewritten.proved,
             "lower_bound_rewritten": self.best_rewritten.lower_bound, "states": self.best.states + self.best_rewritten.states,
             "seconds": self.best.seconds + self.best_rewritten.seconds, "order": self.best.order,
-            "order_rewritten": self.best_rewritten.order,
+            "order_rewritten": self.best_rewritten.order, "arena_bytes": self.arena.bytes, "arena_alignment": ALIGNMENT,
+            "arena": {t: {"offset": offset, "bytes": self.chosen[0].sizes[t]} for t, offset in self.arena.offsets.items()},
         }
         return json.dumps(fields, indent=1) + "\n"
 
@@ -62,4 +74,5 @@ def order_source(source: Source, *, budget: int | None = None, explicit: bool = 
     states = states_of(problem)
     everything = (1 << len(problem.operators)) - 1
     heuristics = {name: states.peak(order(states, 0, everything)) for name, order in HEURISTICS.items()}
-    return Ordered(problem, best, other, best_rewritten, heuristics)
+    chosen, order = (other, best_rewritten.order) if best_rewritten.peak < best.peak else (problem, best.order)
+    return Ordered(problem, best, other, best_rewritten, heuristics, arena(chosen, order, alignment=ALIGNMENT))

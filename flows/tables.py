@@ -114,9 +114,16 @@ def print_orders(ordered: Ordered) -> None:
     for name, operators, peak, proof in rows:
         table.add_row(name, _number(operators), _number(peak), _percent(peak / ordered.file_peak), proof)
     console.print(table)
-    found = ordered.best_rewritten if ordered.best_rewritten.peak < ordered.best.peak else ordered.best
+    problem, found = ordered.chosen
     states, seconds = (getattr(ordered.best, n) + getattr(ordered.best_rewritten, n) for n in ("states", "seconds"))
     console.print(f"{states:,} states in {seconds:.2f} s; the best order: {', '.join(found.order)}", soft_wrap=True)
+    spans = problem.lifetimes(found.order)
+    table = Table(title=f"its arena: {ordered.arena.bytes:,} bytes (at least {ordered.arena.least:,})", title_justify="left")
+    for name in ("tensor", "offset", "bytes", "first step", "last step"):
+        table.add_column(name, justify="left" if name == "tensor" else "right")
+    for tensor, offset in sorted(ordered.arena.offsets.items(), key=lambda item: (spans[item[0]], item[1])):
+        table.add_row(tensor, *map(_number, (offset, problem.sizes[tensor], *spans[tensor])))
+    console.print(table)
 
 
 def print_checks(checks: list[Check]) -> None:
