@@ -56,9 +56,9 @@ class Ordered:
         return json.dumps(fields, indent=1) + "\n"
 
 
-def order_source(source: Source, *, budget: int | None = None, explicit: bool = False, seconds: float = 60.0) -> Ordered:
+def order_source(source: Source, *, budget: int | None = None, explicit: bool = False, seconds: float = 50.0) -> Ordered:
     """Schedules a model. ``explicit``: concatenations are executed, as a model's file says; otherwise their readers take the
-    pieces. ``budget``: bytes that the order must keep to, after rewriting.
+    pieces. ``budget``: bytes that the order must keep to, after rewriting. ``seconds``: for all searches together.
 
     Raises
     ------
@@ -69,10 +69,10 @@ def order_source(source: Source, *, budget: int | None = None, explicit: bool = 
     if not explicit:
         problem = fold_concats(problem)
     other = rewrite(problem)
-    best = schedule(problem, seconds=seconds)
-    best_rewritten = schedule(other, seconds=seconds, budget=budget)
+    best = schedule(problem, seconds=0.4 * seconds)
+    best_rewritten = schedule(other, seconds=0.4 * seconds, budget=budget)
     states = states_of(problem)
     everything = (1 << len(problem.operators)) - 1
     heuristics = {name: states.peak(order(states, 0, everything)) for name, order in HEURISTICS.items()}
     chosen, order = (other, best_rewritten.order) if best_rewritten.peak < best.peak else (problem, best.order)
-    return Ordered(problem, best, other, best_rewritten, heuristics, arena(chosen, order, alignment=ALIGNMENT))
+    return Ordered(problem, best, other, best_rewritten, heuristics, arena(chosen, order, alignment=ALIGNMENT, seconds=0.2 * seconds))

@@ -15,6 +15,7 @@ from flows.bench.layers import Case, measure
 from flows.bench.page import Figures, page
 from flows.bench.random_programs import measure_random_programs
 from flows.bench.random_runs import measure_random
+from flows.bench.schedules import measure_schedules
 from flows.errors import user_errors
 from flows.outputs import new_file
 from hw import accelerator
@@ -65,7 +66,7 @@ def main(output: Path) -> None:
         text = accelerator.verilog(preset("edge32"))
         seconds = time.perf_counter() - began
         figures = Figures(measured[:len(GOALS)], measured[len(GOALS):], array, seconds, len(text), measure_random(say),
-                          measure_random_programs(say), fuzz(range(CASES), say))
+                          measure_random_programs(say), fuzz(range(CASES), say), measure_schedules(say))
         with new_file(output) as work:
             work.write_text(page(figures), encoding="utf-8")
         click.echo(output)
@@ -75,7 +76,7 @@ def main(output: Path) -> None:
         missed += [f"random layers on {r.array}" for r in figures.random
                    if r.rtl["mismatches"] or r.reference["exact_mismatches"] or r.reference["max_difference"] > 1]
         missed += [f"random programs on {p.array}" for p in figures.programs if p.runs.problems or p.unreached]
-        missed += figures.damaged.problems
+        missed += [*figures.damaged.problems, *figures.schedules.missed]
         for goal in missed:
             say(f"MISSED: {goal}")
         sys.exit(1 if missed else 0)

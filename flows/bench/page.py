@@ -11,6 +11,7 @@ from flows.bench.fuzzing import Found
 from flows.bench.layers import Measured
 from flows.bench.random_programs import RandomPrograms
 from flows.bench.random_runs import RandomRuns
+from flows.bench.schedules import Schedules, section
 from flows.comparison import REFERENCE
 
 __all__ = ["Figures", "page"]
@@ -28,6 +29,7 @@ class Figures:
     random: Sequence[RandomRuns]
     programs: Sequence[RandomPrograms]
     damaged: Found
+    schedules: Schedules
 
 
 def page(figures: Figures) -> str:
@@ -38,7 +40,8 @@ def page(figures: Figures) -> str:
         "start command to the interrupt, with the standard DRAM: one data beat per cycle for reads and writes together, first data 40 "
         "cycles after a request, write response 40 cycles after the last beat. Every tensor that a run leaves in DRAM was compared "
         f"with {REFERENCE}.", "",
-        *_cycles(figures), *_speed(figures), *_random(figures), *_programs(figures), *_damaged(figures), *_emission(figures),
+        *_cycles(figures), *_speed(figures), *_random(figures), *_programs(figures), *_damaged(figures), *section(figures.schedules),
+        *_emission(figures),
     ])
 
 
