@@ -43,9 +43,9 @@ def place(blocks: Sequence[Block], *, seconds: float = 10.0) -> list[int]:
     """Offsets of blocks: the best of greedy by size, fillings with ever wider beams, and for few blocks all ways there are.
 
     All of them are also tried on blocks that were joined because they fit. The search ends when nothing can be smaller, or
-    after about ``seconds``.
+    after about ``seconds`` of a core: load of the machine changes no plan much.
     """
-    until = time.perf_counter() + seconds
+    until = time.process_time() + seconds
     least = least_bytes(blocks)
     best = greedy_by_size(blocks)
     if top_of(blocks, best) == least:
@@ -55,7 +55,7 @@ def place(blocks: Sequence[Block], *, seconds: float = 10.0) -> list[int]:
     for stage in joined(blocks):
         best = min(best, stage.offsets(greedy_by_size(stage.blocks)), key=lambda found: top_of(blocks, found))
         stages.append(stage)
-        if top_of(blocks, best) == least or time.perf_counter() > until:
+        if top_of(blocks, best) == least or time.process_time() > until:
             return best
     few = [stages[i] for i in sorted({round(i * (len(stages) - 1) / (_STAGES - 1)) for i in range(_STAGES)})] + [Joined.of(blocks)]
     fillers = [(stage, Filler(way, least)) for stage in few for way in (stage.blocks, [b.backwards() for b in stage.blocks])]
@@ -64,7 +64,7 @@ def place(blocks: Sequence[Block], *, seconds: float = 10.0) -> list[int]:
             found = filler.fill(width, top_of(blocks, best), until, skips=skips)
             if found is not None:
                 best = min(best, stage.offsets(found), key=lambda found: top_of(blocks, found))
-            if top_of(blocks, best) == least or time.perf_counter() > until:
+            if top_of(blocks, best) == least or time.process_time() > until:
                 return best
     return best
 

@@ -64,7 +64,7 @@ class Filler:
         """
         beam = [_State(0, ((0, self._columns, 0),), (1 << len(self.blocks)) - 1, self._need, None)]
         for _ in self.blocks:
-            if time.perf_counter() > until:
+            if time.process_time() > until:
                 return None
             found: dict[tuple, _State] = {}
             for state in beam:
