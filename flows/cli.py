@@ -33,12 +33,16 @@ def main() -> None:
 @main.command()
 @click.argument("config")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build/rtl"), show_default=True, help="Folder to write.")
-def generate(config: str, output: Path) -> None:
-    """Writes the hardware of CONFIG: Verilog, acg.json, C header, ISA and register pages."""
+@click.option("--area", is_flag=True, help="Synthesise it, and print what each module takes (Yosys, for ECP5).")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the area there, for other tools.")
+def generate(config: str, output: Path, area: bool, json_file: Path | None) -> None:
+    """Writes the hardware of CONFIG: Verilog with waivers for its lint, acg.json, C header, ISA and register pages."""
     with user_errors():
+        from flows.area import area_of
         from flows.generate import FILES
         from flows.generate import generate as write
-        from flows.outputs import check_folder
+        from flows.outputs import check_folder, new_file
+        from flows.tables import print_area
         from hw.config import load_config
 
         params = load_config(config)
@@ -47,6 +51,13 @@ def generate(config: str, output: Path) -> None:
             files = write(params, output)
         for path in files:
             click.echo(f"{path}  {path.stat().st_size:,} bytes")
+        if area or json_file is not None:
+            with _status(f"synthesising {params.name} (the first time, Yosys itself is compiled: half a minute)"):
+                found = area_of(params)
+            if json_file is not None:
+                with new_file(json_file) as work:
+                    work.write_text(found.to_json(), encoding="utf-8")
+            print_area(found)
 
 
 @main.command()

@@ -17,6 +17,7 @@ from hw.covenant import SEGMENTS, covenant
 from hw.params import SystolicParams
 from hw.register_map import c_header, markdown
 from hw.registers import COUNTERS, ENGINES, ID, VERSION, ErrorCode, registers
+from tb.lint import WAIVERS
 from tb.runner import cache_folder
 
 __all__ = ["FILES", "generate", "graph_of", "header_of", "verilog_of"]
@@ -24,7 +25,7 @@ __all__ = ["FILES", "generate", "graph_of", "header_of", "verilog_of"]
 _ROOT = Path(__file__).resolve().parents[1]
 
 #: Every file that ``generate`` writes.
-FILES = ("tenon.v", "acg.json", "tenon.h", "isa.md", "registers.md")
+FILES = ("tenon.v", "tenon.vlt", "acg.json", "tenon.h", "isa.md", "registers.md")
 
 
 @cache
@@ -68,7 +69,7 @@ def generate(params: SystolicParams, folder: Path) -> list[Path]:
         If ``folder`` holds something that is not ours.
     """
     with new_folder(folder, FILES) as work:
-        texts = (verilog_of(params), graph_of(params).to_json(), header_of(params), isa_page(graph_of(params)),
+        texts = (verilog_of(params), WAIVERS, graph_of(params).to_json(), header_of(params), isa_page(graph_of(params)),
                  markdown(registers(params)))
         for name, text in zip(FILES, texts, strict=True):
             (work / name).write_text(text, encoding="utf-8")

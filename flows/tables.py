@@ -9,12 +9,13 @@ from rich.table import Table
 
 from compiler.program import Program
 from compiler.traffic import traffic_of
+from flows.area import Area
 from flows.compile import Placement
 from flows.doctor import Check
 from flows.report import Report
 from flows.schedule import Ordered
 
-__all__ = ["print_checks", "print_orders", "print_placements", "print_report", "print_traffic"]
+__all__ = ["print_area", "print_checks", "print_orders", "print_placements", "print_report", "print_traffic"]
 
 
 def _console() -> Console:
@@ -84,6 +85,20 @@ def print_placements(placements: list[Placement]) -> None:
         table.add_column(name)
     for p in placements:
         table.add_row(p.node, p.op, p.where, p.why)
+    _console().print(table)
+
+
+def print_area(area: Area) -> None:
+    """What each module takes, and all together."""
+    table = Table(title=f"{area.config}: one instance of each module, without those in it", title_justify="left")
+    table.add_column("module")
+    columns = ("instances", "flip_flops", "memory_bits", "ram_blocks", "lut_rams", "multipliers", "adder_bits", "logic_bits")
+    for name in columns:
+        table.add_column(name.replace("_", " "), justify="right")
+    for number, m in enumerate((*area.modules, area.total)):
+        if number == len(area.modules):
+            table.add_section()
+        table.add_row(m.module, *(f"{getattr(m, c):,}" for c in columns))
     _console().print(table)
 
 

@@ -104,7 +104,7 @@ class SystolicArray(wiring.Component):
             row = emit.instance(m, f"row{r}", SystolicRow(cols))
             shift = Signal(name=f"shift{r}")
             m.d.comb += [
-                shift.eq(self.load & (self.beat >= r)), row.shift.eq(shift), row.x.eq(x[r]),
+                shift.eq(self.load & (self.beat >= r) if r else self.load), row.shift.eq(shift), row.x.eq(x[r]),
                 row.swap.eq(swap[r]), row.w.eq(weights), row.sums.eq(sums),
             ]
             weights, sums = row.o_w, row.o_sums

@@ -36,8 +36,13 @@ def plan_layout(bus_bytes: int, dst_bits: int, tag_bits: int) -> data.StructLayo
         "split": lane,  # lanes from here on take the source word just arrived
         "preload": 1,  # word `first` needs its low word too
         "coast": 1,  # word `last` needs only its low word, which has arrived before
-        "fill": 8, "final": 1, "tag": tag_bits,  # passed on; `final`: the last run of an instruction
+        "fill": 8, "final": 1, **_tag(tag_bits),  # passed on; `final`: the last run of an instruction
     })
+
+
+def _tag(bits: int) -> dict[str, int]:
+    """Verilog has no signals of no bits."""
+    return {"tag": bits} if bits else {}
 
 
 class Planner(wiring.Component):
@@ -56,10 +61,10 @@ class Planner(wiring.Component):
     """
 
     def __init__(self, *, bus_bytes: int, src_bits: int, dst_bits: int, tag_bits: int = 0):
-        self.bus_bytes = bus_bytes
+        self.bus_bytes, self.tag_bits = bus_bytes, tag_bits
         super().__init__({
             "src": In(src_bits), "dst": In(dst_bits), "n": In(16), "lo": In(16), "hi": In(16), "sourced": In(1),
-            "fill": In(8), "final": In(1), "tag": In(tag_bits),
+            "fill": In(8), "final": In(1), **{name: In(bits) for name, bits in _tag(tag_bits).items()},
             "plan": Out(plan_layout(bus_bytes, dst_bits, tag_bits)),
             "src_word": Out(src_bits - _shift(bus_bytes)), "src_count": Out(words_bits(bus_bytes)),
         })
@@ -95,7 +100,7 @@ class Planner(wiring.Component):
             plan.last.eq(last), plan.last_lane.eq(last_lane),
             plan.rotate.eq(src_lane - dst_lane), plan.split.eq(Mux(alone, 0, dst_lane - src_lane)),
             plan.preload.eq(low_first & ~alone), plan.coast.eq(low_last & ~alone),
-            plan.fill.eq(self.fill), plan.final.eq(self.final), plan.tag.eq(self.tag),
+            plan.fill.eq(self.fill), plan.final.eq(self.final), *([plan.tag.eq(self.tag)] if self.tag_bits else []),
             self.src_word.eq((self.src + self.lo) >> lane), self.src_count.eq(src_last - src_first),
         ]
         return m
@@ -119,13 +124,13 @@ class Realigner(wiring.Component):
     """
 
     def __init__(self, *, bus_bytes: int, dst_bits: int, tag_bits: int = 0):
-        self.bus_bytes = bus_bytes
+        self.bus_bytes, self.tag_bits = bus_bytes, tag_bits
         super().__init__({
             "i_valid": In(1), "i_ready": Out(1), "i": In(plan_layout(bus_bytes, dst_bits, tag_bits)),
             "s_valid": In(1), "s_ready": Out(1), "s_data": In(8 * bus_bytes),
             "o_valid": Out(1), "o_ready": In(1), "o_word": Out(dst_bits - _shift(bus_bytes)),
             "o_data": Out(8 * bus_bytes), "o_mask": Out(bus_bytes), "o_last": Out(1), "o_final": Out(1),
-            "o_tag": Out(tag_bits), "starved": Out(1),
+            **{f"o_{name}": Out(bits) for name, bits in _tag(tag_bits).items()}, "starved": Out(1),
         })
 
     def elaborate(self, platform):
@@ -178,11 +183,11 @@ class Realigner(wiring.Component):
                    for j in range(lanes))
 
         out = Signal(data.StructLayout({"word": len(self.o_word), "data": 8 * lanes, "mask": lanes, "last": 1, "final": 1,
-                                        "tag": len(self.o_tag)}), reset_less=True)
+                                        **_tag(self.tag_bits)}), reset_less=True)
         m.d.comb += [getattr(self, f"o_{name}").eq(out[name]) for name in out.shape().members]
         with m.If(gives):
             m.d.sync += [
-                self.o_valid.eq(1), out.word.eq(plan.word + index), out.data.eq(word), out.tag.eq(plan.tag),
+                self.o_valid.eq(1), out.word.eq(plan.word + index), out.data.eq(word), *([out.tag.eq(plan.tag)] if self.tag_bits else []),
                 out.mask.eq(Mux(index == 0, onwards(plan.head), ones) & Mux(at_end, up_to(plan.tail), ones)),
                 out.last.eq(at_end), out.final.eq(at_end & plan.final),
             ]

@@ -88,6 +88,14 @@ class Scratchpad(wiring.Component):
                 m.d.comb += grant.eq(free)
             return users
 
+        def held(part, name):
+            """A part of an address the cycle after; one of no bits is itself, since Verilog has no such signals."""
+            if not len(part):
+                return part
+            then = Signal.like(part, name=name, reset_less=True)
+            m.d.sync += then.eq(part)
+            return then
+
         # Reads: the first port that wants a bank gets it; all see the bank's line, each takes its part.
         for b, users in enumerate(arbitrate(self.reads)):
             address, enable = 0, 0
@@ -97,9 +105,7 @@ class Scratchpad(wiring.Component):
             m.d.comb += [memories[b].r_addr.eq(address), memories[b].r_en.eq(enable)]
         for name, width in self.reads.items():
             sub, _, bank = place(name, width)
-            sub_then, bank_then = (Signal.like(v, name=f"{name}_{n}", reset_less=True)
-                                   for v, n in ((sub, "sub"), (bank, "bank")))
-            m.d.sync += [sub_then.eq(sub), bank_then.eq(bank)]
+            sub_then, bank_then = held(sub, f"{name}_sub"), held(bank, f"{name}_bank")
             line = memories[0].r_data
             for b in range(1, self.banks):
                 line = Mux(bank_then == b, memories[b].r_data, line)

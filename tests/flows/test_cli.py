@@ -66,7 +66,8 @@ def test_generate(tmp_path):
     folder = tmp_path / "rtl"
     for _ in range(2):  # the second time in place of the first
         assert tenon("generate", "tiny", "-o", folder).exit_code == 0
-    assert sorted(p.name for p in folder.iterdir()) == ["acg.json", "isa.md", "registers.md", "tenon.h", "tenon.v"]
+    assert sorted(p.name for p in folder.iterdir()) == ["acg.json", "isa.md", "registers.md", "tenon.h", "tenon.v",
+                                                               "tenon.vlt"]
     assert [p.name for p in tmp_path.iterdir()] == ["rtl"], "nothing temporary is left"
     fingerprint = json.loads((folder / "acg.json").read_text())["fingerprint"]
     assert f"#define TENON_FINGERPRINT_VALUE {int(fingerprint[:8], 16):#x}u" in (folder / "tenon.h").read_text()
