@@ -160,11 +160,14 @@ def schedule_(model: str, budget: int | None, explicit: bool, json_file: Path | 
 @click.option("--simulator", type=click.Choice(_SIMULATORS), default="verilator", show_default=True)
 @click.option("--dram", "dram_text", metavar="SETTINGS", help="DRAM model in RTL, such as latency=100,stall=20,seed=3.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report there, for other tools.")
-@click.option("--trace", type=click.Path(path_type=Path), help="Write a timeline there (Chrome's trace format).")
-@click.option("--waves", type=click.Path(path_type=Path), help="Record all signals there (VCD; RTL only).")
+@click.option("--trace", type=click.Path(path_type=Path), help="Write a timeline of the first run there, for Perfetto (ui.perfetto.dev).")
+@click.option("--waves", type=click.Path(path_type=Path), help="Record all signals there: .vcd, or .fst (RTL only).")
+@click.option("--waves-from", type=click.IntRange(0), help="Record from this cycle of the first run on.")
+@click.option("--waves-to", type=click.IntRange(1), help="Record until this cycle of the first run.")
 @_arranging
 def run(model: str, config: str | None, inputs: Path | None, runs: int | None, simulator: str, dram_text: str | None,
-        json_file: Path | None, trace: Path | None, waves: Path | None, schedule: str | None, on_chip: bool) -> None:
+        json_file: Path | None, trace: Path | None, waves: Path | None, waves_from: int | None, waves_to: int | None,
+        schedule: str | None, on_chip: bool) -> None:
     """Runs a model, or a program folder, and compares every tensor with ONNX Runtime.
 
     Exit status 1 if anything differs from the reference that must be equal.
@@ -175,7 +178,7 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
         from flows.run import prepare
         from flows.run import run as execute
         from flows.tables import print_report
-        from flows.trace import timeline
+        from flows.trace import timeline_text
         from hw.config import load_config
 
         chosen = Simulator(simulator)
@@ -185,8 +188,9 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
                 raise UserError(f"{option} needs RTL: use it with --simulator verilator or icarus")
         if trace is not None and chosen is Simulator.FUNCTIONAL:
             raise UserError("--trace needs cycles: use it with --simulator verilator, icarus or model")
+        recorder = _waves(waves, waves_from, waves_to)
         if in_rtl:
-            _require_tools(simulator)
+            _require_tools(simulator, recorder)
         params = load_config(config) if config is not None else None
         dram = _dram(dram_text)
         with _status(f"compiling {model}") as say:
@@ -199,13 +203,13 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
 
         hint = " (the first time, its simulator is compiled: half a minute)" if in_rtl else ""
         with _status(f"simulating {job.name} on {job.params.name}{hint}") as say:
-            report, execution = execute(job, chosen, dram=dram, waves=waves, progress=tell)
+            report, execution = execute(job, chosen, dram=dram, waves=recorder, observe=trace is not None, progress=tell)
         if json_file is not None:
             with new_file(json_file) as work:
                 work.write_text(report.to_json(), encoding="utf-8")
         if trace is not None:
             with new_file(trace) as work:
-                work.write_text(timeline(job.compiled.program, report, execution), encoding="utf-8")
+                work.write_text(timeline_text(job.compiled.program, report, execution.timeline), encoding="utf-8")
         print_report(report)
         if report.comparison is not None and not report.comparison.passed:
             sys.exit(1)
@@ -238,9 +242,32 @@ def doctor() -> None:
             raise UserError("; ".join(f"{c.name} is missing: {c.remedy}" for c in missing))
 
 
-def _require_tools(simulator: str) -> None:
+def _waves(path: Path | None, begin: int | None, end: int | None):
+    """What ``--waves`` and its window ask for."""
+    from tb.waves import Waves
+
+    for option, cycle in (("--waves-from", begin), ("--waves-to", end)):
+        if cycle is not None and path is None:
+            raise UserError(f"{option} needs --waves FILE")
+    if path is None:
+        return None
+    if path.suffix not in (".vcd", ".fst"):
+        raise UserError(f"--waves: {path} must end in .vcd or .fst, which chooses the format")
+    if path.is_dir():
+        raise UserError(f"--waves: {path} is a folder; name a file")
+    if end is not None and end <= (begin or 0):
+        raise UserError(f"--waves-to must be more than --waves-from, {begin or 0}, not {end}")
+    return Waves(path, begin or 0, end)
+
+
+def _require_tools(simulator: str, waves) -> None:
     from tb import toolchain
 
+    if simulator == "verilator" and waves is not None and waves.format == "fst":
+        try:
+            toolchain.require("zlib", "lz4")
+        except toolchain.ToolError as error:
+            raise UserError(f"--waves {waves.path}: {error}; or record a .vcd file") from None
     tools = ("verilator", "cocotb", "libpython", "g++", "make", "perl") if simulator == "verilator" else ("iverilog", "cocotb", "libpython")
     toolchain.require(*tools)
 

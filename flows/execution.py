@@ -6,7 +6,6 @@ import enum
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +19,8 @@ from tb.functional import FunctionalSimulator, decode_program
 from tb.model import simulate_program
 from tb.rtl import Dram, Run, run_rtl
 from tb.runner import SimulationError
+from tb.timeline import Timeline
+from tb.waves import Waves
 
 __all__ = ["Execution", "Simulator", "Stamp", "Tensors", "execute"]
 
@@ -50,17 +51,20 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Execution:
-    """What a simulator did: ``tensors`` after each run, ``cycles`` of each; counters and stamps of the first run."""
+    """What a simulator did: ``tensors`` after each run, ``cycles`` of each; counters, stamps and timeline (if asked for)
+    of the first run."""
 
     tensors: tuple[Tensors, ...]
     cycles: tuple[int, ...]
     counters: Mapping[str, int]
     stamps: tuple[Stamp, ...]
     wall_seconds: float
+    timeline: Timeline | None = None
 
 
 def execute(program: Program, inputs: Sequence[Tensors], simulator: Simulator, *, params: SystolicParams | None = None,
-            dram: Dram | None = None, waves: Path | None = None, progress: Callable[[int, int], None] | None = None) -> Execution:
+            dram: Dram | None = None, waves: Waves | None = None, observe: bool = False,
+            progress: Callable[[int, int], None] | None = None) -> Execution:
     """Runs ``program`` once for each set of input tensors, the cycle model just once.
 
     Parameters
@@ -69,6 +73,10 @@ def execute(program: Program, inputs: Sequence[Tensors], simulator: Simulator, *
         The hardware, for RTL.
     dram : Dram, optional
         The DRAM's settings, for RTL; the standard DRAM if not given.
+    waves : Waves, optional
+        Record signals, in RTL.
+    observe : bool
+        Give a timeline. RTL is built with what writes it down.
     progress : callable, optional
         Told (number of the run, cycles so far; 0 if nobody counts them).
 
@@ -86,7 +94,7 @@ def execute(program: Program, inputs: Sequence[Tensors], simulator: Simulator, *
         return _functional(program, memories, progress)
     if params is None:
         raise ValueError("RTL needs its parameters")
-    return _rtl(program, memories, params, simulator, dram, waves, progress)
+    return _rtl(program, memories, params, simulator, dram, waves, observe, progress)
 
 
 def _memory(program: Program, tensors: Tensors, seed: int) -> dict[str, np.ndarray]:
@@ -120,11 +128,11 @@ def _model(program: Program) -> Execution:
     began = time.perf_counter()
     said = simulate_program(decode_program(program.image(), program.covenant.mnemonics), program.covenant)
     stamps = tuple(Stamp(mark, cycle, {}) for mark, cycle in said.marks)
-    return Execution((), (said.cycles,), said.counters, stamps, time.perf_counter() - began)
+    return Execution((), (said.cycles,), said.counters, stamps, time.perf_counter() - began, said.timeline)
 
 
 def _rtl(program: Program, memories: Sequence[dict[str, np.ndarray]], params: SystolicParams, simulator: Simulator,
-         dram: Dram | None, waves: Path | None, progress) -> Execution:
+         dram: Dram | None, waves: Waves | None, observe: bool, progress) -> Execution:
     image: list[tuple[int, bytes]] = []
     free = 0
 
@@ -146,7 +154,7 @@ def _rtl(program: Program, memories: Sequence[dict[str, np.ndarray]], params: Sy
     if free > _DRAM_BYTES:
         raise UserError(f"{len(runs)} runs need {free} bytes of DRAM, more than {_DRAM_BYTES}: run fewer at a time with --runs")
     result = run_rtl(verilog_of(params), params, runs, image=image, regions=regions, dram=dram, simulator=simulator.value,
-                     waves=waves, progress=progress)
+                     waves=waves, observe=[i.mnemonic.unit for i in program.instructions] if observe else None, progress=progress)
     for number, outcome in enumerate(result.runs):
         if outcome.error != ErrorCode.NONE:
             raise SimulationError(f"run {number}: the accelerator ended with error {outcome.error.name} "
@@ -159,7 +167,7 @@ def _rtl(program: Program, memories: Sequence[dict[str, np.ndarray]], params: Sy
     first = result.runs[0]
     stamps = tuple(Stamp(mark.index, mark.cycle, mark.counters) for mark in first.marks)
     return Execution(tuple(_tensors(program, m) for m in memories), tuple(run.cycles for run in result.runs),
-                     first.counters, stamps, result.wall_seconds)
+                     first.counters, stamps, result.wall_seconds, result.timeline)
 
 
 def _cycle_limit(program: Program) -> int:

@@ -21,6 +21,7 @@ from flows.report import Accuracy, Report, report_of
 from flows.source import Feeds, Source, open_source, random_feeds, read_feeds
 from hw.params import SystolicParams
 from tb.rtl import Dram
+from tb.waves import Waves
 
 __all__ = ["Job", "prepare", "run"]
 
@@ -99,7 +100,7 @@ def _own_parameters(folder: Path) -> SystolicParams:
     return SystolicParams.from_dict(parameters)
 
 
-def run(job: Job, simulator: Simulator, *, dram: Dram | None = None, waves: Path | None = None,
+def run(job: Job, simulator: Simulator, *, dram: Dram | None = None, waves: Waves | None = None, observe: bool = False,
         progress: Callable[[int, int], None] | None = None) -> tuple[Report, Execution]:
     """Executes ``job`` on ``simulator`` and compares what it computed.
 
@@ -110,7 +111,8 @@ def run(job: Job, simulator: Simulator, *, dram: Dram | None = None, waves: Path
     """
     compiled = job.compiled
     tensors = [quantise_inputs(compiled.graph, feeds) for feeds in job.feeds]
-    execution = execute(compiled.program, tensors, simulator, params=job.params, dram=dram, waves=waves, progress=progress)
+    execution = execute(compiled.program, tensors, simulator, params=job.params, dram=dram, waves=waves, observe=observe,
+                        progress=progress)
     comparison = accuracy = None
     if execution.tensors:
         comparison, expected = compare(compiled.program, compiled.graph, compiled.model, job.feeds, execution.tensors)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from acg.graph import Graph
 from acg.mnemonic import INSTRUCTION_BYTES, accesses
 from tb.functional import Instruction
+from tb.timeline import Span, Timeline, Windows, idle_waits
 from tb.transfers import Transfer, transfer_of
 
 __all__ = ["Deadlock", "ModelResult", "simulate_program"]
@@ -31,6 +32,19 @@ class ModelResult:
     cycles: int
     counters: dict[str, int]
     marks: tuple[tuple[int, int], ...]  # (mark, cycle), in order of time
+    timeline: Timeline
+
+
+@dataclass
+class _Path:
+    """An instruction on its way: when it had reached the head of its queue, and the moments of a ``Span``."""
+
+    index: int
+    head: int
+    granted: int
+    begun: int = 0
+    released: int = 0
+    done: int = 0
 
 
 @dataclass
@@ -44,6 +58,7 @@ class _Engine:
     busy_until: int = 0
     waited: int = 0
     head_since: int = 0
+    paths: list[_Path] = field(default_factory=list)  # of what it has been granted
 
 
 class _Dram:
@@ -92,6 +107,7 @@ class _Simulation:
         self.flight: dict[str, deque] = {name: deque() for name in self.engines}
         self.writer_free = {name: 0 for name in self.engines}
         self.transfers: dict[int, Transfer] = {}
+        self.windows = Windows()
 
     def run(self) -> ModelResult:
         self.at(2, self.fetch)
@@ -104,7 +120,20 @@ class _Simulation:
         counters = {"CYCLES": cycles, **self.beats}
         for e in self.engines.values():
             counters[f"{e.name}_BUSY"], counters[f"{e.name}_TOKEN"] = e.busy, e.waited
-        return ModelResult(cycles, counters, tuple(self.marks))
+        return ModelResult(cycles, counters, tuple(self.marks), self.timeline(cycles))
+
+    def timeline(self, cycles: int) -> Timeline:
+        spans, waits = [], []
+        for e in self.engines.values():
+            mine = [Span(p.index, e.name, p.granted, p.begun, p.released, p.done) for p in e.paths]
+            spans += mine
+            waits += idle_waits(e.name, mine, [p.head for p in e.paths], cycles)
+        return Timeline(cycles, tuple(sorted(spans, key=lambda s: s.index)), tuple(waits), self.windows.rows(), self.windows.cycles)
+
+    def moved(self, end: int, beats: int, write: bool) -> None:
+        """Counts a burst's beats, of which the last one moves in the cycle before ``end``."""
+        self.beats["WRITE_BEATS" if write else "READ_BEATS"] += beats
+        self.windows.add(end, beats, write)
 
     def at(self, time: int, action: Callable, *args) -> None:
         self.order += 1
@@ -117,8 +146,9 @@ class _Simulation:
         k = len(self.fetched)
         if k <= len(self.program) and k - self.dispatched <= _FETCH_AHEAD:  # END too
             beats = max(1, INSTRUCTION_BYTES // self.graph.bus_bytes)
-            self.beats["READ_BEATS"] += beats
-            self.fetched.append(self.dram.serve(self.now, beats) + _FETCH_CYCLES)
+            served = self.dram.serve(self.now, beats)
+            self.moved(served, beats, False)
+            self.fetched.append(served + _FETCH_CYCLES)
             self.at(self.fetched[k], self.check)
             self.at(self.now + 2, self.fetch)
             self.fetching = True
@@ -141,7 +171,7 @@ class _Simulation:
         if len(engine.queue) > self.graph.sequencer.queue_depth:  # one more waits at the head
             self.blocked = True  # until an engine takes one
             return
-        engine.queue.append(instruction)
+        engine.queue.append((self.dispatched, instruction))
         if len(engine.queue) == 1:
             engine.head_since = self.now + 2
         self.dispatched += 1
@@ -159,11 +189,13 @@ class _Simulation:
         for engine in self.engines.values():
             if not engine.queue or engine.granted or engine.head_since > self.now:
                 continue
-            wanted = _bits(engine.queue[0].header.waits)
+            index, instruction = engine.queue[0]
+            wanted = _bits(instruction.header.waits)
             if all(self.tokens[t] for t in wanted):
                 for t in wanted:
                     self.tokens[t] -= 1
                 engine.granted = True
+                engine.paths.append(_Path(index, engine.head_since, self.now))
                 engine.waited += max(0, self.now - max(engine.head_since, engine.busy_until))
                 self.at(self.now + 1, self.take, engine)
 
@@ -172,7 +204,12 @@ class _Simulation:
             self.tokens[t] += 1
         self.at(self.now + 1, self.grant)
 
-    def finished(self, instruction: Instruction) -> None:
+    def released(self, instruction: Instruction, path: _Path) -> None:
+        path.released = self.now
+        self.signal(instruction.header.release)
+
+    def finished(self, instruction: Instruction, path: _Path) -> None:
+        path.done = self.now
         self.last = max(self.last, self.now)
         if instruction.header.mark:
             self.marks.append((instruction.header.mark, self.now))
@@ -185,7 +222,9 @@ class _Simulation:
             if engine.ready_at != _BUSY:  # a transfer's last request calls again
                 self.at(engine.ready_at, self.take, engine)
             return
-        instruction = engine.queue.popleft()
+        _, instruction = engine.queue.popleft()
+        path = engine.paths[-1]
+        path.begun = self.now
         engine.granted = False
         engine.head_since = self.now + 1
         self.at(self.now + 1, self.grant)
@@ -194,9 +233,9 @@ class _Simulation:
             self.at(self.now + 1, self.push)
         transfer = self.transfer(instruction)
         if transfer is None:
-            self.compute(engine, instruction)
+            self.compute(engine, instruction, path)
         else:
-            self.move(engine, instruction, transfer)
+            self.move(engine, instruction, transfer, path)
 
     def transfer(self, instruction: Instruction) -> Transfer | None:
         key = id(instruction)
@@ -208,7 +247,7 @@ class _Simulation:
         engine.busy += max(0, end - max(begin, engine.busy_until))
         engine.busy_until = max(engine.busy_until, end)
 
-    def compute(self, engine: _Engine, instruction: Instruction) -> None:
+    def compute(self, engine: _Engine, instruction: Instruction, path: _Path) -> None:
         mnemonic, fields = instruction.mnemonic, instruction.fields
 
         def cost(what: str, otherwise: int = 0) -> int:
@@ -221,21 +260,21 @@ class _Simulation:
         engine.ready_at = max(self.now + 1, engine.end if not fill else engine.end - cost("step", engine.end - start))
         done = engine.end + cost("latency")
         self.occupied(engine, self.now, done)
-        self.at(engine.end + cost("release"), self.signal, instruction.header.release)
-        self.at(done, self.finished, instruction)
+        self.at(engine.end + cost("release"), self.released, instruction, path)
+        self.at(done, self.finished, instruction, path)
 
     # Transfers: one burst requested a cycle.
 
-    def move(self, engine: _Engine, instruction: Instruction, transfer: Transfer) -> None:
+    def move(self, engine: _Engine, instruction: Instruction, transfer: Transfer, path: _Path) -> None:
         engine.ready_at = _BUSY
-        self.at(self.now + _REQUEST_CYCLES, self.request, engine, instruction, transfer, 0, self.now)
+        self.at(self.now + _REQUEST_CYCLES, self.request, engine, instruction, transfer, 0, path)
 
-    def request(self, engine: _Engine, instruction: Instruction, transfer: Transfer, k: int, begin: int) -> None:
+    def request(self, engine: _Engine, instruction: Instruction, transfer: Transfer, k: int, path: _Path) -> None:
         flight = self.flight[engine.name]
         while flight and flight[0] <= self.now:
             flight.popleft()
         if len(flight) >= self.outstanding:
-            self.at(flight[0], self.request, engine, instruction, transfer, k, begin)
+            self.at(flight[0], self.request, engine, instruction, transfer, k, path)
             return
         beats, cycles = transfer.beats[k], transfer.cycles[k]
         free = self.writer_free[engine.name]
@@ -243,26 +282,26 @@ class _Simulation:
             end = max(free, self.now) + cycles
         else:
             end = self.dram.serve(self.now, max(beats, cycles), 0 if transfer.write else free)
-            self.beats["WRITE_BEATS" if transfer.write else "READ_BEATS"] += beats
+            self.moved(end, beats, transfer.write)
             flight.append(end + (self.dram.latency if transfer.write else 0))
         self.writer_free[engine.name] = end
         if k + 1 < len(transfer.beats):
-            self.at(self.now + 1, self.request, engine, instruction, transfer, k + 1, begin)
+            self.at(self.now + 1, self.request, engine, instruction, transfer, k + 1, path)
             return
         engine.ready_at = self.now
         self.at(self.now, self.take, engine)
         cost = instruction.mnemonic.cost
         latency = instruction.mnemonic.evaluate("latency", instruction.fields) if "latency" in cost else 0
         done = end + latency + (self.dram.latency if transfer.write else _WRITE_CYCLES)
-        self.occupied(engine, begin, done)
-        self.at(end if transfer.write else done, self.signal, instruction.header.release)
-        self.at(done, self.finished, instruction)
+        self.occupied(engine, path.begun, done)
+        self.at(end if transfer.write else done, self.released, instruction, path)
+        self.at(done, self.finished, instruction, path)
 
     def diagnosis(self) -> str:
         lines = [f"the program stops after {self.dispatched} of {len(self.program)} dispatched instructions"]
         for engine in self.engines.values():
             if engine.queue:
-                lacking = [str(t) for t in _bits(engine.queue[0].header.waits) if not self.tokens[t]]
+                lacking = [str(t) for t in _bits(engine.queue[0][1].header.waits) if not self.tokens[t]]
                 lines.append(f"  {engine.name}: {len(engine.queue)} wait, the first for tokens {', '.join(lacking)}")
             else:
                 lines.append(f"  {engine.name}: has nothing to do")

@@ -8,17 +8,22 @@ import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hw.accelerator import engine_classes
 from hw.params import SystolicParams
 from hw.registers import COUNTERS, ENGINES, ErrorCode, registers
 from tb import runner
+from tb.observation import observer, read_observation
+from tb.timeline import Timeline
+from tb.waves import Waves
 
 __all__ = ["Burst", "Dram", "Mark", "Outcome", "Run", "Stuck", "SystemResult", "build_system", "repeated_modules", "run_rtl",
            "write_image"]
 
 _SOURCES = ("dram.sv", "axi_rules.sv", "system.sv")
+_OBSERVATION = "observation.txt"
 
 
 class Stuck(runner.SimulationError):
@@ -91,10 +96,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class SystemResult:
-    """What a simulation did: its runs, and the regions of DRAM asked for, after the last of them."""
+    """What a simulation did: its runs, and the regions of DRAM asked for, after the last of them; a timeline of the
+    first run if it was observed."""
 
     runs: tuple[Outcome, ...]
     regions: tuple[bytes, ...]
+    timeline: Timeline | None = None
 
     @property
     def cycles(self) -> int:
@@ -110,20 +117,26 @@ class SystemResult:
 
 
 def build_system(verilog: str, params: SystolicParams, *, simulator: str = "verilator", dram_bytes: int = 1 << 26,
-                 waves: bool = False) -> runner.Build:
-    """Builds the system around the text of module ``tenon``; ``dram_bytes`` is a power of two."""
+                 waves: str = "", observe: bool = False) -> runner.Build:
+    """Builds the system around the text of module ``tenon``; ``dram_bytes`` is a power of two. ``observe``: with what
+    writes a timeline; ``waves``: able to record signals, as "vcd" or "fst"."""
     folder = Path(__file__).parent
-    texts = {name: (folder / name).read_text() for name in _SOURCES}
+    sources = [*_SOURCES, *(["observer.sv"] if observe else []), *(["waves.sv"] if waves else [])]
+    texts = {name: (folder / name).read_text() for name in sources}
+    if observe:
+        texts["observation.sv"] = observer(params)
+    defines = [name for name, wanted in (("TENON_OBSERVE", observe), ("TENON_WAVES", waves)) if wanted]
     parameters = {"DATA_BITS": params.bus_bits, "COUNTERS": len(COUNTERS), "DRAM_BYTES": dram_bytes}
     return runner.build({"tenon.v": verilog, **texts}, "tenon_system", simulator=simulator, parameters=parameters,
                         exposed=runner.ports_of(texts["system.sv"], "tenon_system"),
-                        no_inline=repeated_modules(verilog), timing=True, waves=waves)
+                        no_inline=repeated_modules(verilog), defines=defines, timing=True, waves=waves)
 
 
 def run_rtl(verilog: str, params: SystolicParams, runs: Sequence[Run], *, image: Sequence[tuple[int, bytes]],
             regions: Sequence[tuple[int, int]] = (), dram: Dram | None = None, simulator: str = "verilator",
-            waves: Path | None = None, progress: Callable[[int, int], None] | None = None,
-            folder: Path | None = None, bursts: bool = False) -> SystemResult:
+            waves: Waves | None = None, observe: Sequence[str] | None = None,
+            progress: Callable[[int, int], None] | None = None, folder: Path | None = None,
+            bursts: bool = False) -> SystemResult:
     """Simulates ``runs`` one after the other, in one simulation, in RTL.
 
     Parameters
@@ -135,8 +148,10 @@ def run_rtl(verilog: str, params: SystolicParams, runs: Sequence[Run], *, image:
         width; a last bus word is filled up with zeros.
     regions : sequence of (address, size)
         What to return of DRAM after the last run; addresses as above.
-    waves : Path, optional
-        Record traces there (VCD).
+    waves : Waves, optional
+        Record signals.
+    observe : sequence of str, optional
+        Engine of each instruction of the first run's program: gives its timeline.
     progress : callable, optional
         Told (number of the run, cycles so far), about twice a second.
     folder : Path, optional
@@ -159,8 +174,8 @@ def run_rtl(verilog: str, params: SystolicParams, runs: Sequence[Run], *, image:
     end = max((address + (size if isinstance(size, int) else len(size)) for address, size in (*image, *regions)),
               default=0)
     least = 1 << (26 if simulator == "verilator" else 18)
-    built = build_system(verilog, params, simulator=simulator, waves=waves is not None,
-                         dram_bytes=max(least, 1 << max(0, end - 1).bit_length()))
+    built = build_system(verilog, params, simulator=simulator, waves=waves.format if waves else "",
+                         observe=observe is not None, dram_bytes=max(least, 1 << max(0, end - 1).bit_length()))
     with contextlib.ExitStack() as stack:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tenon-rtl-")))
@@ -171,9 +186,16 @@ def run_rtl(verilog: str, params: SystolicParams, runs: Sequence[Run], *, image:
             stack.enter_context(_reporting(folder / "progress.txt", progress))
         plusargs = ["+dram_image=image.txt", "+dram_dump=dump.txt", "+marks=marks.txt", *["+bursts=bursts.txt"] * bursts,
                     *(dram or Dram()).plusargs()]
-        log = runner.simulate(built, "tb.system_bench", plusargs=plusargs, folder=folder, waves=waves,
+        plusargs += [*(waves.plusargs() if waves else []), *([f"+observe={_OBSERVATION}"] if observe is not None else [])]
+        log = runner.simulate(built, "tb.system_bench", plusargs=plusargs, folder=folder,
                               env={"TENON_JOB": str((folder / "job.json").resolve())})
-        return _collect(folder, runs, regions, params, log)
+        if waves is not None:  # also of a run that is stuck: then they are wanted most
+            waves.keep(folder)
+        result = _collect(folder, runs, regions, params, log)
+        if observe is None:
+            return result
+        timeline = read_observation(folder / _OBSERVATION, list(engine_classes(params)), observe, result.runs[0].cycles)
+        return replace(result, timeline=timeline)
 
 
 def repeated_modules(verilog: str) -> list[str]:

@@ -34,6 +34,9 @@ _GENERATED_WAIVERS = ("PROCASSINIT", "WIDTHEXPAND", "WIDTHTRUNC", "UNUSEDSIGNAL"
 # Changes whenever this file builds otherwise than before: an older build must not be taken for a new one.
 _RECIPE = 2
 
+# What Verilator needs for each format of waves.
+_WAVES = {"": (), "vcd": ("--trace-vcd",), "fst": ("--trace-fst",)}
+
 # Verilator's own C++ compiles to the same objects for every design. (cocotb's main, ``verilator.o``, does not:
 # it holds the size of the design's class.)
 _RUNTIME_OBJECTS = ("verilated.o", "verilated_*.o")
@@ -54,7 +57,7 @@ class Build:
     folder: Path
     top: str
     simulator: str  # "verilator" | "icarus"
-    waves: bool = False
+    waves: str = ""  # "vcd" | "fst"
 
 
 def cache_folder() -> Path:
@@ -64,8 +67,8 @@ def cache_folder() -> Path:
 
 
 def build(verilog: Mapping[str, str], top: str, *, simulator: str = "verilator", exposed: Sequence[str] | None = None,
-          no_inline: Sequence[str] = (), parameters: Mapping[str, object] | None = None, timing: bool = False,
-          asserts: bool = False, waves: bool = False) -> Build:
+          no_inline: Sequence[str] = (), parameters: Mapping[str, object] | None = None, defines: Sequence[str] = (),
+          timing: bool = False, asserts: bool = False, waves: str = "") -> Build:
     """Builds ``top`` out of Verilog texts, or finds an equal build in the cache.
 
     Parameters
@@ -82,12 +85,14 @@ def build(verilog: Mapping[str, str], top: str, *, simulator: str = "verilator",
         Modules that Verilator compiles once instead of once per instance (array rows, lanes).
     parameters : mapping
         Parameters of the top.
+    defines : sequence of str
+        Macros that are defined as 1.
     timing : bool
         The Verilog has delays of its own (a clock).
     asserts : bool
         Evaluate assertions.
-    waves : bool
-        Be able to record ``dump.vcd``.
+    waves : "vcd" | "fst"
+        Let the text's ``$dumpfile`` and ``$dumpvars`` record signals in this format; nothing is recorded if empty.
 
     Raises
     ------
@@ -102,7 +107,9 @@ def build(verilog: Mapping[str, str], top: str, *, simulator: str = "verilator",
         toolchain.require("verilator", "cocotb", "libpython", "g++", "make", "perl")
         files["control.vlt"] = _control_file(files, top, exposed, no_inline)
         arguments = ["-O3", "--x-assign", "fast", "--x-initial", "fast", "--timing" if timing else "--no-timing",
-                     "--assert" if asserts else "--no-assert"]
+                     "--assert" if asserts else "--no-assert", *_WAVES[waves]]
+        if waves == "fst":
+            toolchain.require("zlib", "lz4")
     elif simulator == "icarus":
         toolchain.require("iverilog", "cocotb", "libpython")
         files = {name: _waking(text) for name, text in files.items()}
@@ -111,7 +118,7 @@ def build(verilog: Mapping[str, str], top: str, *, simulator: str = "verilator",
         raise ValueError(f"simulator must be 'verilator' or 'icarus', not {simulator!r}")
     versions = [tool.version for tool in toolchain.survey(versions=False)]
     recipe = [_RECIPE, simulator, top, sorted(files.items()), sorted((k, str(v)) for k, v in parameters.items()), arguments,
-              waves, versions, str(cocotb_tools.config.libs_dir), platform.machine()]
+              sorted(defines), versions, str(cocotb_tools.config.libs_dir), platform.machine()]
     key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:24]
     folder = cache_folder() / "builds" / f"{top}-{key}"
     done = Build(folder, top, simulator, waves)
@@ -120,13 +127,12 @@ def build(verilog: Mapping[str, str], top: str, *, simulator: str = "verilator",
         return done
     with _locked(folder.with_suffix(".lock")):
         if not folder.is_dir():  # another process may have built it while this one waited
-            _build_into(done, files, parameters, arguments, "timing" if timing else "untimed")
+            _build_into(done, files, parameters, defines, arguments, "timing" if timing else "untimed")
     return done
 
 
 def simulate(built: Build, module: str, *, testcase: str | None = None, env: Mapping[str, str] | None = None,
-             plusargs: Sequence[str] = (), folder: Path | None = None, timeout_seconds: float | None = None,
-             seed: int = 1, waves: Path | None = None) -> str:
+             plusargs: Sequence[str] = (), folder: Path | None = None, timeout_seconds: float | None = None, seed: int = 1) -> str:
     """Runs the cocotb tests of Python module ``module`` in a build; returns the simulator's log.
 
     Parameters
@@ -137,8 +143,6 @@ def simulate(built: Build, module: str, *, testcase: str | None = None, env: Map
         Environment variables for the tests.
     folder : Path, optional
         Working directory of the simulation; a temporary one if not given.
-    waves : Path, optional
-        Write the traces there (VCD; the build must have been made for it).
 
     Raises
     ------
@@ -152,12 +156,12 @@ def simulate(built: Build, module: str, *, testcase: str | None = None, env: Map
         results, log = folder / "results.xml", folder / "simulation.log"
         results.unlink(missing_ok=True)
         runner = _RUNNERS[built.simulator]()
-        runner.timeout_seconds = timeout_seconds
+        runner.timeout_seconds, runner.waves_format = timeout_seconds, built.waves
         problem = ""
         try:
             runner.test(module, built.top, hdl_toplevel_lang="verilog", testcase=testcase, seed=seed,
                         plusargs=list(plusargs), extra_env=dict(env or {}), build_dir=built.folder, test_dir=folder,
-                        results_xml=str(results.resolve()), log_file=log, waves=waves is not None)
+                        results_xml=str(results.resolve()), log_file=log)
         except subprocess.TimeoutExpired:
             problem = f"it took more than {timeout_seconds} s"
         except (RuntimeError, SystemExit) as error:
@@ -169,8 +173,6 @@ def simulate(built: Build, module: str, *, testcase: str | None = None, env: Map
         if problem or not count:
             raise SimulationError(f"the simulation of {built.top} with {module} ended early"
                                   f"{' (' + problem + ')' if problem else ''}; its last lines:\n{_tail(text)}")
-        if waves is not None:
-            shutil.move(folder / "dump.vcd", waves)
         return text
 
 
@@ -215,8 +217,8 @@ def _waking(text: str) -> str:
     return re.sub(r"reg (\\\$auto\$verilog_backend\S+) +(?:= 0)?;", r"reg \1 ; initial \1 <= 0;", text)
 
 
-def _build_into(done: Build, files: Mapping[str, str], parameters: Mapping[str, object], arguments: Sequence[str],
-                flavour: str) -> None:
+def _build_into(done: Build, files: Mapping[str, str], parameters: Mapping[str, object], defines: Sequence[str],
+                arguments: Sequence[str], flavour: str) -> None:
     """Builds beside the final folder and renames: a folder of that name is always complete."""
     work = done.folder.with_suffix(".partial")
     shutil.rmtree(work, ignore_errors=True)
@@ -234,7 +236,7 @@ def _build_into(done: Build, files: Mapping[str, str], parameters: Mapping[str, 
         log = work / "build.log"
         try:
             runner.build(sources=sources, hdl_toplevel=done.top, build_args=list(arguments), parameters=parameters,
-                         build_dir=work, timescale=("1ns", "1ps"), waves=done.waves, log_file=log)
+                         defines=dict.fromkeys(defines, 1), build_dir=work, timescale=("1ns", "1ps"), log_file=log)
         except (RuntimeError, SystemExit) as error:
             text = log.read_text(errors="replace") if log.exists() else str(error)
             raise BuildError(f"{done.simulator} could not build {done.top}:\n{_tail(text, 25)}") from None
@@ -296,6 +298,7 @@ class _Quiet:
     """What both simulators share: output goes to the log alone, and the tools of this environment are used."""
 
     timeout_seconds: float | None = None
+    waves_format = ""
 
     def __init__(self) -> None:
         super().__init__()
@@ -330,6 +333,8 @@ class _Verilator(_Quiet, cocotb_runner.Verilator):
     def _build_command(self) -> list[list[str]]:
         verilate, make = super()._build_command()
         verilate.remove("--public-flat-rw")
+        if any(argument.startswith("--trace-") for argument in verilate):
+            make[make.index("VM_TRACE=0")] = "VM_TRACE=1"
         variables = {**toolchain.MAKE_VARIABLES, "OPT_FAST": "-O2"}
         # Objects copied from an earlier build must be newer than the makefile that the first command writes.
         refresh = [["touch", *map(str, objects)] for objects in [list(self.build_dir.glob("*.o"))] if objects]
@@ -337,7 +342,13 @@ class _Verilator(_Quiet, cocotb_runner.Verilator):
 
 
 class _Icarus(_Quiet, cocotb_runner.Icarus):
-    """cocotb's runner for Icarus Verilog."""
+    """cocotb's runner for Icarus Verilog. The format of waves is chosen when it runs."""
+
+    def _test_command(self) -> list[list[str]]:
+        (command,) = super()._test_command()
+        if self.waves_format:
+            command[command.index("-none")] = f"-{self.waves_format}"
+        return [command]
 
 
 _RUNNERS = {"verilator": _Verilator, "icarus": _Icarus}

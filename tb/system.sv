@@ -4,6 +4,10 @@
 // Plusargs, beside those of the DRAM
 //   +marks=FILE   gets a line "RUN MARK COUNTERS" for each time stamp: decimal, decimal, packed counters in hex
 //   +bursts=FILE  gets a line "RUN R|W ADDRESS BEATS" for each burst, decimal
+//
+// Defines
+//   TENON_OBSERVE   there is a module that writes down what the engines do (tb/observation.py)
+//   TENON_WAVES     signals can be recorded (tb/waves.sv)
 
 module tenon_system #(
     parameter int DATA_BITS = 128,
@@ -113,4 +117,11 @@ module tenon_system #(
             if ((m_arvalid && m_arready) || (m_awvalid && m_awready)) $fflush(bursts);
         end
     end
+
+`ifdef TENON_OBSERVE
+    tenon_observer observer (.clk(clk), .run(run), .ended(dump));
+`endif
+`ifdef TENON_WAVES
+    tenon_waves waves (.run(run), .cycle(perf_counters[31:0]));
+`endif
 endmodule

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import find_libpython
@@ -97,7 +99,20 @@ def survey(*, versions: bool = True) -> list[Tool]:
         version = _first_line(found, "-V" if name == "iverilog" else "--version") if found and versions else ""
         tools.append(Tool(name, Path(found) if found else None, version, purpose, f"apt-get install {package}",
                           optional))
+    for name, header, package in (("zlib", "zlib.h", "zlib1g-dev"), ("lz4", "lz4.h", "liblz4-dev")):
+        tools.append(Tool(name, _header(header), "", "compresses waves in the FST format; VCD needs it not", f"apt-get install {package}",
+                          optional=True))
     return tools
+
+
+@cache
+def _header(name: str) -> Path | None:
+    """A C header where g++ finds it."""
+    if shutil.which("g++") is None:
+        return None
+    done = subprocess.run(["g++", "-E", "-x", "c++", "-"], input=f"#include <{name}>\n", capture_output=True, text=True, check=False)
+    paths = re.findall(rf'^# \d+ "(/[^"]*/{re.escape(name)})"', done.stdout, re.M)
+    return Path(paths[0]) if done.returncode == 0 and paths else None
 
 
 def _package(name: str) -> Path | None:

@@ -143,13 +143,13 @@ def test_a_folder_runs_as_the_model_does(program, tmp_path):
     rng = np.random.default_rng(1)
     np.savez(tmp_path / "x.npz", x=rng.uniform(-2, 2, (5, 12)).astype(np.float32))
     options = ["--input", tmp_path / "x.npz", "--runs", 2, "--json", tmp_path / "r.json", "--dram", "latency=90,stall=20",
-               "--trace", tmp_path / "t.json", "--waves", tmp_path / "w.vcd"]
+               "--trace", tmp_path / "t.json", "--waves", tmp_path / "w.vcd", "--waves-to", 200]
     result = tenon("run", program, *options)
     assert result.exit_code == 0, result.output
     report = json.loads((tmp_path / "r.json").read_text())
     assert (report["config"], report["runs"], report["outputs_compared"], report["mismatches"]) == ("tiny", 2, 90, 0)
     events = json.loads((tmp_path / "t.json").read_text())["traceEvents"]
-    assert [e["dur"] for e in events if e["ph"] == "X"] == [report["cycles"]]
+    assert [e["dur"] for e in events if e.get("cat") == "layer"] == [report["cycles"]]
     assert (tmp_path / "w.vcd").stat().st_size > 10_000
 
 
@@ -311,6 +311,8 @@ def test_a_model_needs_a_configuration():
 @pytest.mark.parametrize(("options", "word"), [
     (["--simulator", "functional", "--trace", "t.json"], "--trace"), (["--simulator", "model", "--waves", "w.vcd"], "--waves"),
     (["--simulator", "model", "--dram", "stall=3"], "--dram"), (["--dram", "latncy=3"], "'latncy=3'"), (["--dram", "stall=x"], "'stall=x'"),
+    (["--waves-from", "3"], "--waves"), (["--waves", "w.txt"], ".vcd"), (["--waves", ".vcd"], ".vcd"),
+    (["--waves", "w.vcd", "--waves-from", "30", "--waves-to", "30"], "--waves-to must be more than"),
 ])
 def test_options_that_do_not_fit(options, word, program, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

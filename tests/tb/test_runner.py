@@ -61,13 +61,6 @@ def test_icarus(icarus):
 
 
 @pytest.mark.rtl
-def test_waves(tmp_path):
-    built = runner.build({"counter": COUNTER}, "counter", waves=True)
-    runner.simulate(built, BENCH, testcase="counts", waves=tmp_path / "waves.vcd")
-    assert (tmp_path / "waves.vcd").read_text().startswith("$version")
-
-
-@pytest.mark.rtl
 def test_a_refused_text_leaves_nothing_behind(cache):
     with pytest.raises(runner.BuildError, match="could not build counter:(.|\n)*syntax error"):
         runner.build({"counter": COUNTER.replace("endmodule", "")}, "counter")
