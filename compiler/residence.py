@@ -124,7 +124,7 @@ def _candidates(machine: Machine, graph: Graph, layers: Sequence[Layer], parts) 
         readers = [(n, number) for n in names for number in reads.get(n, ())]
         if name in graph.outputs or not readers or any(n in graph.outputs for n in names) or not _writes(layers[first]):
             continue
-        memories = {_wanted(machine, layers[number], n) for n, number in readers}
+        memories = {_wanted(machine, layers[number], n, piece=n != name) for n, number in readers}
         if len(memories) > 1 or None in memories:
             continue
         (memory,) = memories
@@ -145,15 +145,17 @@ def _writes(layer: Layer) -> bool:
     return isinstance(layer.main, (Conv, *_PASSES))
 
 
-def _wanted(machine: Machine, layer: Layer, name: str) -> str | None:
-    """The memory out of which a layer reads a tensor; None if it must come from DRAM."""
+def _wanted(machine: Machine, layer: Layer, name: str, *, piece: bool) -> str | None:
+    """The memory out of which a layer reads a tensor, or a ``piece`` of it; None if it must come from DRAM."""
     k = layer.main
     places = []
     if isinstance(k, Conv):
         places += [machine.memory("x")] * (k.x == name) + [machine.memory("r")] * (layer.residual == name)
+        if layer.residual == name and piece:
+            return None
         if not is_depthwise(machine, k) and k.group > 1:
             return None
-    elif isinstance(k, _PASSES) and not any(getattr(k, "pads", ())):  # each kind of pooling pads with something else
+    elif isinstance(k, _PASSES) and not piece and not any(getattr(k, "pads", ())):  # each kind of pooling pads with something else
         places += [machine.elementwise.memory["a"]] * len(k.inputs)
     return places[0] if len(set(places)) == 1 else None
 

@@ -12,7 +12,9 @@ import click
 from flows.bench.array_speed import array_cycles_per_second
 from flows.bench.fuzzing import CASES, fuzz
 from flows.bench.layers import Case, measure
+from flows.bench.on_chip import measure_on_chip
 from flows.bench.page import Figures, page
+from flows.bench.peaks import measure_peaks
 from flows.bench.random_programs import measure_random_programs
 from flows.bench.random_runs import measure_random
 from flows.bench.schedules import measure_schedules
@@ -66,7 +68,8 @@ def main(output: Path) -> None:
         text = accelerator.verilog(preset("edge32"))
         seconds = time.perf_counter() - began
         figures = Figures(measured[:len(GOALS)], measured[len(GOALS):], array, seconds, len(text), measure_random(say),
-                          measure_random_programs(say), fuzz(range(CASES), say), measure_schedules(say))
+                          measure_random_programs(say), fuzz(range(CASES), say), measure_schedules(say), measure_peaks(say),
+                          measure_on_chip(say))
         with new_file(output) as work:
             work.write_text(page(figures), encoding="utf-8")
         click.echo(output)
@@ -76,7 +79,7 @@ def main(output: Path) -> None:
         missed += [f"random layers on {r.array}" for r in figures.random
                    if r.rtl["mismatches"] or r.reference["exact_mismatches"] or r.reference["max_difference"] > 1]
         missed += [f"random programs on {p.array}" for p in figures.programs if p.runs.problems or p.unreached]
-        missed += [*figures.damaged.problems, *figures.schedules.missed]
+        missed += [*figures.damaged.problems, *figures.schedules.missed, *(o.name for o in figures.on_chip if not o.equal)]
         for goal in missed:
             say(f"MISSED: {goal}")
         sys.exit(1 if missed else 0)

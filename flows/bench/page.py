@@ -7,11 +7,14 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flows.bench import on_chip, peaks, schedules
 from flows.bench.fuzzing import Found
 from flows.bench.layers import Measured
+from flows.bench.on_chip import OnChip
+from flows.bench.peaks import Peak
 from flows.bench.random_programs import RandomPrograms
 from flows.bench.random_runs import RandomRuns
-from flows.bench.schedules import Schedules, section
+from flows.bench.schedules import Schedules
 from flows.comparison import REFERENCE
 
 __all__ = ["Figures", "page"]
@@ -30,6 +33,8 @@ class Figures:
     programs: Sequence[RandomPrograms]
     damaged: Found
     schedules: Schedules
+    peaks: list[Peak]
+    on_chip: list[OnChip]
 
 
 def page(figures: Figures) -> str:
@@ -40,8 +45,8 @@ def page(figures: Figures) -> str:
         "start command to the interrupt, with the standard DRAM: one data beat per cycle for reads and writes together, first data 40 "
         "cycles after a request, write response 40 cycles after the last beat. Every tensor that a run leaves in DRAM was compared "
         f"with {REFERENCE}.", "",
-        *_cycles(figures), *_speed(figures), *_random(figures), *_programs(figures), *_damaged(figures), *section(figures.schedules),
-        *_emission(figures),
+        *_cycles(figures), *_speed(figures), *_random(figures), *_programs(figures), *_damaged(figures), *on_chip.section(figures.on_chip),
+        *schedules.section(figures.schedules), *peaks.section(figures.peaks), *_emission(figures),
     ])
 
 

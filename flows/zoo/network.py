@@ -68,8 +68,10 @@ class Network:
         n, c, h, w = self.shapes[x]
         depth = 1 if depthwise else c
         weights = self._weights(name, (channels, depth, *kernel), depth * kernel[0] * kernel[1])
+        around = [dilation * (k - 1) // 2 for k in kernel]  # the reference does not pad dilated kernels by itself
+        padding = {"auto_pad": "SAME_UPPER"} if dilation == 1 else {"dilations": [dilation] * 2, "pads": around * 2}
         return self._op("Conv", name, [x, *weights], (n, channels, -(-h // stride), -(-w // stride)), kernel_shape=list(kernel),
-                        strides=[stride] * 2, dilations=[dilation] * 2, auto_pad="SAME_UPPER", group=c if depthwise else 1)
+                        strides=[stride] * 2, group=c if depthwise else 1, **padding)
 
     def dense(self, name: str, x: str, columns: int) -> str:
         """A product of the flattened input."""

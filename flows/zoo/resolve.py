@@ -18,7 +18,8 @@ __all__ = ["ZooModel", "is_zoo", "resolve"]
 _PREFIX = "zoo:"
 _PATTERNS = ("zoo:digits", "zoo:gemm_MxKxN", "zoo:conv_KHxKW_CIN_COUT_SIZE", "zoo:conv_KHxKW_CIN_COUT_SIZE_sN",
              "zoo:conv_KHxKW_C_C_SIZE_dw", "zoo:swiftnet", "zoo:swiftnet_cell_a", "zoo:swiftnet_cell_b",
-             "zoo:swiftnet_cell_c")
+             "zoo:swiftnet_cell_c", "zoo:randwire_ws_SEED", "zoo:randwire_er_SEED", "zoo:randwire_ba_SEED",
+             "zoo:randwire_ws_SEED_imagenet", "zoo:darts", "zoo:nasnet", "zoo:amoebanet")
 _LARGEST = 1 << 16  # of any dimension: more is a slip of the keyboard
 _MOST = 1 << 28  # elements of any tensor
 
@@ -50,10 +51,14 @@ def resolve(name: str, cache: Path) -> ZooModel:
 
         return ZooModel(name, digits.model(cache), lambda n: [{"image": image[None]} for image in digits.test_set(n)[0]],
                         lambda n: digits.test_set(n)[1])
-    from flows.zoo import layers, swiftnet
+    from flows.zoo import layers, randwire, searched, swiftnet
 
     if match := re.fullmatch(r"zoo:swiftnet(?:_cell_([abc]))?", name):
         return _network(name, swiftnet.model(match[1] or ""))
+    if match := re.fullmatch(r"zoo:randwire_(ws|er|ba)_(\d{1,6})(?:_(imagenet|cifar))?", name):
+        return _network(name, randwire.model(match[1], int(match[2]), stem=match[3] or "cifar"))
+    if name.removeprefix(_PREFIX) in searched.NETWORKS:
+        return _network(name, searched.model(name.removeprefix(_PREFIX)))
     if match := re.fullmatch(r"zoo:gemm_(\d+)x(\d+)x(\d+)", name):
         m, k, n = _sizes(name, match.groups())
         _bounded(name, m * k, k * n, m * n)
