@@ -7,10 +7,10 @@ import pytest
 from acg.mnemonic import Header, encode
 from hw.accelerator import engine_classes, verilog
 from hw.buffers import memory_bytes
-from hw.params import SystolicParams
 from hw.presets import preset
 from hw.registers import ErrorCode
 from tb.functional import FunctionalSimulator, decode_program
+from tb.random_runs import SHAPES
 from tb.rtl import Dram, Run, run_rtl
 
 pytestmark = pytest.mark.rtl
@@ -80,10 +80,7 @@ def _run(p, image, segments, **dram):
     return run_rtl(verilog(p), p, [run, run], image=place, regions=[(_BASES[3], _SIZE)], dram=Dram(**dram))
 
 
-_SHAPES = {
-    "4x4": preset("tiny"), "4x16": SystolicParams(rows=4, cols=16, bus_bits=64),
-    "16x8": SystolicParams(rows=16, cols=8, lanes=2, bus_bits=32),
-}
+_SHAPES = {name: SHAPES[name] for name in ("4x4", "4x16", "16x8")}
 
 
 @pytest.mark.parametrize("dram", [{}, {"stall": 40, "jitter": 25, "seed": 5}], ids=["standard", "stalls"])

@@ -6,12 +6,12 @@ import pytest
 
 from flows.generate import verilog_of
 from hw.params import SystolicParams
-from hw.presets import preset
 from tb.lint import WAIVERS, lint
+from tb.random_runs import SHAPES
 
 CONFIGS = {
-    "tiny": preset("tiny"), "4x16": SystolicParams(rows=4, cols=16, lanes=16, bus_bits=64),
-    "16x8": SystolicParams(rows=16, cols=8, lanes=2, bus_bits=32), "no window": SystolicParams(rows=8, cols=8, lanes=8, window_taps=0),
+    "tiny": SHAPES["4x4"], "4x16": SHAPES["4x16"], "16x8": SHAPES["16x8"],
+    "no window": SystolicParams(rows=8, cols=8, lanes=8, window_taps=0),
 }
 
 
