@@ -51,7 +51,7 @@ def svg(graph: Graph) -> str:
                      f'stroke="#678" marker-end="url(#arrow)"/>')
         t = 0.25 if i % 2 else 0.75  # labels keep clear of the crossing in the middle
         lines.append(f'<text x="{start[0] + (end[0] - start[0]) * t:.0f}" y="{start[1] + (end[1] - start[1]) * t - 4:.0f}" '
-                     f'text-anchor="middle" font-size="11" fill="#456">{edge.bytes_per_cycle} B</text>')
+                     f'text-anchor="middle" font-size="11" fill="#456">{edge.bytes_per_cycle:g} B</text>')
     width = _LEFT * 2 + _COLUMN_STEP * (len(_COLUMNS) - 1) + _BOX_W
     height = 60 + max(counts.values()) * _ROW
     return "\n".join([

@@ -40,18 +40,15 @@ class Memory:
 
 @dataclass(frozen=True)
 class Edge:
-    """A way for data: ``bytes_per_cycle`` from ``src`` to ``dst``, memories or units by name.
+    """A way for data: ``bytes_per_cycle`` from ``src`` to ``dst``, memories or units by name, of the best stream.
 
-    ``latency``: cycles on the way; ``burst_bytes``: the longest transfer of one request (0: no requests);
-    ``group``: edges that share one port.
+    ``burst_bytes``: the longest transfer of one request (0: no requests).
     """
 
     src: str
     dst: str
-    bytes_per_cycle: int
-    latency: int = 1
+    bytes_per_cycle: float
     burst_bytes: int = 0
-    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ class Unit:
 @dataclass(frozen=True)
 class Sequencer:
     """Queues of ``queue_depth`` instructions before each unit, dispatched in order; counting ``tokens`` up to
-    ``token_limit``; ``issue_cycles``: least cycles from one dispatched instruction to the next."""
+    ``token_limit``; ``issue_cycles``: from one dispatched instruction to the next, of those that take longest."""
 
     queue_depth: int
     tokens: int

@@ -6,14 +6,15 @@ from acg.graph import Edge, Graph, Memory, Sequencer, Unit
 from hw.accelerator import engine_classes
 from hw.accumulators import ACCUMULATOR_BANKS
 from hw.buffers import VECTOR_BANKS, activation_banks, memory_bytes
+from hw.bursts import burst_limit
+from hw.dispatch import issue_cycles
 from hw.params import SystolicParams
+from hw.tokens import TOKEN_LIMIT
 
 __all__ = ["SEGMENTS", "covenant"]
 
 #: DRAM segments in the order of their base registers.
 SEGMENTS = ("CONSTANTS", "ARENA", "INPUTS", "OUTPUTS")
-
-_ISSUE_CYCLES = 40  # dispatch checks an instruction's corners, about one multiply-add per cycle
 
 
 def covenant(params: SystolicParams) -> Graph:
@@ -27,12 +28,12 @@ def covenant(params: SystolicParams) -> Graph:
     units = (Unit("LOAD"), Unit("MATRIX", ordered=("ACC",), peak_macs_per_cycle=p.peak_macs_per_cycle), Unit("VECTOR"), Unit("STORE"))
     if p.window_taps:
         units += (Unit("WINDOW", ordered=("ACC",), peak_macs_per_cycle=p.window_lanes * p.window_taps),)
-    burst = p.burst_beats * p.bus_bytes
+    burst = burst_limit(p) * p.bus_bytes
     edges = (
-        Edge("DRAM", "LOAD", p.bus_bytes, burst_bytes=burst, group="bus"),
-        Edge("STORE", "DRAM", p.bus_bytes, burst_bytes=burst, group="bus"),
+        Edge("DRAM", "LOAD", p.bus_bytes, burst_bytes=burst),
+        Edge("STORE", "DRAM", p.bus_bytes, burst_bytes=burst),
         *(Edge("LOAD", m, p.bus_bytes) for m in ("ACT", "WGT", "VEC", "PAR", "TAB")),
-        Edge("ACT", "MATRIX", p.rows), Edge("WGT", "MATRIX", p.cols), Edge("PAR", "MATRIX", 4 * p.cols),
+        Edge("ACT", "MATRIX", p.rows), Edge("WGT", "MATRIX", p.cols), Edge("PAR", "MATRIX", 4 * p.cols / p.rows),
         Edge("MATRIX", "ACC", 4 * p.cols), Edge("ACC", "MATRIX", 4 * p.cols),
         Edge("ACC", "VECTOR", 4 * p.lanes), Edge("VEC", "VECTOR", p.lanes), Edge("PAR", "VECTOR", 4 * p.lanes),
         Edge("TAB", "VECTOR", p.lanes), Edge("VECTOR", "VEC", p.lanes), Edge("VECTOR", "ACT", p.lanes),
@@ -43,7 +44,7 @@ def covenant(params: SystolicParams) -> Graph:
         lanes = p.window_lanes
         edges += (Edge("ACT", "WINDOW", lanes), Edge("WGT", "WINDOW", lanes), Edge("PAR", "WINDOW", 4 * lanes),
                   Edge("WINDOW", "ACC", 4 * lanes), Edge("ACC", "WINDOW", 4 * lanes))
-    sequencer = Sequencer(p.queue_depth, p.tokens, 255, _ISSUE_CYCLES, p.markers)
     mnemonics = tuple(kind.mnemonic(p) for kind in engine_classes(p).values())
+    sequencer = Sequencer(p.queue_depth, p.tokens, TOKEN_LIMIT, issue_cycles(mnemonics, sizes), p.markers)
     return Graph(p.name, (*memories, dram), units, edges, sequencer, mnemonics, SEGMENTS, p.bus_bytes, p.block,
                  {"parameters": p.to_dict()})

@@ -7,10 +7,15 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from acg.mnemonic import HEADER, INSTRUCTION_BITS
-from hw.legality import Legality
+from hw.legality import Legality, longest_walk
 from hw.registers import ErrorCode
 
-__all__ = ["Dispatch"]
+__all__ = ["Dispatch", "issue_cycles"]
+
+
+def issue_cycles(mnemonics, memory_bytes) -> int:
+    """Cycles from one instruction to the next, at most, while the bus brings them in time and queues have room."""
+    return longest_walk(mnemonics, memory_bytes) + 3  # taken up, judged, pushed
 
 
 class Dispatch(wiring.Component):

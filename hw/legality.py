@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import itertools
 import operator
 
 from amaranth.hdl import Const, Module, Mux, Signal, signed
@@ -13,9 +14,21 @@ from amaranth.lib.wiring import In, Out
 from acg.mnemonic import INSTRUCTION_BITS, accesses
 from hw.registers import ErrorCode
 
-__all__ = ["Legality"]
+__all__ = ["Legality", "longest_walk"]
 
 _WIDTH = 46  # a sum of eight 24 x 16 bit products and a base
+
+
+def longest_walk(mnemonics, memory_bytes) -> int:
+    """Cycles that the slowest instruction is looked at: a step for each operand, and more for those that are chosen."""
+    longest = 0
+    for mnemonic in mnemonics:
+        checked = [a for a in accesses(mnemonic) if a.memory in memory_bytes]
+        choices = sorted({name for a in checked for name, _ in a.conditions})
+        for values in itertools.product(*(range(mnemonic.field(name).high + 1) for name in choices)):
+            fields = dict(zip(choices, values, strict=True))
+            longest = max(longest, sum(2 + len(a.terms) if a.chosen(fields) else 1 for a in checked))
+    return longest
 
 
 class Legality(wiring.Component):

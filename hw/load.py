@@ -68,12 +68,12 @@ class LoadEngine(wiring.Component):
     @staticmethod
     def mnemonic(params: SystolicParams):
         """This engine's part of the covenant."""
-        return load(params)
+        return load(params, latency=LoadEngine.request_cycles + LoadEngine.finish_cycles)
 
     def elaborate(self, platform):
         m = Module()
         width = self.params.bus_bytes
-        f = data.View(layout(load(self.params)), self.i_instr)
+        f = data.View(layout(self.mnemonic(self.params)), self.i_instr)
 
         # Coordinates of the next run.
         m.submodules.runs = runs = Runs(s=32, d=ADDRESS_BITS, y=_Y_BITS, x=_X_BITS)

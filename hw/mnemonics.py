@@ -197,7 +197,9 @@ def window(p: SystolicParams, *, latency: int = 0, release: int = 0, drain: int 
     kept = f"max({words_read} + {drain}, {weights})"
     return Mnemonic("WINDOW", 5, "WINDOW", fields, effect, {
         "occupancy": f"n_n * (max({words_read} + {drain} * (init == 1), {weights}) + (n_k0 - 1) * {kept})",
-        "latency": str(latency), "release": str(release), "fill": weights, "step": f"max({words_read}, {weights})",
+        "latency": str(latency), "release": str(release), "fill": weights,
+        # The next instruction's fill begins a cycle after the last pass; sums that are waited for hide that cycle.
+        "step": f"max({words_read}, {weights}) - (n_k0 == 1) * (init != 1)",
     }, rules=(  # operands have nine bits
         f"kind >= 2 or n_k1 <= {WINDOW_ROWS}", "act_signed == 1 and za <= 127 or act_signed == 0 and za >= 0",
         "kind >= 2 or zero_per_column == 1 or kind == 1 and zw <= 127 or kind == 0 and zw >= 0",
@@ -251,4 +253,4 @@ def store(p: SystolicParams, *, latency: int = 0) -> Mnemonic:
 def _dma_cost(p: SystolicParams, latency: int) -> dict[str, str]:
     # A run takes a cycle per word of the bus that it touches on chip; aligned runs are assumed.
     runs, beats = "n_l0 * n_l1 * n_l2 * n_l3", f"((n + {p.bus_bytes - 1}) // {p.bus_bytes})"
-    return {"occupancy": f"{runs} * {beats}", "beats": f"{runs} * {beats}", "latency": str(latency)}
+    return {"occupancy": f"{runs} * {beats}", "latency": str(latency)}

@@ -63,12 +63,12 @@ class StoreEngine(wiring.Component):
     @staticmethod
     def mnemonic(params: SystolicParams):
         """This engine's part of the covenant."""
-        return store(params)
+        return store(params, latency=StoreEngine.request_cycles + 1 + StoreEngine.finish_cycles)  # 1: from a request to its beat
 
     def elaborate(self, platform):
         m = Module()
         width = self.params.bus_bytes
-        f = data.View(layout(store(self.params)), self.i_instr)
+        f = data.View(layout(self.mnemonic(self.params)), self.i_instr)
 
         # Coordinates of the next run.
         m.submodules.runs = runs = Runs(s=ADDRESS_BITS, d=32)

@@ -6,7 +6,9 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["TokenCounters"]
+__all__ = ["TOKEN_LIMIT", "TokenCounters"]
+
+TOKEN_LIMIT = 255  # of each kind that nobody has taken yet
 
 
 class TokenCounters(wiring.Component):
@@ -27,7 +29,7 @@ class TokenCounters(wiring.Component):
     lacking : per engine, Out(count)
         Tokens of ``want`` that are not there; none while nothing is wanted.
     overflow : Out(1)
-        A counter passed 255. The program was not legal.
+        A counter passed ``TOKEN_LIMIT``. The program was not legal.
     """
 
     def __init__(self, engines: int, count: int = 16):
@@ -40,7 +42,7 @@ class TokenCounters(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        counters = [Signal(8, name=f"counter{i}") for i in range(self.count)]
+        counters = [Signal(range(TOKEN_LIMIT + 1), name=f"counter{i}") for i in range(self.count)]
         empty = Signal(self.count)
         m.d.comb += empty.eq(Cat(c == 0 for c in counters))
         taken = 0
@@ -62,7 +64,7 @@ class TokenCounters(wiring.Component):
             added = sum((self.released[e][i] + self.done[e][i] for e in range(self.engines)), 0)
             total = Signal(10, name=f"total{i}")
             m.d.comb += total.eq(counter + added - take[i])
-            overflows.append(total > 255)
+            overflows.append(total > TOKEN_LIMIT)
             m.d.sync += counter.eq(Mux(self.clear, 0, total))
         m.d.sync += self.overflow.eq(Cat(overflows).any() & ~self.clear)
         return m

@@ -290,9 +290,7 @@ class _Simulation:
             return
         engine.ready_at = self.now
         self.at(self.now, self.take, engine)
-        cost = instruction.mnemonic.cost
-        latency = instruction.mnemonic.evaluate("latency", instruction.fields) if "latency" in cost else 0
-        done = end + latency + (self.dram.latency if transfer.write else _WRITE_CYCLES)
+        done = end + (self.dram.latency if transfer.write else _WRITE_CYCLES)
         self.occupied(engine, path.begun, done)
         self.at(end if transfer.write else done, self.released, instruction, path)
         self.at(done, self.finished, instruction, path)
