@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dataclasses import field as default
 
 from acg.access import ELEMENT_BYTES, Access, accesses_of
-from acg.expr import Nest
+from acg.expr import Nest, Reduce, walk
 from acg.field import EncodingError, Field, extent, integer, option, real, stride
 from acg.formula import evaluate, names
 
@@ -73,10 +73,16 @@ class Mnemonic:
                 raise ValueError(f"{self.name} has no field {min(strange)!r}, which {formula!r} names")
 
     @functools.cached_property
+    def extents(self) -> tuple[str, ...]:
+        """Fields that say how many steps a loop of the effect has."""
+        loops = [*self.effect.loops, *(loop for e in walk(self.effect.expr) if isinstance(e, Reduce) for loop in e.loops)]
+        counted = {loop.extent for loop in loops}
+        return tuple(f.name for f in self.fields if f.name in counted)
+
+    @functools.cached_property
     def rules_extents(self) -> bool:
         """Whether a rule depends on how far a loop counts: then it matters which loop is which level."""
-        extents = {f.name for f in self.fields if f.low == 1}
-        return any(names(rule) & extents for rule in self.rules)
+        return any(names(rule) & set(self.extents) for rule in self.rules)
 
     @functools.cached_property
     def _places(self) -> tuple[tuple[Field, int, int, bool], ...]:

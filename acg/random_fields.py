@@ -11,6 +11,8 @@ from acg.mnemonic import Access, Mnemonic, accesses
 
 __all__ = ["random_fields"]
 
+_TRIES = 10_000
+
 
 def random_fields(mnemonic: Mnemonic, memory_bytes: Mapping[str, int], rng: random.Random, *,
                   work: int = 4096) -> dict[str, object]:
@@ -19,14 +21,20 @@ def random_fields(mnemonic: Mnemonic, memory_bytes: Mapping[str, int], rng: rand
     Extents multiply to ``work`` at most. Bases touch the first word, the last one, or lie between. Writes go to
     distinct addresses: strides of the destination are stacked in a random order of the levels. Guards let everything
     pass, a part, or nothing. Whether a nest reads what it writes is not looked at.
+
+    Raises
+    ------
+    ValueError
+        If no fields were found that are legal.
     """
-    while True:
+    for _ in range(_TRIES):
         env: dict[str, object] = {}
         left = work
-        extents = [f for f in mnemonic.fields if f.low == 1]
+        extents = [mnemonic.field(name) for name in mnemonic.extents]
         for f in rng.sample(extents, len(extents)):
-            env[f.name] = 1 if rng.random() < 0.3 else rng.randint(1, max(1, min(f.high, left, rng.choice((3, 9, 33)))))
-            left //= env[f.name]
+            steps = 1 if rng.random() < 0.3 else rng.randint(1, max(1, min(f.high, left, rng.choice((3, 9, 33)))))
+            env[f.name] = max(f.low, steps)
+            left //= max(1, steps)
         for f in mnemonic.fields:
             if f.name not in env:
                 env[f.name] = _value(f, rng)
@@ -39,6 +47,7 @@ def random_fields(mnemonic: Mnemonic, memory_bytes: Mapping[str, int], rng: rand
         full = mnemonic.complete(env)
         if placed and not mnemonic.violations(full, memory_bytes):
             return full
+    raise ValueError(f"{mnemonic.name}: no legal fields in {_TRIES} tries")
 
 
 def _value(f, rng: random.Random):
@@ -48,7 +57,8 @@ def _value(f, rng: random.Random):
         return struct.unpack("<f", struct.pack("<f", rng.choice((1.0, -1.0)) * 2 ** rng.uniform(-14, 4)))[0]
     if f.high - f.low > 1000:
         return max(f.low, 0)  # addresses: placed later
-    return rng.choice((f.low, f.high, rng.randint(f.low, f.high)))
+    anywhere = rng.randint(f.low, f.high)
+    return anywhere if f.kind == "enum" else rng.choice((f.low, f.high, anywhere))
 
 
 def _guard(mnemonic: Mnemonic, env: dict[str, object], rng: random.Random) -> None:
@@ -67,8 +77,8 @@ def _guard(mnemonic: Mnemonic, env: dict[str, object], rng: random.Random) -> No
         for name in {name for form in forms for (l, name), _ in form.terms if not l and name}:
             env[name] = rng.choice((-low, 0, rng.randint(-high, high - low)))
         ((_, limit), _), = node.args[1].value.terms
-        env[limit] = min(rng.choice((mnemonic.field(limit).high, high - low + 1, rng.randint(0, high - low + 1))),
-                         mnemonic.field(limit).high)
+        f = mnemonic.field(limit)
+        env[limit] = max(f.low, min(f.high, rng.choice((f.high, high - low + 1, rng.randint(0, high - low + 1)))))
 
 
 def _place(access: Access, env: dict[str, object], memory_bytes: Mapping[str, int], rng: random.Random) -> bool:
