@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from compiler.program import Program
@@ -14,8 +16,9 @@ from flows.compile import Placement
 from flows.doctor import Check
 from flows.report import Report
 from flows.schedule import Ordered
+from tb.covenant.claim import Claim
 
-__all__ = ["print_area", "print_checks", "print_orders", "print_placements", "print_report", "print_traffic"]
+__all__ = ["print_area", "print_checks", "print_claims", "print_orders", "print_placements", "print_report", "print_traffic"]
 
 
 def _console() -> Console:
@@ -139,6 +142,19 @@ def print_orders(ordered: Ordered) -> None:
     for tensor, offset in sorted(ordered.arena.offsets.items(), key=lambda item: (spans[item[0]], item[1])):
         table.add_row(tensor, *map(_number, (offset, problem.sizes[tensor], *spans[tensor])))
     console.print(table)
+
+
+def print_claims(claims: Sequence[Claim]) -> None:
+    """Every promise of a covenant, and what was measured; then how many hold."""
+    console = _console()
+    table = Table()
+    for name, most in (("promise", None), ("promised", 40), ("measured in RTL", 70), ("verdict", None)):
+        table.add_column(name, max_width=most, overflow="fold")
+    for c in claims:
+        table.add_row(c.attribute, escape(c.promised), escape(c.measured), "holds" if c.holds else "BROKEN")
+    console.print(table)
+    broken = sum(not c.holds for c in claims)
+    console.print(f"{len(claims) - broken} of {len(claims)} promises hold" + (f"; {broken} are BROKEN" if broken else ""))
 
 
 def print_checks(checks: list[Check]) -> None:

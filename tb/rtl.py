@@ -55,6 +55,7 @@ class Run:
     cycle_limit: int = 50_000_000
     may_stick: bool = False  # reaching the limit is an outcome, after which the accelerator is reset
     reads: tuple[int, ...] = ()  # registers to read after it, by their offsets
+    counters: bool = True  # read them after it, too; needed unless it may stick
 
 
 @dataclass(frozen=True)
@@ -227,16 +228,18 @@ def _write_job(folder: Path, runs: Sequence[Run], params: SystolicParams) -> Non
         writes += [[regs.offset("SEGMENT", i), base] for i, base in enumerate(run.segments)]
         job.append({"writes": writes, "start": [control.offset, start], "cycle_limit": run.cycle_limit, "may_stick": run.may_stick,
                     "clear": [control.offset, control.field("CLEAR").mask],
-                    "reads": [offset for _, offset in _read_back(params)] + list(run.reads)})
+                    "reads": [offset for _, offset in _read_back(params, run)] + list(run.reads)})
     paths = {name: str((folder / f"{name}.txt").resolve()) for name in ("result", "progress")}
     (folder / "job.json").write_text(json.dumps({"runs": job, **paths}))
 
 
-def _read_back(params: SystolicParams) -> list[tuple[str, int]]:
+def _read_back(params: SystolicParams, run: Run) -> list[tuple[str, int]]:
     """(name, offset) of every register read after a run."""
     regs = registers(params)
-    return [("STATUS", regs.offset("STATUS")),
-            *((name, regs.offset("COUNTER", i)) for i, name in enumerate(COUNTERS)),
+    status = [("STATUS", regs.offset("STATUS"))]
+    if not run.counters:
+        return status
+    return [*status, *((name, regs.offset("COUNTER", i)) for i, name in enumerate(COUNTERS)),
             *((f"WAITING.{engine}", regs.offset("WAITING", i)) for i, engine in enumerate(ENGINES))]
 
 
@@ -246,16 +249,16 @@ def _collect(folder: Path, runs: Sequence[Run], regions: Sequence[tuple[int, int
         broken = "\n".join([line for line in log.splitlines() if " axi: " in line][:5])
         raise runner.SimulationError(f"the accelerator broke rules of the bus {result['violations']} times:\n{broken}")
     status = registers(params)["STATUS"]
-    names = [name for name, _ in _read_back(params)]
     outcomes = []
     marks, bursts = _marks(folder / "marks.txt"), _bursts(folder / "bursts.txt")
     for number, run in enumerate(result["runs"]):
+        names = [name for name, _ in _read_back(params, runs[number])]
         values = dict(zip(names, run["values"], strict=False))
         if not run["interrupt"] and not runs[number].may_stick:
             raise Stuck(_diagnosis(number, run["cycles"], values, params))
         fields = {f.name: (values["STATUS"] & f.mask) >> f.shift for f in status.fields}
         outcomes.append(Outcome(run["cycles"], ErrorCode(fields["ERROR"]), fields["INDEX"],
-                                {name: values[name] for name in COUNTERS},
+                                {name: values[name] for name in COUNTERS if name in values},
                                 tuple(marks.get(number, ())), run["wall_seconds"], not run["interrupt"],
                                 tuple(run["values"][len(names):]), tuple(bursts.get(number, ()))))
     contents = [(folder / f"region{i}.bin").read_bytes()[:size] for i, (_, size) in enumerate(regions)]

@@ -30,4 +30,7 @@ class Check:
     judge: Callable[[Sequence[Result]], tuple[str, bool]]
 
     def claim(self, results: Sequence[Result]) -> Claim:
-        return Claim(self.attribute, self.promised, *self.judge(results))
+        try:
+            return Claim(self.attribute, self.promised, *self.judge(results))
+        except (ValueError, LookupError, ArithmeticError) as error:  # what was waited for did not come
+            return Claim(self.attribute, self.promised, f"cannot be measured: {type(error).__name__}: {error}", False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import random
 
 from acg.field import Field
@@ -19,6 +20,7 @@ __all__ = ["field_check", "opcode_check", "rules_check"]
 
 _WORK = 400  # cycles of a probe that hardware executes, at most
 _SEGMENT = 1 << 14
+_CASES, _FREE = 60, 100  # combinations at one rule's numbers; of random fields
 
 
 def _verdict(graph: Graph, text: bytes) -> tuple[ErrorCode, int]:
@@ -43,7 +45,7 @@ def _check(graph: Graph, attribute: str, promised: str, texts: list[bytes]) -> C
     legal = [text for text, error, cycles in said if error is ErrorCode.NONE and cycles <= _WORK and not _leaves(graph, text)]
     refused = [(text, error) for text, error, _ in said if error is not ErrorCode.NONE]
     programs = [b"".join(legal), *(text for text, _ in refused)]
-    trials = tuple(Trial((Program(p + bytes(INSTRUCTION_BYTES), scratch(graph), cycle_limit=100_000),)) for p in programs)
+    trials = tuple(Trial((Program(p + bytes(INSTRUCTION_BYTES), scratch(graph), cycle_limit=100_000, counters=False),)) for p in programs)
 
     def judge(results):
         for (text, error), r in zip([(b"", ErrorCode.NONE), *refused], results, strict=True):
@@ -84,7 +86,7 @@ def field_check(graph: Graph, m: Mnemonic, f: Field, attribute: str) -> Check:
     rng = random.Random(f"{m.name}.{f.name}")
     _, offset, width, _ = next(place for place in m.layout() if place[0].name == f.name)
     texts = []
-    for number in range(4):
+    for number in range(12 if f.kind == "enum" else 4):
         fields = _legal(graph, m, rng)
         # Levels that step on: so that it matters how often, and how far.
         for a in (a for a in accesses(m) if number % 2 and a.memory in graph.memory_bytes):
@@ -110,15 +112,26 @@ def opcode_check(graph: Graph, m: Mnemonic, attribute: str) -> Check:
 
 
 def rules_check(graph: Graph, m: Mnemonic, attribute: str) -> Check:
-    """Fields at, below and above every number that a rule compares them with."""
+    """Fields at, below and above every number that a rule compares them with, in all combinations; and random fields,
+    of which none but the rules that are here may be needed."""
     rng = random.Random(m.name)
     texts = []
     for rule in m.rules:
-        near = sorted({node.value + d for node in ast.walk(ast.parse(rule)) if isinstance(node, ast.Constant) for d in (-1, 0, 1)})
-        for _ in range(24):
-            fields = dict(m.complete(opened(m, {})))
-            for name in sorted(names(rule)):
-                f = m.field(name)
-                fields[name] = rng.choice([v for v in near if f.low <= v <= f.high] or [f.low])
-            texts.append(encode(m, fields))
+        near = {name: _near(rule, m.field(name)) for name in sorted(names(rule))}
+        cases = list(itertools.product(*near.values()))
+        for values in cases if len(cases) <= _CASES else rng.sample(cases, _CASES):
+            texts.append(encode(m, m.complete(opened(m, dict(zip(near, values, strict=True))))))
+    for _ in range(_FREE):
+        fields = {name: v for name, v in zip(rng.sample(m.extents, 2), (2, 17), strict=True) if v <= m.field(name).high}
+        for f in m.fields:
+            if f.name not in m.extents and f.kind != "f32" and f.high - f.low < 1 << 10:
+                fields[f.name] = rng.choice((f.low, f.high, rng.randint(f.low, f.high)))
+        texts.append(encode(m, m.complete(opened(m, fields))))
     return _check(graph, attribute, "; ".join(m.rules) or "none", texts)
+
+
+def _near(rule: str, f: Field) -> list[int]:
+    """Values of a field at, below and above the numbers that ``rule`` compares it with."""
+    compares = [n for n in ast.walk(ast.parse(rule)) if isinstance(n, ast.Compare) and n.left.id == f.name]
+    limits = {ast.literal_eval(n.comparators[0]) + d for n in compares for d in (-1, 0, 1)}
+    return sorted(v for v in limits if f.low <= v <= f.high)

@@ -11,7 +11,7 @@ from compiler.instruction import Instruction
 from hw.registers import ErrorCode
 from tb.covenant.claim import Check
 from tb.covenant.effects import whole_state
-from tb.covenant.stimuli import chosen, extents, image, instruction, scratch
+from tb.covenant.stimuli import chosen, image, instruction, long_level, scratch
 from tb.covenant.trial import Program, Trial
 
 __all__ = ["memory_checks"]
@@ -83,8 +83,8 @@ def _dram_checks(graph: Graph, memory: Memory, name: str) -> Iterator[Check]:
     def reach(results):
         outcome = results[0].outcomes[0]
         bursts = [(b.address, b.beats) for b in outcome.bursts if b.address < 2 * place and not b.write]
-        holds = base < _ADDRESSES and (place, 1) in bursts and outcome.error is ErrorCode.NONE
-        return ("its end is its start" if holds else f"bursts of {bursts[-1:]}"), holds
+        holds = 0 <= base < _ADDRESSES and bursts == [(place, 1)] and outcome.error is ErrorCode.NONE
+        return ("its end is its start" if holds else f"bursts (address, beats) {bursts}"), holds
 
     unused = "in the covenant, but not on the bus"
     yield Check(f"{name}.words", f"{memory.words}", (trial,), reach)
@@ -103,7 +103,7 @@ def _banks(graph: Graph, memory: Memory, name: str) -> Check:
         places["in the next part"] = lambda a: -(-part // a.unit)
     trials = []
     for place, ((p, a), (q, b)) in itertools.product(places.values(), pairs):
-        stream, other = _still(p, a, 0, _LONG), _still(q, b, place(b), _SHORT)
+        stream, other = _still(graph, p, a, 0, _LONG), _still(graph, q, b, place(b), _SHORT, apart=True)
         trials.append(Trial(tuple(Program(image(program), scratch(graph)) for program in ([stream], [other], [stream, other]))))
 
     def judge(results):
@@ -124,6 +124,9 @@ def _stalls(result) -> bool:
     return both > one + other
 
 
-def _still(m: Mnemonic, access: Access, word: int, count: int) -> Instruction:
-    """An instruction that goes ``count`` times to the same address."""
-    return instruction(m, {**chosen(access), access.base: word, extents(m)[-1]: count})
+def _still(graph: Graph, m: Mnemonic, access: Access, word: int, count: int, *, apart: bool = False) -> Instruction:
+    """An instruction that goes ``count`` times to the same address; if ``apart``, with its other operands at the ends of
+    their memories."""
+    ends = {a.base: (graph.memory_bytes[a.memory] - a.span) // a.unit for a in accesses(m)
+            if apart and a.memory != access.memory and a.memory in graph.memory_bytes}
+    return instruction(m, {**ends, **chosen(access), access.base: word, long_level(m, count): count})

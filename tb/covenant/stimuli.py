@@ -10,12 +10,11 @@ from acg.graph import Graph
 from acg.mnemonic import INSTRUCTION_BYTES, Access, Header, Mnemonic, accesses, encode
 from compiler.instruction import Instruction
 
-__all__ = ["DONE", "SCRATCH_BYTES", "chosen", "gate", "extents", "image", "instruction", "opened", "room", "scratch",
+__all__ = ["DONE", "chosen", "gate", "image", "instruction", "long_level", "opened", "room", "scratch",
            "swept", "with_header"]
 
 
-#: Bytes of a segment in which nothing is looked at.
-SCRATCH_BYTES = 1 << 16
+_SCRATCH = bytes(1 << 16)
 
 #: The token that says that a gate is open.
 DONE = 1
@@ -34,11 +33,6 @@ def image(instructions: Sequence[Instruction]) -> bytes:
     return b"".join(encode(i.mnemonic, i.fields, i.header) for i in instructions) + bytes(INSTRUCTION_BYTES)
 
 
-def extents(mnemonic: Mnemonic) -> list[str]:
-    """Fields that are numbers of steps."""
-    return [f.name for f in mnemonic.fields if f.low == 1]
-
-
 def opened(mnemonic: Mnemonic, fields: Mapping[str, object]) -> dict[str, object]:
     """``fields`` with every guard such that everything passes."""
     fields = dict(fields)
@@ -47,6 +41,15 @@ def opened(mnemonic: Mnemonic, fields: Mapping[str, object]) -> dict[str, object
         fields.update({name: 0 for form in forms for (_, name), _ in form.terms if name})
         fields.update({name: mnemonic.field(name).high for (_, name), _ in guard.args[1].value.terms})
     return fields
+
+
+def long_level(mnemonic: Mnemonic, count: int) -> str:
+    """The innermost level of results that can have ``count`` steps: nothing else is done on the way."""
+    written = {n for a in accesses(mnemonic) if a.write for _, n in a.terms}
+    for level in (level for level in reversed(mnemonic.extents) if level in written):
+        if mnemonic.field(level).high >= count and not mnemonic.violations(mnemonic.complete({level: count}), {}):
+            return level
+    raise ValueError(f"{mnemonic.name} has no level of {count} steps")
 
 
 def swept(mnemonic: Mnemonic, fields: Mapping[str, object], level: str, count: int) -> dict[str, object]:
@@ -73,19 +76,16 @@ def chosen(access: Access) -> dict[str, int]:
 
 
 def gate(graph: Graph, unit: str, cycles: int) -> Instruction:
-    """An instruction of another unit, without DRAM, that signals ``DONE`` after ``cycles`` at least.
+    """An instruction of another unit, without DRAM, that signals ``DONE`` after ``cycles`` at least: one a step.
 
     What waits for it finds its unit idle, and the bus quiet: all instructions after it have been fetched.
     """
     for m in graph.mnemonics:
         if m.unit != unit and all(a.memory in graph.memory_bytes for a in accesses(m)):
-            level, count = extents(m)[-1], 1
-            while m.evaluate("occupancy", m.complete({level: count})) < cycles:
-                count *= 2
-            return instruction(m, {level: count}, done=DONE)
+            return instruction(m, {long_level(m, 2 * cycles): 2 * cycles}, done=DONE)
     raise ValueError(f"nothing can make {unit} wait")
 
 
 def scratch(graph: Graph) -> tuple[tuple[int, bytes], ...]:
     """Segments that may be written, where nobody looks at what is in them."""
-    return tuple((i, bytes(SCRATCH_BYTES)) for i in range(len(graph.segments)))
+    return tuple((i, _SCRATCH) for i in range(len(graph.segments)))

@@ -24,7 +24,8 @@ class Program:
 
     ``contents`` pairs the number of a segment with what it holds at first; of the segments in ``shown`` the result has
     what they hold in the end. ``bases`` sets segments' base registers to an address instead; ``length`` the register
-    for the number of instructions, if it is not that of ``image``; ``reads``: registers to read in the end.
+    for the number of instructions, if it is not that of ``image``; ``reads``: registers to read in the end, besides
+    ``counters``.
     """
 
     image: bytes
@@ -34,6 +35,7 @@ class Program:
     length: int | None = None
     reads: tuple[int, ...] = ()
     cycle_limit: int = 1_000_000
+    counters: bool = True
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,14 @@ class Laboratory:
         """Puts the results of ``trials`` into ``results``."""
         new = [t for t in dict.fromkeys(trials) if t not in self.results]
         while new:
-            batch, size = [], 0
-            while new and (not batch or size < _BATCH_BYTES):
+            batch, size, shared = [], 0, set()
+            while new and size < _BATCH_BYTES:
                 batch.append(new.pop())
-                size += sum(2 * _PAGE + len(p.image) + sum(len(c) + _PAGE for _, c in p.contents) for p in batch[-1].programs)
+                for program in batch[-1].programs:
+                    texts = [program.image, *(c for number, c in program.contents if number not in program.shown)]
+                    size += sum(len(t) + _PAGE for t in set(texts) - shared)
+                    size += sum(len(c) + _PAGE for number, c in program.contents if number in program.shown)
+                    shared.update(texts)
             self._simulate(batch)
 
     def _simulate(self, trials: list[Trial]) -> None:
@@ -99,7 +105,7 @@ class Laboratory:
             start = put(program.image, True)
             length = len(program.image) // INSTRUCTION_BYTES if program.length is None else program.length
             runs.append(Run(start, length, tuple(bases.get(i, 0) for i in range(self.segments)), program.cycle_limit,
-                            may_stick=True, reads=program.reads))
+                            may_stick=True, reads=program.reads, counters=program.counters))
             regions += [(bases[number], len(contents)) for number, contents in program.contents if number in program.shown]
         word = self.params.bus_bytes
         found = run_rtl(self.verilog, self.params, runs, image=image, regions=[(a, -(-n // word) * word) for a, n in regions],

@@ -1,0 +1,66 @@
+"""The check suite: every promise holds, and every lie about one attribute is seen."""
+
+import dataclasses
+
+import pytest
+
+from acg.graph import Graph, Memory
+from flows.generate import graph_of, verilog_of
+from hw.presets import preset
+from tb.covenant import suite
+from tb.covenant.lies import lies
+from tb.covenant.suite import attributes, check_graph, checks
+from tb.covenant.trial import Laboratory
+
+PARAMS = preset("tiny")
+GRAPH = graph_of(PARAMS)
+PARTS = ("memories", "edges", "units", "sequencer", *(f"mnemonics.{m.name}" for m in GRAPH.mnemonics), "others")
+
+
+@pytest.fixture(scope="module")
+def lab():
+    return Laboratory(verilog_of(PARAMS), PARAMS, len(GRAPH.segments))
+
+
+def part_of(attribute: str) -> str:
+    return next((p for p in PARTS if attribute.startswith(f"{p}.")), "others")
+
+
+@pytest.mark.rtl
+def test_every_promise_holds(lab):
+    claims = check_graph(GRAPH, PARAMS, lab)
+    assert [c for c in claims if not c.holds] == []
+    assert [c.attribute for c in claims] == attributes(GRAPH)
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize("part", PARTS)
+def test_every_lie_is_seen(lab, part):
+    """By the check of the attribute that lies, whose trials are made from the lying covenant."""
+    told = [lie for lie in lies(GRAPH) if part_of(lie.attribute) == part]
+    assert {lie.attribute for lie in told} == {a for a in attributes(GRAPH) if part_of(a) == part} - _unlied()
+    found = [checks(lie.graph, PARAMS, lambda a, lie=lie: a == lie.attribute) for lie in told]
+    lab.measure(t for mine, _ in found for check in mine for t in check.trials)
+    unseen = []
+    for lie, (mine, failed) in zip(told, found, strict=True):
+        claims = [c.claim([lab.results[t] for t in c.trials]) for c in mine] + failed
+        if all(c.holds for c in claims):
+            unseen.append(f"{lie.attribute}: {lie.what}")
+    assert unseen == []
+
+
+def _unlied() -> set[str]:
+    """A mnemonic without rules has none to lie about."""
+    return {f"mnemonics.{m.name}.rules" for m in GRAPH.mnemonics if not m.rules}
+
+
+def test_an_attribute_without_a_check_is_an_error(monkeypatch):
+    @dataclasses.dataclass(frozen=True)
+    class Deeper(Memory):
+        depth: int = 1
+
+    deeper = tuple(Deeper(**dataclasses.asdict(m)) for m in GRAPH.memories)
+    monkeypatch.setitem(suite._NAMES, Deeper, {"name"})
+    graph = Graph(**{f.name: getattr(GRAPH, f.name) for f in dataclasses.fields(Graph)} | {"memories": deeper})
+    with pytest.raises(LookupError, match="no check holds memories.ACT.depth against RTL"):
+        checks(graph, PARAMS, lambda a: a.startswith("memories.ACT"))
