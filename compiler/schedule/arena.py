@@ -58,12 +58,14 @@ def place(blocks: Sequence[Block], *, seconds: float = 10.0) -> list[int]:
         if top_of(blocks, best) == least or time.process_time() > until:
             return best
     few = [stages[i] for i in sorted({round(i * (len(stages) - 1) / (_STAGES - 1)) for i in range(_STAGES)})] + [Joined.of(blocks)]
+    few.sort(key=lambda stage: len(stage.blocks))  # the quick ones first
     fillers = [(stage, Filler(way, least)) for stage in few for way in (stage.blocks, [b.backwards() for b in stage.blocks])]
     for width, skips in _ROUNDS:
-        for stage, filler in fillers:
+        for stage, filler in list(fillers):
             found = filler.fill(width, top_of(blocks, best), until, skips=skips)
             if found is not None:
                 best = min(best, stage.offsets(found), key=lambda found: top_of(blocks, found))
+                fillers.sort(key=lambda pair, lucky=filler: pair[1] is not lucky)  # it comes first in the next round
             if top_of(blocks, best) == least or time.process_time() > until:
                 return best
     return best
