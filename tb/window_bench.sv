@@ -4,7 +4,9 @@
 // activations, weights, parameters and accumulators; C granted writes of accumulators. Files hold big-endian words.
 // `+deny=` is the share of cycles, in percent, in which a port is not granted.
 
-module window_bench #(
+module window_bench
+  import bench_files::*;
+#(
     parameter int LANES = 4,
     parameter int ACT_WORDS = 64,
     parameter int WGT_WORDS = 64,
@@ -15,16 +17,15 @@ module window_bench #(
     output logic hung,
     output logic idle_when_busy
 );
-  logic clk = 1'b0, rst = 1'b1;
+  logic clk = 1'b0, rst;
   always #1 clk = ~clk;
 
   logic [ 8*LANES-1:0] act[0:ACT_WORDS-1];
   logic [ 8*LANES-1:0] wgt[0:WGT_WORDS-1];
   logic [32*LANES-1:0] par[0:PAR_WORDS-1];
   logic [32*LANES-1:0] acc[0:ACC_WORDS-1];
-  logic [      1023:0] instructions[0:4095];
 
-  logic i_valid = 1'b0, i_ready, o_release, o_done, o_busy, o_stall_bank;
+  logic i_valid, i_ready, poison, o_release, o_done, o_busy, o_stall_bank;
   logic act_en, wgt_en, par_en, accr_en, accw_en;
   logic act_grant = 1'b0, wgt_grant = 1'b0, par_grant = 1'b0, accr_grant = 1'b0, accw_grant = 1'b0;
   logic [$clog2(ACT_WORDS)-1:0] act_addr;
@@ -34,10 +35,6 @@ module window_bench #(
   logic [8*LANES-1:0] act_data, wgt_data;
   logic [32*LANES-1:0] par_data, accr_data, accw_data;
   logic [1023:0] i_instr;
-  logic [11:0] taken = '0;
-
-  // An instruction is there while it is offered, and no longer.
-  assign i_instr = i_valid ? instructions[taken] : {32{32'hDEADBEEF}};
 
   tenon_window_engine dut (
       .clk(clk), .rst(rst), .i_valid(i_valid), .i_ready(i_ready), .i_instr(i_instr),
@@ -48,43 +45,22 @@ module window_bench #(
       .accw_en(accw_en), .accw_addr(accw_addr), .accw_grant(accw_grant), .accw_data(accw_data),
       .o_release(o_release), .o_done(o_done), .o_busy(o_busy), .o_stall_bank(o_stall_bank));
 
-  string folder;
-  int gap, deny, count, limit, log_file, file, unused;
-  logic poison;
-  int cycle = 0, released = 0, done = 0, after = 0;
+  engine_feed feed (
+      .clk(clk), .rst(rst), .i_valid(i_valid), .i_ready(i_ready), .i_instr(i_instr),
+      .o_release(o_release), .o_done(o_done), .o_busy(o_busy), .stall(o_stall_bank), .poison(poison),
+      .finished(finished), .hung(hung), .idle_when_busy(idle_when_busy));
 
-  function automatic int open(string name);
-    return $fopen({folder, "/", name}, "rb");
-  endfunction
+  int deny, unused;
 
   initial begin
-    finished = 1'b0;
-    hung = 1'b0;
-    idle_when_busy = 1'b0;
-    if (!$value$plusargs("folder=%s", folder) || !$value$plusargs("gap=%d", gap) || !$value$plusargs("deny=%d", deny)
-        || !$value$plusargs("count=%d", count) || !$value$plusargs("limit=%d", limit))
-      $fatal(1, "window_bench needs +folder= +gap= +deny= +count= +limit=");
-    poison = $test$plusargs("poison") != 0;
-    file = open("act.bin");
-    unused = $fread(act, file);
-    file = open("wgt.bin");
-    unused = $fread(wgt, file);
-    file = open("par.bin");
-    unused = $fread(par, file);
-    file = open("acc.bin");
-    unused = $fread(acc, file);
-    file = open("instructions.bin");
-    unused = $fread(instructions, file);
-    log_file = $fopen({folder, "/log.txt"}, "w");
+    if (!$value$plusargs("deny=%d", deny)) $fatal(1, "window_bench needs +deny=");
+    unused = $fread(act, open("act.bin", "rb"));
+    unused = $fread(wgt, open("wgt.bin", "rb"));
+    unused = $fread(par, open("par.bin", "rb"));
+    unused = $fread(acc, open("acc.bin", "rb"));
   end
 
-  function automatic logic chance(int percent);
-    return $urandom_range(99) < percent;
-  endfunction
-
   always @(posedge clk) begin
-    cycle <= cycle + 1;
-    if (cycle == 4) rst <= 1'b0;
     act_grant  <= !chance(deny);
     wgt_grant  <= !chance(deny);
     par_grant  <= !chance(deny);
@@ -98,39 +74,17 @@ module window_bench #(
     accr_data <= accr_en && accr_grant ? acc[accr_addr] : {LANES{$urandom}};
     if (accw_en && accw_grant) acc[accw_addr] <= accw_data;
 
-    if (cycle > 6) begin
-      if (i_valid && i_ready) begin
-        taken   <= taken + 1;
-        i_valid <= int'(taken) + 1 < count && !chance(gap);
-        $fwrite(log_file, "T %h\n", cycle);
-      end else if (!i_valid) i_valid <= int'(taken) < count && !chance(gap);
-
-      if (act_en && act_grant) $fwrite(log_file, "A %h %h\n", cycle, act_addr);
-      if (wgt_en && wgt_grant) $fwrite(log_file, "W %h %h\n", cycle, wgt_addr);
-      if (par_en && par_grant) $fwrite(log_file, "P %h %h\n", cycle, par_addr);
-      if (accr_en && accr_grant) $fwrite(log_file, "K %h %h\n", cycle, accr_addr);
-      if (accw_en && accw_grant) $fwrite(log_file, "C %h %h %h\n", cycle, accw_addr, accw_data);
-      if (o_stall_bank) $fwrite(log_file, "N %h\n", cycle);
-      if (o_release) begin
-        $fwrite(log_file, "R %h\n", cycle);
-        released <= released + 1;
-        if (poison && released + 1 == count) begin
-          for (int n = 0; n < ACT_WORDS; n++) act[n] <= '1;
-          for (int n = 0; n < WGT_WORDS; n++) wgt[n] <= '1;
-          for (int n = 0; n < PAR_WORDS; n++) par[n] <= '1;
-        end
-      end
-      if (o_done) begin
-        $fwrite(log_file, "D %h\n", cycle);
-        done <= done + 1;
-      end
-      if (!o_busy && int'(taken) != done) idle_when_busy <= 1'b1;
-      if (done == count) after <= after + 1;
-      if (after > 50 || cycle > limit) begin
-        hung <= done != count || o_busy;
-        $fclose(log_file);
-        finished <= 1'b1;
-      end
+    if (!rst && !finished) begin
+      if (act_en && act_grant) $fwrite(feed.log_file, "A %h %h\n", feed.cycle, act_addr);
+      if (wgt_en && wgt_grant) $fwrite(feed.log_file, "W %h %h\n", feed.cycle, wgt_addr);
+      if (par_en && par_grant) $fwrite(feed.log_file, "P %h %h\n", feed.cycle, par_addr);
+      if (accr_en && accr_grant) $fwrite(feed.log_file, "K %h %h\n", feed.cycle, accr_addr);
+      if (accw_en && accw_grant) $fwrite(feed.log_file, "C %h %h %h\n", feed.cycle, accw_addr, accw_data);
+    end
+    if (poison) begin
+      for (int n = 0; n < ACT_WORDS; n++) act[n] <= '1;
+      for (int n = 0; n < WGT_WORDS; n++) wgt[n] <= '1;
+      for (int n = 0; n < PAR_WORDS; n++) par[n] <= '1;
     end
   end
 endmodule

@@ -2,9 +2,7 @@
 """MATRIX in simulation: sums, order, pulses and cycles of random instructions against the covenant's effect."""
 
 import random
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -15,22 +13,12 @@ from hw import emit
 from hw.buffers import memory_bytes
 from hw.matrix import MatrixEngine
 from hw.params import SystolicParams
-from tb import runner
+from tb import engine_feed
 
 pytestmark = pytest.mark.rtl
 
-BENCH = Path(runner.__file__).with_name("matrix_bench.sv")
 SHAPES = [(4, 4), (4, 16), (16, 8)]
 KS, MS = ("k3", "k2", "k1", "k0"), ("m2", "m1", "m0")
-
-
-@dataclass
-class Log:
-    """What the bench saw: cycles of pulses, (cycle, address) of reads, (cycle, address, word) of writes."""
-
-    pulses: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    reads: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
-    writes: list[tuple[int, int, int]] = field(default_factory=list)
 
 
 class Bench:
@@ -44,8 +32,7 @@ class Bench:
         sizes = {"ROWS": rows, "COLS": cols, "ACT_WORDS": p.act_words, "WGT_WORDS": p.wgt_words,
                  "PAR_WORDS": p.par_words, "ACC_WORDS": p.acc_words}
         text = emit.verilog(MatrixEngine(p), "tenon_matrix_engine")
-        self.built = runner.build({"tenon_matrix_engine.v": text, "matrix_bench.sv": BENCH.read_text()}, "matrix_bench",
-                                  parameters=sizes, timing=True, no_inline=["tenon_systolic_row"])
+        self.built = engine_feed.build(text, "matrix", sizes, ["tenon_systolic_row"])
         rng = np.random.default_rng(rows * cols)
         self.memories = {name: rng.integers(0, 256, memory_bytes(p)[name], dtype=np.uint8) for name in ("ACT", "WGT", "PAR", "ACC")}
         # Zero-points of signed weights, of unsigned ones, and biases.
@@ -54,28 +41,13 @@ class Bench:
         parameters[:quarter] = rng.integers(-128, 128, quarter)
         parameters[quarter:2 * quarter] = rng.integers(0, 256, quarter)
 
-    def run(self, folder, instructions, *, gap=0, poison=False, seed=1):
+    def run(self, folder, instructions, **options):
         """Executes the instructions; returns the log."""
-        p = self.params
-        lines = {"ACT": p.rows, "WGT": p.cols, "PAR": 4 * p.cols, "ACC": 4 * p.cols}
-        for name, line in lines.items():
-            (folder / f"{name.lower()}.bin").write_bytes(self.memories[name].reshape(-1, line)[:, ::-1].tobytes())
-        (folder / "instructions.bin").write_bytes(b"".join(encode(self.mnemonic, f)[::-1] for f in instructions))
+        words = {"ACT": self.params.rows, "WGT": self.params.cols, "PAR": 4 * self.params.cols, "ACC": 4 * self.params.cols}
+        memories = {name: self.memories[name].reshape(-1, word) for name, word in words.items()}
         limit = 1000 + 3 * sum(self.mnemonic.evaluate("occupancy", f) + 20 for f in instructions)
-        options = [f"+folder={folder}", f"+gap={gap}", f"+count={len(instructions)}", f"+limit={limit}",
-                   *(["+poison"] if poison else [])]
-        runner.simulate(self.built, "tb.matrix_bench", folder=folder, plusargs=options, seed=seed)
-        log = Log()
-        for entry in (folder / "log.txt").read_text().splitlines():
-            event, *values = entry.split()
-            values = [int(value, 16) for value in values]
-            if event in "TRDN":
-                log.pulses[event].append(values[0])
-            elif event == "C":
-                log.writes.append(tuple(values))
-            else:
-                log.reads[event].append(tuple(values))
-        return log
+        return engine_feed.simulate(self.built, folder, memories, [encode(self.mnemonic, f) for f in instructions],
+                                    limit=limit, writes="C", **options)
 
     def check(self, log, instructions):
         """The sums after each instruction, and pulses no sooner than they may be."""
@@ -83,7 +55,7 @@ class Bench:
         memories = {name: held.copy() for name, held in self.memories.items()}
         got = memories["ACC"].reshape(-1, 4 * p.cols).copy()
         ends = {name: 0 for name in "AWZBC"}
-        events = {"C": log.writes, **log.reads}
+        events = {"C": [(cycle, *values) for cycle, _, *values in log.writes], **log.reads}
         for number, f in enumerate(instructions):
             interpret(self.mnemonic.effect, f, memories)
             steps, vectors = steps_and_vectors(f)

@@ -3,9 +3,7 @@
 
 import random
 import struct
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -16,11 +14,10 @@ from hw import emit
 from hw.nest import AddressNest
 from hw.params import SystolicParams
 from hw.vector import VectorEngine
-from tb import runner
+from tb import engine_feed
 from tb.models import vector as model
 from tb.vector_fields import random_chain
 
-BENCH = Path(runner.__file__).with_name("vector_bench.sv")
 CONSTANTS = {"s_value", "f1_p", "f1_q", "f2_p", "f2_q", "mm_p"}
 NUMBERS = ("par", "reciprocal", "root")
 FORMS = {"x_sel": ("acc", "i8", "u8", *NUMBERS), "y_sel": ("none", "i8", "u8"), "s_sel": ("scalar", "lanes"), "rc": (0, 1),
@@ -30,15 +27,6 @@ FORMS = {"x_sel": ("acc", "i8", "u8", *NUMBERS), "y_sel": ("none", "i8", "u8"), 
 SIZES = {"rows": 4, "bus_bits": 32, "activation_bytes": 4096, "weight_bytes": 4096, "accumulator_bytes": 8192,
          "vector_bytes": 4096, "parameter_bytes": 2048, "tables": 2}
 SHAPES = {"4 lanes of 4": (4, 4), "1 lane of 4": (4, 1), "8 lanes of 8": (8, 8), "2 lanes of 8": (8, 2)}
-
-
-@dataclass
-class Log:
-    """What the bench saw: cycles of pulses, (cycle, address) of reads, (cycle, port, address, mask, data) of writes."""
-
-    pulses: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    reads: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
-    writes: list[tuple[int, str, int, int, int]] = field(default_factory=list)
 
 
 class Memories:
@@ -68,32 +56,15 @@ class Bench(Memories):
                  "PAR_WORDS": p.par_words, "ACT_WORDS": p.activation_bytes // cols,
                  "TAB_LINES": 256 * p.tables // line}
         text = emit.verilog(VectorEngine(p), "tenon_vector_engine")
-        self.built = runner.build({"tenon_vector_engine.v": text, "vector_bench.sv": BENCH.read_text()}, "vector_bench",
-                                  parameters=sizes, timing=True, no_inline=["tenon_lane"])
+        self.built = engine_feed.build(text, "vector", sizes, ["tenon_lane"])
 
-    def run(self, folder, instructions, *, stall=0, gap=0, poison=False, seed=1):
+    def run(self, folder, instructions, **options):
         """Executes the instructions; returns the log."""
-        words = b"".join(encode(self.mnemonic, with_floats(f))[::-1] for f in instructions)
-        line = self.params.line_bytes
-        for name, content in (("acc", self.acc[:, ::-1].astype(">i4").tobytes()), ("vec", self.vec[:, ::-1].tobytes()),
-                              ("par", self.par[:, ::-1].astype(">u4").tobytes()), ("instructions", words),
-                              ("tab", np.frombuffer(self.tab, np.uint8).reshape(-1, line)[:, ::-1].tobytes())):
-            (folder / f"{name}.bin").write_bytes(content)
+        memories = {"acc": self.acc.view(np.uint8), "vec": self.vec, "par": self.par.view(np.uint8),
+                    "tab": np.frombuffer(self.tab, np.uint8).reshape(-1, self.params.line_bytes)}
         limit = 2000 + 20 * sum(cost(f, self.params) + 40 for f in instructions)
-        options = [f"+folder={folder}", f"+stall={stall}", f"+gap={gap}", f"+count={len(instructions)}",
-                   f"+limit={limit}", *(["+poison"] if poison else [])]
-        runner.simulate(self.built, "tb.vector_bench", folder=folder, plusargs=options, seed=seed)
-        log = Log()
-        for entry in (folder / "log.txt").read_text().splitlines():
-            event, *values = entry.split()
-            values = [int(value, 16) for value in values]
-            if event in "TRDN":
-                log.pulses[event].append(values[0])
-            elif event in "AXYSM":
-                log.reads[event].append((values[0], values[1]))
-            else:
-                log.writes.append((values[0], event, *values[1:]))
-        return log
+        return engine_feed.simulate(self.built, folder, memories, [encode(self.mnemonic, with_floats(f)) for f in instructions],
+                                    limit=limit, writes="VCP", **{"deny": 0, **options})
 
     def words_of(self, writes, size):
         """(cycle of the last part, port, address, elements of ``size`` bytes) of every word."""
@@ -206,13 +177,13 @@ def bench(request):
 
 
 @pytest.mark.rtl
-@pytest.mark.parametrize(("stall", "gap"), [(0, 0), (30, 30), (70, 0)])
-def test_random_instructions(bench, tmp_path, stall, gap):
-    rng = random.Random(stall)
+@pytest.mark.parametrize(("deny", "gap"), [(0, 0), (30, 30), (70, 0)])
+def test_random_instructions(bench, tmp_path, deny, gap):
+    rng = random.Random(deny)
     instructions = [random_instruction(rng, bench.params) for _ in range(60)]
-    log = bench.run(tmp_path, instructions, stall=stall, gap=gap)
+    log = bench.run(tmp_path, instructions, deny=deny, gap=gap)
     bench.check(log, instructions)
-    assert bool(log.pulses["N"]) == bool(stall)
+    assert bool(log.pulses["N"]) == bool(deny)
     reached = Counter((name, f[name]) for f in instructions for name in FORMS)
     assert all(reached[name, form] >= 3 for name, forms in FORMS.items() for form in forms), reached
     rounds = [f["n_q1"] * f["n_q0"] for f in instructions]
@@ -249,7 +220,7 @@ def test_released_operands_may_be_overwritten(bench, tmp_path, table):
         instructions = [random_instruction(rng, bench.params, table=t, s_sel="lanes") for t in (1 - table, table)]
         folder = tmp_path / str(number)
         folder.mkdir()
-        bench.check(bench.run(folder, instructions, stall=20 * number, poison=True), instructions)
+        bench.check(bench.run(folder, instructions, deny=20 * number, poison=True), instructions)
 
 
 @pytest.mark.rtl

@@ -2,9 +2,7 @@
 """WINDOW in simulation: sums, largest elements, order, pulses and cycles of random instructions against the covenant's effect."""
 
 import random
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -16,23 +14,13 @@ from hw import emit
 from hw.buffers import memory_bytes
 from hw.params import SystolicParams
 from hw.window import WindowEngine
-from tb import runner
+from tb import engine_feed
 
 pytestmark = pytest.mark.rtl
 
-BENCH = Path(runner.__file__).with_name("window_bench.sv")
 SHAPES = [(4, 4, 3), (4, 16, 2), (16, 8, 4), (4, 8, 1)]
 WEIGHTS_I8, MAX, SUM = 1, 2, 3
 KEEP, BIAS = 1, 2
-
-
-@dataclass
-class Log:
-    """What the bench saw: cycles of pulses, (cycle, address) of reads, (cycle, address, word) of writes."""
-
-    pulses: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    reads: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
-    writes: list[tuple[int, int, int]] = field(default_factory=list)
 
 
 class Bench:
@@ -47,8 +35,7 @@ class Bench:
         self.sizes = {name: memory_bytes(p)[name] for name in self.words}
         parameters = {"LANES": self.lanes, **{f"{name}_WORDS": self.sizes[name] // word for name, word in self.words.items()}}
         text = emit.verilog(WindowEngine(p), "tenon_window_engine")
-        self.built = runner.build({"tenon_window_engine.v": text, "window_bench.sv": BENCH.read_text()}, "window_bench",
-                                  parameters=parameters, timing=True, no_inline=["tenon_window_lane"])
+        self.built = engine_feed.build(text, "window", parameters, ["tenon_window_lane"])
         rng = np.random.default_rng(rows * cols)
         self.memories = {name: rng.integers(0, 256, size, dtype=np.uint8) for name, size in self.sizes.items()}
         # Zero-points of signed weights, of unsigned ones, and biases.
@@ -72,26 +59,12 @@ class Bench:
             if not self.mnemonic.violations(f, self.sizes):
                 return f
 
-    def run(self, folder, instructions, *, gap=0, deny=0, poison=False, seed=1):
+    def run(self, folder, instructions, **options):
         """Executes the instructions; returns the log."""
-        for name, word in self.words.items():
-            (folder / f"{name.lower()}.bin").write_bytes(self.memories[name].reshape(-1, word)[:, ::-1].tobytes())
-        (folder / "instructions.bin").write_bytes(b"".join(encode(self.mnemonic, f)[::-1] for f in instructions))
+        memories = {name: self.memories[name].reshape(-1, word) for name, word in self.words.items()}
         limit = 1000 + 6 * sum(self.mnemonic.evaluate("occupancy", f) + 20 for f in instructions)
-        options = [f"+folder={folder}", f"+gap={gap}", f"+deny={deny}", f"+count={len(instructions)}", f"+limit={limit}",
-                   *(["+poison"] if poison else [])]
-        runner.simulate(self.built, "tb.window_bench", folder=folder, plusargs=options, seed=seed)
-        log = Log()
-        for entry in (folder / "log.txt").read_text().splitlines():
-            event, *values = entry.split()
-            values = [int(value, 16) for value in values]
-            if event in "TRDN":
-                log.pulses[event].append(values[0])
-            elif event == "C":
-                log.writes.append(tuple(values))
-            else:
-                log.reads[event].append(tuple(values))
-        return log
+        return engine_feed.simulate(self.built, folder, memories, [encode(self.mnemonic, f) for f in instructions],
+                                    limit=limit, writes="C", **{"deny": 0, **options})
 
     def check(self, log, instructions):
         """Memory after each instruction, and pulses no sooner than they may be."""
@@ -101,7 +74,7 @@ class Bench:
         for number, f in enumerate(instructions):
             interpret(self.mnemonic.effect, f, memories)
             first, ends = ends, ends + f["n_n"] * f["n_k0"] * f["n_o1"] * f["n_o0"] * f["n_x"]
-            for cycle, address, word in log.writes[first:ends]:
+            for cycle, _, address, word in log.writes[first:ends]:
                 got[address] = np.frombuffer(word.to_bytes(self.words["ACC"], "little"), np.uint8)
                 assert cycle < log.pulses["D"][number], f"instruction {number}: done before its last write"
             expected = memories["ACC"].reshape(got.shape)

@@ -1,4 +1,4 @@
-"""Starts ``matrix_bench`` and waits for its end."""
+"""Starts a bench around an ``engine_feed`` and waits for its end."""
 
 import cocotb
 from cocotb.triggers import RisingEdge
