@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from flows.errors import UserError
-from flows.generate import verilog_of
 from hw.params import SystolicParams
+from tb.gateware import verilog_of
 
 __all__ = ["Area", "ModuleArea", "area_of", "synthesised"]
 

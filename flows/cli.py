@@ -68,9 +68,9 @@ def acg(config: str, check: bool, svg: Path | None) -> None:
     """Prints the covenant of CONFIG as JSON, or measures it, or draws it."""
     with user_errors():
         from acg import draw
-        from flows.generate import graph_of
         from flows.outputs import new_file
         from hw.config import load_config
+        from tb.gateware import graph_of
 
         params = load_config(config)
         graph = graph_of(params)
@@ -108,11 +108,11 @@ def compile_(model: str, config: str, output: Path, schedule: str | None, on_chi
     """Compiles MODEL into a program folder, and says where each node runs."""
     with user_errors():
         from flows.compile import FILES, compile_source, placements, save_folder
-        from flows.generate import graph_of
         from flows.outputs import check_folder
         from flows.source import open_source
         from flows.tables import print_placements, print_traffic
         from hw.config import load_config
+        from tb.gateware import graph_of
 
         graph = graph_of(load_config(config))
         check_folder(output, FILES)

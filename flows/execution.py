@@ -12,10 +12,10 @@ import numpy as np
 from acg.mnemonic import INSTRUCTION_BYTES
 from compiler.program import Program
 from flows.errors import UserError
-from flows.generate import verilog_of
 from hw.params import SystolicParams
 from hw.registers import ErrorCode
 from tb.functional import FunctionalSimulator, decode_program
+from tb.gateware import verilog_of
 from tb.model import simulate_program
 from tb.rtl import Dram, Run, run_rtl
 from tb.runner import SimulationError

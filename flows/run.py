@@ -16,10 +16,10 @@ from flows.comparison import compare
 from flows.compile import Compiled, compile_source, load_folder
 from flows.errors import UserError
 from flows.execution import Execution, Simulator, Tensors, execute
-from flows.generate import graph_of
 from flows.report import Accuracy, Report, report_of
 from flows.source import Feeds, Source, open_source, random_feeds, read_feeds
 from hw.params import SystolicParams
+from tb.gateware import graph_of
 from tb.rtl import Dram
 from tb.waves import Waves
 

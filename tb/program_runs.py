@@ -12,10 +12,10 @@ import numpy as np
 
 from acg.graph import Graph
 from acg.mnemonic import INSTRUCTION_BYTES
-from hw.accelerator import verilog
 from hw.params import SystolicParams
 from hw.registers import ErrorCode
 from tb.functional import FunctionalSimulator, Instruction, decode_program
+from tb.gateware import verilog_of
 from tb.illegal_programs import NOWHERE, IllegalProgram
 from tb.memory_state import dump_bytes, dump_program, fill_data, fill_program
 from tb.random_programs import SEGMENT_BYTES, RandomProgram, image_of, small_parameters
@@ -124,7 +124,7 @@ class _Batch:
         simulator = FunctionalSimulator(self.graph.memory_bytes)
         for instructions, where in self.functional:
             simulator.run(instructions, {name: expected[base:base + size] for name, (base, size) in where.items()})
-        result = run_rtl(verilog(self.params), self.params, [run for run, _ in self.runs],
+        result = run_rtl(verilog_of(self.params), self.params, [run for run, _ in self.runs],
                          image=[(a, c) for a, c in self.image if a < NOWHERE], regions=[(0, self.at)], dram=dram)
         problems = [line for (_, what), outcome in zip(self.runs, result.runs, strict=True) for line in _judged(what, outcome)]
         seen = np.frombuffer(result.regions[0], np.uint8)

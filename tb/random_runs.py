@@ -13,12 +13,12 @@ from compiler.compile import compile_graph
 from compiler.frontend import read_graph
 from compiler.host import quantise_inputs
 from compiler.program import Program
-from hw.accelerator import verilog
 from hw.covenant import covenant
 from hw.params import SystolicParams
 from hw.presets import preset
 from hw.registers import ErrorCode
 from tb.functional import FunctionalSimulator
+from tb.gateware import verilog_of
 from tb.random_layers import KINDS, Case, random_case
 from tb.reference import Reference
 from tb.rtl import Dram, Run, run_rtl
@@ -114,7 +114,7 @@ def against_rtl(batch: Sequence[Prepared], params: SystolicParams, dram: Dram | 
         for name in ("ARENA", "OUTPUTS"):
             regions.append((bases[name], -(-prepared.after[name].size // params.bus_bytes) * params.bus_bytes))
             expected.append((prepared.case.name, name, prepared.after[name]))
-    result = run_rtl(verilog(params), params, runs, image=image, regions=regions, dram=dram)
+    result = run_rtl(verilog_of(params), params, runs, image=image, regions=regions, dram=dram)
     seen = Counter(cycles=result.cycles)
     for prepared, outcome in zip(batch, result.runs, strict=True):
         if outcome.error is not ErrorCode.NONE:

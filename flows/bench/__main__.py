@@ -20,8 +20,8 @@ from flows.bench.random_runs import measure_random
 from flows.bench.schedules import measure_schedules
 from flows.errors import user_errors
 from flows.outputs import new_file
-from hw import accelerator
 from hw.presets import preset
+from tb.gateware import emitted
 
 #: What the product promises of single layers.
 GOALS = (
@@ -65,7 +65,7 @@ def main(output: Path) -> None:
         array = array_cycles_per_second(preset("edge16"))
         say("Verilog of edge32")
         began = time.perf_counter()
-        text = accelerator.verilog(preset("edge32"))
+        text = emitted(preset("edge32"))
         seconds = time.perf_counter() - began
         figures = Figures(measured[:len(GOALS)], measured[len(GOALS):], array, seconds, len(text), measure_random(say),
                           measure_random_programs(say), fuzz(range(CASES), say), measure_schedules(say), measure_peaks(say),

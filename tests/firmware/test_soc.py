@@ -13,10 +13,11 @@ from compiler.host import quantise_inputs
 from compiler.image import pack
 from flows.comparison import compare
 from flows.execution import Simulator, execute
-from flows.generate import header_of, verilog_of
+from flows.generate import header_of
 from flows.run import prepare
 from hw.presets import preset
 from hw.registers import ErrorCode
+from tb.gateware import verilog_of
 from tb.rtl import Dram, Stuck
 from tb.runner import SimulationError
 from tb.soc import CrossError, compile_firmware, run_soc

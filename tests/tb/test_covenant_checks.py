@@ -5,12 +5,12 @@ import dataclasses
 import pytest
 
 from acg.graph import Graph, Memory
-from flows.generate import graph_of, verilog_of
 from hw.presets import preset
 from tb.covenant import suite
 from tb.covenant.lies import lies
 from tb.covenant.suite import attributes, check_graph, checks
 from tb.covenant.trial import Laboratory
+from tb.gateware import graph_of, verilog_of
 
 PARAMS = preset("tiny")
 GRAPH = graph_of(PARAMS)

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from acg.mnemonic import Header, encode
-from hw.accelerator import engine_classes, verilog
+from hw.accelerator import engine_classes
 from hw.buffers import memory_bytes
 from hw.presets import preset
 from hw.registers import ErrorCode
 from tb.functional import FunctionalSimulator, decode_program
+from tb.gateware import verilog_of
 from tb.random_runs import SHAPES
 from tb.rtl import Dram, Run, run_rtl
 
@@ -77,7 +78,7 @@ def _segments(p, rng):
 def _run(p, image, segments, **dram):
     place = [(0, image), *zip(_BASES, (segments[n].tobytes() for n in _SEGMENTS), strict=True)]
     run = Run(0, len(image) // 128, _BASES, cycle_limit=100_000)
-    return run_rtl(verilog(p), p, [run, run], image=place, regions=[(_BASES[3], _SIZE)], dram=Dram(**dram))
+    return run_rtl(verilog_of(p), p, [run, run], image=place, regions=[(_BASES[3], _SIZE)], dram=Dram(**dram))
 
 
 _SHAPES = {name: SHAPES[name] for name in ("4x4", "4x16", "16x8")}

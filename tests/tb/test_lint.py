@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from flows.generate import verilog_of
 from hw.params import SystolicParams
+from tb.gateware import verilog_of
 from tb.lint import WAIVERS, lint
 from tb.random_runs import SHAPES
 

