@@ -81,10 +81,16 @@ def _room(graph: Graph, rng: random.Random) -> dict[str, int]:
     return {m.name: m.word_bytes * max(m.words // _CROWDED, min(m.words, 16)) for m in graph.memories if m.name in graph.memory_bytes}
 
 
-def random_instruction(graph: Graph, mnemonic: Mnemonic, sizes: Mapping[str, int], rng: random.Random, work: int) -> Instruction:
-    """A legal instruction inside ``sizes`` bytes of each on-chip memory, with no tokens."""
+def random_instruction(graph: Graph, mnemonic: Mnemonic, sizes: Mapping[str, int], rng: random.Random, work: int,
+                       plain: float = 0.0) -> Instruction:
+    """A legal instruction inside ``sizes`` bytes of each on-chip memory, with no tokens.
+
+    ``plain``: share of instructions in which most choices are the first one, so that less of what others do is hidden.
+    """
     while True:
         fields = random_fields(mnemonic, sizes | dict.fromkeys(graph.segments, SEGMENT_BYTES), rng, work=work)
+        if plain and rng.random() < plain:
+            fields = _plainer(mnemonic, fields, rng)
         if rng.random() < 0.25:
             fields = _padded(mnemonic, fields, graph, rng)
         for a in accesses(mnemonic):
@@ -93,6 +99,19 @@ def random_instruction(graph: Graph, mnemonic: Mnemonic, sizes: Mapping[str, int
         instruction = Instruction(mnemonic, fields)
         if _keeps_parameters(graph, instruction) and _legal(graph, [instruction]):
             return instruction
+
+
+def _plainer(mnemonic: Mnemonic, fields: Mapping[str, object], rng: random.Random) -> Mapping[str, object]:
+    """The same with first choices for all but one, and few others, and of where results go; half of them clamp late."""
+    targets = {e.field for e in walk(mnemonic.effect.destination) if isinstance(e, Choose)}
+    choices = [f.name for f in mnemonic.fields if f.kind == "enum" and f.name not in targets]
+    kept = rng.choice(choices) if choices else ""
+    plain: dict[str, object] = {name: 0 for name in choices if name != kept and rng.random() < 0.8}
+    if rng.random() < 0.5:
+        for clamp in (e for e in walk(mnemonic.effect.expr) if isinstance(e, Op) and e.name == "clamp"):
+            (((_, low), _),), (((_, high), _),) = (limit.value.terms for limit in clamp.args[1:])
+            plain |= {low: mnemonic.field(low).low, high: mnemonic.field(high).high}
+    return {**fields, **plain}
 
 
 def _aimed(graph: Graph, instruction: Instruction, former: Instruction, rng: random.Random) -> Instruction:

@@ -15,6 +15,7 @@ from flows.bench.layers import Case, measure
 from flows.bench.on_chip import measure_on_chip
 from flows.bench.page import Figures, page
 from flows.bench.peaks import measure_peaks
+from flows.bench.promises import measure_promises
 from flows.bench.random_programs import measure_random_programs
 from flows.bench.random_runs import measure_random
 from flows.bench.schedules import measure_schedules
@@ -69,7 +70,7 @@ def main(output: Path) -> None:
         seconds = time.perf_counter() - began
         figures = Figures(measured[:len(GOALS)], measured[len(GOALS):], array, seconds, len(text), measure_random(say),
                           measure_random_programs(say), fuzz(range(CASES), say), measure_schedules(say), measure_peaks(say),
-                          measure_on_chip(say))
+                          measure_on_chip(say), measure_promises(say))
         with new_file(output) as work:
             work.write_text(page(figures), encoding="utf-8")
         click.echo(output)
@@ -79,6 +80,7 @@ def main(output: Path) -> None:
         missed += [f"random layers on {r.array}" for r in figures.random
                    if r.rtl["mismatches"] or r.reference["exact_mismatches"] or r.reference["max_difference"] > 1]
         missed += [f"random programs on {p.array}" for p in figures.programs if p.runs.problems or p.unreached]
+        missed += [line for p in figures.promises for line in p.problems]
         missed += [*figures.damaged.problems, *figures.schedules.missed, *(o.name for o in figures.on_chip if not o.equal)]
         for goal in missed:
             say(f"MISSED: {goal}")

@@ -7,11 +7,12 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flows.bench import on_chip, peaks, schedules
+from flows.bench import on_chip, peaks, promises, schedules
 from flows.bench.fuzzing import Found
 from flows.bench.layers import Measured
 from flows.bench.on_chip import OnChip
 from flows.bench.peaks import Peak
+from flows.bench.promises import Promises
 from flows.bench.random_programs import RandomPrograms
 from flows.bench.random_runs import RandomRuns
 from flows.bench.schedules import Schedules
@@ -35,6 +36,7 @@ class Figures:
     schedules: Schedules
     peaks: list[Peak]
     on_chip: list[OnChip]
+    promises: list[Promises]
 
 
 def page(figures: Figures) -> str:
@@ -45,8 +47,9 @@ def page(figures: Figures) -> str:
         "start command to the interrupt, with the standard DRAM: one data beat per cycle for reads and writes together, first data 40 "
         "cycles after a request, write response 40 cycles after the last beat. Every tensor that a run leaves in DRAM was compared "
         f"with {REFERENCE}.", "",
-        *_cycles(figures), *_speed(figures), *_random(figures), *_programs(figures), *_damaged(figures), *on_chip.section(figures.on_chip),
-        *schedules.section(figures.schedules), *peaks.section(figures.peaks), *_emission(figures),
+        *_cycles(figures), *_speed(figures), *_random(figures), *_programs(figures), *promises.section(figures.promises),
+        *_damaged(figures), *on_chip.section(figures.on_chip), *schedules.section(figures.schedules),
+        *peaks.section(figures.peaks), *_emission(figures),
     ])
 
 

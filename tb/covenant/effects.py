@@ -99,7 +99,7 @@ def _many(m: Mnemonic) -> int:
 
 def _body(graph: Graph, m: Mnemonic, seed: int) -> list[Instruction]:
     rng = random.Random(seed)
-    body = [random_instruction(graph, m, graph.memory_bytes, rng, _WORK) for _ in range(_many(m))]
+    body = [random_instruction(graph, m, graph.memory_bytes, rng, _WORK, plain=0.5) for _ in range(_many(m))]
     return place_tokens(graph, body)
 
 

@@ -11,12 +11,13 @@ from hw.params import SystolicParams
 from tb.covenant.claim import Check, Claim
 from tb.covenant.effects import effect_check, ordered_check
 from tb.covenant.encoding import field_check, opcode_check, rules_check
+from tb.covenant.lies import Lie
 from tb.covenant.memories import memory_checks
 from tb.covenant.sequencer import graph_checks, sequencer_checks
 from tb.covenant.timing import cost_checks, edge_checks, peak_check
 from tb.covenant.trial import Laboratory
 
-__all__ = ["attributes", "check_graph", "checks"]
+__all__ = ["attributes", "check_graph", "checks", "unseen"]
 
 #: Attributes that say which part is meant, or are informative.
 _NAMES = {Memory: {"name"}, Edge: {"src", "dst"}, Unit: {"name"}, Sequencer: set(), Mnemonic: {"name", "unit", "fields", "cost"},
@@ -87,3 +88,11 @@ def check_graph(graph: Graph, params: SystolicParams, lab: Laboratory, only: Cal
     found, failed = checks(graph, params, only)
     lab.measure(trial for check in found for trial in check.trials)
     return [*(check.claim([lab.results[t] for t in check.trials]) for check in found), *failed]
+
+
+def unseen(told: Sequence[Lie], params: SystolicParams, lab: Laboratory) -> list[Lie]:
+    """Those of ``told`` that pass the check of the attribute that lies; its trials are made from the lying covenant."""
+    found = [checks(lie.graph, params, lambda a, lie=lie: a == lie.attribute) for lie in told]
+    lab.measure(trial for mine, _ in found for check in mine for trial in check.trials)
+    return [lie for lie, (mine, failed) in zip(told, found, strict=True)
+            if not failed and all(check.claim([lab.results[t] for t in check.trials]).holds for check in mine)]
