@@ -14,7 +14,10 @@ from compiler.schedule.tightest import tightest
 
 __all__ = ["Arena", "arena", "blocks_of", "place"]
 
-_ROUNDS = ((1, False), (4, True), (16, False), (16, True), (64, False), (64, True), (256, False), (1024, False))  # width, skips
+#: Width of the beam, whether segments may be given up early, and what is hoped for, over the least. A beam that hopes for a
+#: little more than the least ends somewhat above it where one that hopes for the least often ends far above.
+_ROUNDS = ((1, False, 1.0), (4, True, 1.0), (4, True, 1.02), (4, True, 1.04), (16, False, 1.0), (16, True, 1.02), (16, True, 1.0),
+           (64, False, 1.0), (64, True, 1.02), (64, True, 1.0), (256, False, 1.0), (1024, False, 1.0))
 _STAGES = 5  # of joining, that are filled
 
 
@@ -59,10 +62,13 @@ def place(blocks: Sequence[Block], *, seconds: float = 10.0) -> list[int]:
             return best
     few = [stages[i] for i in sorted({round(i * (len(stages) - 1) / (_STAGES - 1)) for i in range(_STAGES)})] + [Joined.of(blocks)]
     few.sort(key=lambda stage: len(stage.blocks))  # the quick ones first
-    fillers = [(stage, Filler(way, least)) for stage in few for way in (stage.blocks, [b.backwards() for b in stage.blocks])]
-    for width, skips in _ROUNDS:
+    fillers = [(stage, Filler(way)) for stage in few for way in (stage.blocks, [b.backwards() for b in stage.blocks])]
+    for width, skips, slack in _ROUNDS:
+        hope = int(least * slack)
         for stage, filler in list(fillers):
-            found = filler.fill(width, top_of(blocks, best), until, skips=skips)
+            if slack > 1 and top_of(blocks, best) <= hope:
+                break
+            found = filler.fill(width, hope, top_of(blocks, best), until, skips=skips)
             if found is not None:
                 best = min(best, stage.offsets(found), key=lambda found: top_of(blocks, found))
                 fillers.sort(key=lambda pair, lucky=filler: pair[1] is not lucky)  # it comes first in the next round

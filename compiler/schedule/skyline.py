@@ -39,10 +39,10 @@ class _State(NamedTuple):
 
 
 class Filler:
-    """Fills an arena with ``blocks``; ``hope`` is the size that it should have. Columns are the steps between changes."""
+    """Fills an arena with ``blocks``. Columns are the steps between changes."""
 
-    def __init__(self, blocks: Sequence[Block], hope: int):
-        self.blocks, self.hope = blocks, hope
+    def __init__(self, blocks: Sequence[Block]):
+        self.blocks, self._hope = blocks, 0
         times = sorted({t for block in blocks for piece in block.pieces for t in piece[:2]})
         column = {t: i for i, t in enumerate(times)}
         self._columns = len(times) - 1
@@ -57,11 +57,12 @@ class Filler:
             for a, z, size in pieces:
                 self._need[a:z] += size
 
-    def fill(self, width: int, below: int, until: float, *, skips: bool) -> list[int] | None:
+    def fill(self, width: int, hope: int, below: int, until: float, *, skips: bool) -> list[int] | None:
         """Offsets of an arena smaller than ``below``, from a beam of ``width`` fillings; None if there was none in time.
 
-        ``skips``: a segment may also be given up while some block fits.
+        ``hope``: the size that it should have. ``skips``: a segment may also be given up while some block fits.
         """
+        self._hope = hope
         beam = [_State(0, ((0, self._columns, 0),), (1 << len(self.blocks)) - 1, self._need, None)]
         for _ in self.blocks:
             if time.process_time() > until:
@@ -126,7 +127,7 @@ class Filler:
         part[open_] += to - height
         if (part[open_] >= below).any():
             return None
-        more = np.minimum(np.maximum(part - self.hope, 0), to - height) * self._width[left:stop]
+        more = np.minimum(np.maximum(part - self._hope, 0), to - height) * self._width[left:stop]
         middle = [(left, stop, to)] + ([(stop, right, height)] if stop < right else [])
         return _State(state.over + int(more[open_].sum()), _joined(line, lowest, middle), state.left, need, state.way)
 
