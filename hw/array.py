@@ -1,4 +1,4 @@
-"""The systolic array: weight-stationary, weights double-buffered in the cells."""
+"""The systolic array: weight-stationary, weights double-buffered in the cells, which take them from above or from the left."""
 
 from __future__ import annotations
 
@@ -26,13 +26,18 @@ class SystolicRow(wiring.Component):
     w, sums : In(9 * cols), In(32 * cols)
         From above: weights and partial sums, packed by column.
     o_w, o_sums : Out(9 * cols), Out(32 * cols)
+    across, left : In(cols), In(9)
+        If ``transposable``: cells that take the weight of their left neighbour into the shadow, the first one ``left``.
+    o_across : Out(cols)
+        ``across`` for the row below, a cycle later.
     """
 
-    def __init__(self, cols: int):
-        self.cols = cols
+    def __init__(self, cols: int, transposable: bool):
+        self.cols, self.transposable = cols, transposable
+        sideways = {"across": In(cols), "left": In(OPERAND_BITS), "o_across": Out(cols)} if transposable else {}
         super().__init__({
             "x": In(signed(OPERAND_BITS)), "swap": In(1), "shift": In(1), "w": In(OPERAND_BITS * cols),
-            "sums": In(32 * cols), "o_w": Out(OPERAND_BITS * cols), "o_sums": Out(32 * cols),
+            "sums": In(32 * cols), "o_w": Out(OPERAND_BITS * cols), "o_sums": Out(32 * cols), **sideways,
         })
 
     def elaborate(self, platform):
@@ -41,13 +46,22 @@ class SystolicRow(wiring.Component):
         swaps, shifts = (Signal(self.cols - 1, name=f"{n}s", reset_less=True) for n in ("swap", "shift"))
         swap, shift = Cat(self.swap, swaps), Cat(self.shift, shifts)
         m.d.sync += [swaps.eq(swap), shifts.eq(shift)]
-        x = self.x
+        x, left = self.x, None
+        if self.transposable:
+            across = Signal(self.cols, reset_less=True)
+            m.d.sync += across.eq(self.across)
+            m.d.comb += self.o_across.eq(across)
+            left = self.left
         for c in range(self.cols):
             shadow = Signal(OPERAND_BITS, name=f"shadow{c}", reset_less=True)
             weight = Signal(signed(OPERAND_BITS), name=f"weight{c}", reset_less=True)
             total = Signal(signed(32), name=f"total{c}", reset_less=True)
             with m.If(shift[c]):
                 m.d.sync += shadow.eq(self.w.word_select(c, OPERAND_BITS))
+            if self.transposable:
+                with m.If(self.across[c]):
+                    m.d.sync += shadow.eq(left)
+                left = shadow
             with m.If(swap[c]):
                 m.d.sync += weight.eq(shadow)
             m.d.sync += total.eq(self.sums.word_select(c, 32).as_signed() + x * weight)
@@ -64,19 +78,26 @@ class SystolicArray(wiring.Component):
 
     ``o_sums`` follows ``x`` by ``latency`` cycles: ``o[c] = sum over r of x[r] * weight[r][c]``.
 
-    A tile of weights takes ``rows`` cycles, the last row first (``load`` with ``beat`` counting up). It may
-    begin in the cycle of the former tile's ``swap``; its own ``swap`` comes after its last beat and one cycle
-    before the first vector that it multiplies.
+    A tile of weights takes ``rows`` cycles, the last row first (``load`` with ``beat`` counting up); or, ``transposed``,
+    ``cols`` cycles, the last column first. It may begin in the cycle of the former tile's ``swap``, of either kind; its
+    own ``swap`` comes after its last beat and one cycle before the first vector that it multiplies.
 
     Members
     -------
     x : In(9 * rows)
         A vector of activations, packed by row; ignored by whoever does not read the sums.
     swap : In(1)
-    load, beat, w : In(1), In(range(rows)), In(9 * cols)
+    load, beat, w : In(1), In(range(max(rows, cols))), In(9 * cols)
         One row of weights.
+    transposed : In(1)
+        If ``transposable``: ``w`` is one column of weights, ``rows`` of them.
     o_sums : Out(32 * cols)
     """
+
+    @staticmethod
+    def transposable(rows: int, cols: int) -> bool:
+        """Whether weights can enter by columns: one has room where a row has."""
+        return rows <= cols
 
     @staticmethod
     def latency(rows: int, cols: int) -> int:
@@ -85,9 +106,10 @@ class SystolicArray(wiring.Component):
 
     def __init__(self, rows: int, cols: int):
         self.rows, self.cols = rows, cols
+        sideways = {"transposed": In(1)} if self.transposable(rows, cols) else {}
         super().__init__({
-            "x": In(OPERAND_BITS * rows), "swap": In(1), "load": In(1), "beat": In(range(rows)),
-            "w": In(OPERAND_BITS * cols), "o_sums": Out(32 * cols),
+            "x": In(OPERAND_BITS * rows), "swap": In(1), "load": In(1), "beat": In(range(max(rows, cols))),
+            "w": In(OPERAND_BITS * cols), "o_sums": Out(32 * cols), **sideways,
         })
 
     def elaborate(self, platform):
@@ -100,14 +122,23 @@ class SystolicArray(wiring.Component):
         w = _triangle(m, "w", [self.w.word_select(c, bits) for c in range(cols)], range(cols))
         weights, sums = Signal(bits * cols, name="w_row0"), Signal(32 * cols, name="sums_row0")
         m.d.comb += weights.eq(Cat(w))
+        down, left, across = self.load, [], None
+        if self.transposable(rows, cols):
+            # What goes down and what goes right, for rows here and columns there.
+            down, right, across = self.load & ~self.transposed, self.load & self.transposed, Signal(cols, name="across_row0")
+            m.d.comb += across.eq(Cat(right & (self.beat >= c) for c in range(cols)))
+            left = _triangle(m, "l", [self.w.word_select(r, bits) for r in range(rows)], range(rows))
         for r in range(rows):
-            row = emit.instance(m, f"row{r}", SystolicRow(cols))
+            row = emit.instance(m, f"row{r}", SystolicRow(cols, across is not None))
             shift = Signal(name=f"shift{r}")
             m.d.comb += [
-                shift.eq(self.load & (self.beat >= r) if r else self.load), row.shift.eq(shift), row.x.eq(x[r]),
+                shift.eq(down & (self.beat >= r) if r else down), row.shift.eq(shift), row.x.eq(x[r]),
                 row.swap.eq(swap[r]), row.w.eq(weights), row.sums.eq(sums),
             ]
             weights, sums = row.o_w, row.o_sums
+            if across is not None:
+                m.d.comb += [row.across.eq(across), row.left.eq(left[r])]
+                across = row.o_across
         late = _triangle(m, "o", [sums.word_select(c, 32) for c in range(cols)], [cols - 1 - c for c in range(cols)])
         m.d.comb += self.o_sums.eq(Cat(late))
         return m

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -26,7 +26,8 @@ _UPDATE = 2  # cycles from the sums to the written accumulator: add, write
 
 
 class MatrixEngine(wiring.Component):
-    """Executes MATRIX instructions: a tile of weights takes ``max(vectors, rows)`` cycles, without a bubble between.
+    """Executes MATRIX instructions: a tile of weights takes ``max(vectors, rows)`` cycles, without a bubble between
+    (``max(vectors, cols)`` if its words are columns).
 
     The loader reads the next tile's weights while the streamer sends this one's vectors, also across
     instructions. What has been issued never stalls: its ports are its own, or always granted. A vector whose sums
@@ -70,7 +71,7 @@ class MatrixEngine(wiring.Component):
     @classmethod
     def mnemonic(cls, params: SystolicParams):
         """This engine's part of the covenant."""
-        return matrix(params, latency=cls.latency(params))
+        return matrix(params, latency=cls.latency(params), transposable=SystolicArray.transposable(params.rows, params.cols))
 
     def elaborate(self, platform):
         m = Module()
@@ -86,11 +87,14 @@ class MatrixEngine(wiring.Component):
                 m.d.sync += held.eq(value)
             return held
 
-        # Loader: walks the weight tiles' rows, last row first.
+        # Loader: walks the weight tiles' rows, or columns, the last one first.
+        last = Const(p.rows - 1)
+        if SystolicArray.transposable(p.rows, p.cols):
+            last = Mux(f.transposed, p.cols - 1, p.rows - 1)
         m.submodules.loader = loader = AddressNest(("n", *_KS, "row"), {"w": ("n", *_KS, "row"), "z": ("n",)})
         m.d.comb += [
-            loader.load.eq(take), loader.count_row.eq(p.rows - 1), loader.stride_w_row.eq(-1),
-            loader.base_w.eq(f.w + p.rows - 1), loader.base_z.eq(f.z), loader.stride_z_n.eq(f.z_n),
+            loader.load.eq(take), loader.count_row.eq(last), loader.stride_w_row.eq(-1),
+            loader.base_w.eq(f.w + last), loader.base_z.eq(f.z), loader.stride_z_n.eq(f.z_n),
         ]
         for level in ("n", *_KS):
             m.d.comb += [getattr(loader, f"count_{level}").eq(f[f"n_{level}"]),
@@ -181,6 +185,8 @@ class MatrixEngine(wiring.Component):
             array.load.eq(delay(m, begin, _WEIGHTS_TO_ARRAY, reset=True)),
             array.beat.eq(delay(m, loader.index_row[:len(array.beat)], _WEIGHTS_TO_ARRAY)),
         ]
+        if SystolicArray.transposable(p.rows, p.cols):
+            m.d.comb += array.transposed.eq(delay(m, kept(f.transposed, "transposed", take), _WEIGHTS_TO_ARRAY))
 
         # What the sums will need waits in a ring while they are under way.
         way = _VECTORS_TO_ARRAY + SystolicArray.latency(p.rows, p.cols) - 1  # the ring gives its word one cycle before the sums arrive

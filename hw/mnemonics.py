@@ -36,14 +36,15 @@ def _walk(base: str, loops: dict[str, Loop], *names: str) -> Aff:
     return total
 
 
-def _typed(name: str, unsigned: Load, signed: Load) -> Expr:
+def _typed(name: str, unsigned: Expr, signed: Expr) -> Expr:
     return Choose(name, (unsigned, signed))
 
 
-def matrix(p: SystolicParams, *, latency: int = 0) -> Mnemonic:
+def matrix(p: SystolicParams, *, latency: int = 0, transposable: bool = False) -> Mnemonic:
     """A tile of products: accumulators (+)= activations x weights, weight-stationary.
 
-    Nest: for n, k3 .. k0: a tile of weights; for m2 .. m0: a vector streams through it.
+    Nest: for n, k3 .. k0: a tile of weights; for m2 .. m0: a vector streams through it. ``transposable``: a word of
+    weights may be a column of the tile instead of a row.
     """
     ks, ms = ("k0", "k1", "k2", "k3"), ("m0", "m1", "m2")
     loops = _levels("n", *ks, *ms)
@@ -52,21 +53,24 @@ def matrix(p: SystolicParams, *, latency: int = 0) -> Mnemonic:
     def activations(element):
         return Load(Operand("ACT", element, (p.rows, 1)), (_walk("a", loops, *ks, *ms), Aff.of(r)))
 
-    def weights(element):
-        return Load(Operand("WGT", element, (p.cols, 1)), (_walk("w", loops, "n", *ks) + r, Aff.of(c)))
+    def weights(element, word=r, lane=c):
+        return Load(Operand("WGT", element, (p.cols, 1)), (_walk("w", loops, "n", *ks) + word, Aff.of(lane)))
+
+    def either(element):
+        return Choose("transposed", (weights(element), weights(element, c, r))) if transposable else weights(element)
 
     parameters = Operand("PAR", "i32", (4 * p.cols, 4))
     sums = Load(Operand("ACC", "i32", (4 * p.cols, 4)), (_walk("d", loops, "n", *ms), Aff.of(c)))
     bias = Load(parameters, (_walk("b", loops, "n"), Aff.of(c)))
     zero = Choose("zero_per_column", (Val(field("zw")), Load(parameters, (_walk("z", loops, "n"), Aff.of(c)))))
     x = _typed("act_signed", activations("u8"), activations("i8")) - Val(field("za"))
-    w = _typed("wgt_signed", weights("u8"), weights("i8")) - zero
+    w = _typed("wgt_signed", either("u8"), either("i8")) - zero
     start = Choose("init", (Val(0), sums, bias))
     effect = Nest((loops["n"], *(loops[k] for k in reversed(ms)), c), sums,
                   start + Reduce("add", (*(loops[k] for k in reversed(ks)), r), x * w))
     fields = (
         _flag("act_signed"), _flag("wgt_signed"), option("init", "zero", "keep", "bias"), _flag("zero_per_column"),
-        integer("za", -128, 255), integer("zw", -128, 255),
+        *((_flag("transposed"),) if transposable else ()), integer("za", -128, 255), integer("zw", -128, 255),
         *(extent(f"n_{n}") for n in ("n", *ks, *ms)),
         integer("a", *_BASE), *(stride(f"a_{n}") for n in (*ks, *ms)),
         integer("w", *_BASE), *(stride(f"w_{n}") for n in ("n", *ks)),
@@ -74,10 +78,12 @@ def matrix(p: SystolicParams, *, latency: int = 0) -> Mnemonic:
         integer("b", *_BASE), stride("b_n"), integer("z", *_BASE), stride("z_n"),
     )
     steps = "n_n * n_k0 * n_k1 * n_k2 * n_k3"
+    fill = f"{p.rows} + {p.cols - p.rows} * transposed" if transposable and p.cols > p.rows else f"{p.rows}"
     return Mnemonic("MATRIX", 2, "MATRIX", fields, effect, {
-        "occupancy": f"{steps} * max(n_m0 * n_m1 * n_m2, {p.rows})", "latency": str(latency),
-        "fill": str(p.rows),  # from idle, a tile of weights comes first
-    }, rules=(  # the array's operands have nine bits
+        "occupancy": f"{steps} * max(n_m0 * n_m1 * n_m2, {fill})", "latency": str(latency),
+        "fill": fill,  # from idle, a tile of weights comes first
+    }, rules=(*(("transposed == 0 or zero_per_column == 0",) if transposable else ()),  # a column's weights have one zero-point
+        # The array's operands have nine bits.
         "act_signed == 1 and za <= 127 or act_signed == 0 and za >= 0",
         "zero_per_column == 1 or wgt_signed == 1 and zw <= 127 or wgt_signed == 0 and zw >= 0",
     ))

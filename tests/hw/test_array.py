@@ -28,29 +28,32 @@ def packed(vectors):
 
 
 def run(bench, tiles, rng):
-    """Streams (count, gap) tiles, each ``gap`` cycles later than it could be; returns the sums and the products.
+    """Streams (count, gap, transposed) tiles, each ``gap`` cycles later than it could be; returns the sums and the products.
 
     The weights of a tile are loaded as soon as its predecessor is swapped in. Whatever is not in use is noise.
     """
     rows, cols, stream = bench
-    operands = {n: rng.integers(LOW, HIGH + 1, (sum(max(n, rows) + g for n, g in tiles) + 3 * rows, size))
+    beats = max(rows, cols)
+    operands = {n: rng.integers(LOW, HIGH + 1, (sum(max(n, beats) + g for n, g, _ in tiles) + 3 * beats, size))
                 for n, size in (("x", rows), ("w", cols))}
     length = len(operands["x"])
     swap, load = (np.zeros(length, np.int64) for _ in range(2))
-    beat = rng.integers(0, rows, length)
+    beat, sideways = rng.integers(0, beats, length), rng.integers(0, 2, length)
     expected = {}
     at, loadable = 0, 0  # the cycle after the last vector; the first cycle that the next weights may take
-    for count, gap in tiles:
+    for count, gap, transposed in tiles:
         weights = rng.integers(LOW, HIGH + 1, (rows, cols))
-        load[loadable:loadable + rows] = 1
-        beat[loadable:loadable + rows] = np.arange(rows)
-        operands["w"][loadable:loadable + rows] = weights[::-1]
-        first = max(at, loadable + rows + 1) + gap
+        words = weights.T if transposed else weights
+        during = slice(loadable, loadable + len(words))
+        load[during], sideways[during], beat[during] = 1, transposed, np.arange(len(words))
+        operands["w"][during, :words.shape[1]] = words[::-1]
+        first = max(at, loadable + len(words) + 1) + gap
         swap[first - 1] = 1
         products = operands["x"][first:first + count] @ weights
         expected |= {first + v: products[v] for v in range(count)}
         at, loadable = first + count, first - 1
-    got = stream.run({"x": packed(operands["x"]), "w": packed(operands["w"]), "swap": swap, "load": load, "beat": beat})
+    inputs = {"x": packed(operands["x"]), "w": packed(operands["w"]), "swap": swap, "load": load, "beat": beat}
+    got = stream.run(inputs | ({"transposed": sideways} if SystolicArray.transposable(rows, cols) else {}))
     cycles = np.array(sorted(expected))
     return got["o_sums"].astype(np.int32)[cycles + SystolicArray.latency(rows, cols)], np.array([expected[c] for c in cycles]), cycles
 
@@ -58,19 +61,34 @@ def run(bench, tiles, rng):
 def test_back_to_back(bench):
     """Tiles of as many vectors as there are rows: vectors come every cycle, weights are loaded in every cycle."""
     rows = bench[0]
-    got, expected, cycles = run(bench, [(rows, 0)] * 12, np.random.default_rng(1))
+    got, expected, cycles = run(bench, [(rows, 0, False)] * 12, np.random.default_rng(1))
     assert cycles[-1] - cycles[0] + 1 == len(cycles) == 12 * rows
     np.testing.assert_array_equal(got, expected)
 
 
+def test_transposed_back_to_back(bench):
+    """By rows and by columns in turns, as many vectors as either takes: without a bubble too."""
+    rows, cols, _ = bench
+    if not SystolicArray.transposable(rows, cols):
+        assert rows > cols
+        return
+    kinds = [False, False, True, True, False, True]
+    tiles = [(cols if after else rows, 0, kind) for kind, after in zip(kinds, [*kinds[1:], False])]
+    got, expected, cycles = run(bench, tiles, np.random.default_rng(3))
+    assert cycles[-1] - cycles[0] + 1 == len(cycles) == sum(count for count, _, _ in tiles)
+    np.testing.assert_array_equal(got, expected)
+
+
 def test_any_length(bench):
-    """Long, short and single-vector tiles, at once and later."""
+    """Long, short and single-vector tiles, at once and later, by rows and by columns."""
+    rows, cols, _ = bench
     rng = np.random.default_rng(2)
-    counts = np.where(rng.random(60) < 0.3, 1, rng.integers(1, 3 * bench[0], 60))
-    tiles = [(int(count), int(gap)) for count, gap in zip(counts, rng.choice((0, 0, 1, 2, 7), 60))]
+    counts = np.where(rng.random(60) < 0.3, 1, rng.integers(1, 3 * rows, 60))
+    kinds = rng.random(60) < 0.5 * SystolicArray.transposable(rows, cols)
+    tiles = [(int(count), int(gap), bool(kind)) for count, gap, kind in zip(counts, rng.choice((0, 0, 1, 2, 7), 60), kinds)]
     got, expected, _ = run(bench, tiles, rng)
     np.testing.assert_array_equal(got, expected)
-    assert {(1, 0), (1, 1)} <= set(tiles), "single vectors never occurred"
+    assert {(1, 0), (1, 1)} <= {tile[:2] for tile in tiles}, "single vectors never occurred"
 
 
 def test_extreme_operands():
@@ -80,6 +98,7 @@ def test_extreme_operands():
     stream = Stream(SystolicArray(rows, cols), no_inline=["tenon_systolic_row"])
     ones = np.full((length, rows), LOW)
     cycle = np.arange(length)
-    got = stream.run({"x": packed(ones), "w": packed(ones), "load": cycle < rows, "beat": cycle % rows, "swap": cycle == rows})
+    got = stream.run({"x": packed(ones), "w": packed(ones), "load": cycle < rows, "beat": cycle % rows, "swap": cycle == rows,
+                      "transposed": cycle < 0})
     sums = got["o_sums"].astype(np.int32)[rows + 1 + SystolicArray.latency(rows, cols)]
     assert sums.tolist() == [rows * LOW * LOW] * cols

@@ -10,6 +10,7 @@ import pytest
 from acg.interpret import run as interpret
 from acg.mnemonic import encode
 from hw import emit
+from hw.array import SystolicArray
 from hw.buffers import memory_bytes
 from hw.matrix import MatrixEngine
 from hw.params import SystolicParams
@@ -60,7 +61,7 @@ class Bench:
             interpret(self.mnemonic.effect, f, memories)
             steps, vectors = steps_and_vectors(f)
             firsts = f["n_n"] * vectors  # words that start a sum
-            for name, count in {"A": steps * vectors, "W": steps * p.rows, "Z": steps * p.rows * f["zero_per_column"],
+            for name, count in {"A": steps * vectors, "W": steps * fill(p, f), "Z": steps * p.rows * f["zero_per_column"],
                                 "B": firsts * (f["init"] == BIAS), "C": steps * vectors}.items():
                 first, ends[name] = ends[name], ends[name] + count
                 for cycle, address, *data in events.get(name, [])[first:ends[name]]:
@@ -83,6 +84,11 @@ BIAS = 2
 def steps_and_vectors(f):
     steps = f["n_n"] * f["n_k0"] * f["n_k1"] * f["n_k2"] * f["n_k3"]
     return steps, f["n_m0"] * f["n_m1"] * f["n_m2"]
+
+
+def fill(params, f):
+    """Words of weights that a tile takes: its rows, or its columns."""
+    return params.cols if f.get("transposed") else params.rows
 
 
 def placed(rng, f, stream, levels, words, *, reach=0):
@@ -115,12 +121,15 @@ def random_instruction(rng, params, **given):
     f["n_m0"] = rng.choice((f["n_m0"], rng.randint(1, 2 * params.rows)))
     f |= {name: rng.randint(0, 1) for name in ("act_signed", "wgt_signed", "zero_per_column")}
     f |= {"init": rng.randint(0, 2)} | given
+    if SystolicArray.transposable(params.rows, params.cols):
+        kind = "zero_per_column" if given.get("zero_per_column") else rng.choice(("rows", "zero_per_column", "transposed"))
+        f |= {name: int(name == kind) for name in ("zero_per_column", "transposed")}
     f |= {zero: rng.randint(-128, 127) if f[signed] else rng.randint(0, 255)
           for zero, signed in (("za", "act_signed"), ("zw", "wgt_signed"))}
     while f["n_n"] * f["n_m0"] * f["n_m1"] * f["n_m2"] > min(params.acc_words, 96):
         f[rng.choice(("n_n", "n_m0", "n_m1", "n_m2"))] = 1
     f |= placed(rng, f, "a", (*KS, *MS), params.act_words)
-    f |= placed(rng, f, "w", ("n", *KS), params.wgt_words, reach=params.rows - 1)
+    f |= placed(rng, f, "w", ("n", *KS), params.wgt_words, reach=fill(params, f) - 1)
     f |= placed(rng, f, "b", ("n",), params.par_words) | placed(rng, f, "z", ("n",), params.par_words // 4)
     f["z"] += 0 if f["wgt_signed"] else params.par_words // 4
     return f | distinct(rng, f, min(params.acc_words, 128))
@@ -137,15 +146,18 @@ def test_random_instructions(bench, tmp_path, gap):
     instructions = [random_instruction(rng, bench.params) for _ in range(150)]
     log = bench.run(tmp_path, instructions, gap=gap)
     bench.check(log, instructions)
-    reached = Counter((name, f[name]) for f in instructions for name in ("init", "act_signed", "wgt_signed", "zero_per_column"))
-    assert len(reached) == 9 and min(reached.values()) > 20
+    choices = [field.name for field in bench.mnemonic.fields if field.kind == "enum"]
+    reached = Counter((name, f[name]) for f in instructions for name in choices)
+    assert len(reached) == sum(len(bench.mnemonic.field(name).choices) for name in choices) and min(reached.values()) > 20
+    assert ("transposed" in choices) == SystolicArray.transposable(bench.params.rows, bench.params.cols)
     counts = [steps_and_vectors(f) for f in instructions]
     assert {1} <= {m for _, m in counts} and any(m < bench.params.rows for _, m in counts)
     assert {steps == 1 for steps, _ in counts} == {True, False}
 
 
 def test_steps_follow_without_a_bubble(bench, tmp_path):
-    """Each tile takes as many cycles as it has vectors, or rows if more, within instructions and across them."""
+    """Each tile takes as many cycles as it has vectors, or words of the next one's weights if more, within instructions and
+    across them."""
     rng = random.Random(3)
     rows = bench.params.rows
     instructions = [random_instruction(rng, bench.params, init=rng.choice((0, BIAS))) for _ in range(60)]
@@ -158,10 +170,11 @@ def test_steps_follow_without_a_bubble(bench, tmp_path):
     start = log.reads["A"][0][0]
     for number, f in enumerate(instructions):
         steps, vectors = steps_and_vectors(f)
-        for _ in range(steps):
+        for step in range(steps):
             assert [next(reads) for _ in range(vectors)] == list(range(start, start + vectors)), f"instruction {number}"
             last = start + vectors - 1
-            start += max(vectors, rows)
+            following = f if step + 1 < steps else instructions[min(number + 1, len(instructions) - 1)]
+            start += max(vectors, fill(bench.params, following))
         assert log.pulses["D"][number] - last == MatrixEngine.latency(bench.params) - 1, "reads follow their issue by a cycle"
 
 
