@@ -10,6 +10,8 @@ import onnx
 
 from acg.graph import Graph as Covenant
 from acg.mnemonic import Header
+from compiler.chains import unchained
+from compiler.columns import by_columns
 from compiler.fold import folded
 from compiler.frontend import read_graph
 from compiler.home import ALIGNMENT, Home, homes_of
@@ -60,6 +62,10 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
         Naming layer and nodes: a configuration cannot hold or compute a layer.
     """
     machine = Machine(covenant)
+    named = graph.tensors  # what passes over the graph add is nobody else's
+    graph = unchained(graph)
+    if machine.takes_columns:
+        graph = by_columns(graph)
     graph, parts = folded(graph, covenant.block)
     layers, residence = _arranged(machine, graph, parts, schedule, on_chip)
     homes, segments = homes_of(graph, layers, covenant, parts, residence.homes)
@@ -93,7 +99,7 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
     instructions = place_tokens(covenant, instructions)
     data = constants.bytes()
     tensors = {name: Placed(graph.tensors[name], home) for name, home in homes.items()
-               if not home.pieces and not home.on_chip}
+               if name in named and not home.pieces and not home.on_chip}
     aliases = {}
     for name, tensor in graph.aliases.items():
         if tensor.name in tensors:
@@ -126,7 +132,7 @@ def _shape(layer: Layer, graph: Graph, homes: dict[str, Home]) -> tuple:
             return ("conv", k.weight.shape, k.strides, k.pads, k.dilations, k.group, len(k.scale), len(k.zw))
         if isinstance(k, Move):
             return ("move", k.pieces, k.fill)
-        return (type(k).__name__, *(getattr(k, n, None) for n in ("kind", "kernel", "strides", "pads", "dilations")))
+        return (type(k).__name__, *(getattr(k, n, None) for n in ("kind", "kernel", "strides", "pads", "dilations", "columns")))
     def place(home: Home):
         return home.shape, home.block, home.on_chip, tuple((first, piece.on_chip) for first, piece in home.pieces)
 

@@ -60,7 +60,7 @@ def ranked(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
     later: list[dict] = []
     for index in order:
         picked = mapping(int(index))
-        kind = tuple(picked[n] for n in ("tile_c", "order", "stage", "depth") if n in picked)
+        kind = tuple(picked[n] for n in ("tile_c", "order", "stage", "depth", "windows") if n in picked)
         if kind in seen:
             if len(later) < 1000:
                 later.append(picked)
@@ -251,8 +251,12 @@ def _pass(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
     tiles = _up(n, p["tile_n"]) * _up(h, p["tile_h"]) * _up(w, p["tile_w"]) * _up(math.ceil(c / block), p["tile_c"])
     x_bytes = p["tile_n"] * rows * columns * p["tile_c"] * block
     y_bytes = p["tile_n"] * p["tile_h"] * p["tile_w"] * p["tile_c"] * block
-    held = [x_bytes * math.ceil(_share_in_dram(homes[i])) for i in k.inputs] + [y_bytes * math.ceil(_share_in_dram(y))]
-    fits = p["depth"] * sum(held) <= machine.size(machine.elementwise.memory["a"])
+    slide = p["windows"] == "slide"
+    sources = sum(x_bytes * math.ceil(_share_in_dram(homes[i])) for i in k.inputs)
+    room = {what: machine.size(memory) for what, memory in (("pass", machine.elementwise.memory["a"]), ("x", machine.memory("x")),
+                                                            ("acc", machine.memory("acc")))}
+    fits = p["depth"] * (np.where(slide, 0, sources) + y_bytes * math.ceil(_share_in_dram(y))) <= room["pass"]
+    fits &= ~slide | ((p["depth"] * sources <= room["x"]) & (p["depth"] * 4 * y_bytes <= room["acc"]))
     traffic = _Traffic()
     for home, size, pixels in (*((homes[i], x_bytes, rows * columns) for i in k.inputs),
                                (y, y_bytes, p["tile_h"] * p["tile_w"])):
@@ -260,9 +264,13 @@ def _pass(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
         traffic.add(tiles * _share_in_dram(home), runs, size / runs, bus)
     words = n * h * w * math.ceil(c / block) * (block // machine.channel_lanes)
     # Sums of a window interleave few outputs: a row that does not split well is slow.
-    vector = words * kernel[0] * kernel[1] * _word_cycles(machine)
+    vector = words * np.where(slide, 1, kernel[0] * kernel[1]) * _word_cycles(machine)
+    wide = kernel[1] + (p["tile_w"] - 1) * (min(strides[1], kernel[1]) if dilations[1] == 1 else kernel[1])  # words read of a row
+    lanes = machine.window_lanes if machine.windows else block
+    gather = slide * tiles * p["tile_n"] * p["tile_h"] * p["tile_c"] * (block // lanes) * kernel[0] * wide
     issue = (traffic.instructions + tiles) * covenant.sequencer.issue_cycles
-    tile = (x_bytes * len(k.inputs) + y_bytes) / bus + vector / tiles
-    total = np.maximum(np.maximum(traffic.beats, vector), issue) + _OVERLAPPED * traffic.beats + _ISSUED * issue + tile
-    total = total + np.where(p["depth"] == 1, traffic.beats + vector, 0) + _START_CYCLES + _TAIL_CYCLES
+    tile = (x_bytes * len(k.inputs) + y_bytes) / bus + (vector + gather) / tiles
+    total = np.maximum(np.maximum(traffic.beats, np.maximum(vector, gather)), issue)
+    total = total + _OVERLAPPED * traffic.beats + _ISSUED * issue + tile + np.where(p["depth"] == 1, traffic.beats + vector + gather, 0)
+    total = total + _START_CYCLES + _TAIL_CYCLES
     return np.where(fits, total, np.inf)

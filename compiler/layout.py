@@ -14,7 +14,7 @@ import numpy as np
 
 from acg.expr import Aff, Loop
 
-__all__ = ["NHWC", "Axis", "Layout", "blocked", "dense", "row_major"]
+__all__ = ["NHWC", "Axis", "Layout", "blocked", "column_layout", "dense", "row_major"]
 
 NHWC = ("n", "h", "w", "c")
 
@@ -139,3 +139,13 @@ def blocked(shape: Sequence[int], block: int) -> Layout:
     """[N][channel block][H][W][block]: tensors between layers."""
     n, h, w, c = shape
     return dense([("n", n, 1), ("c", math.ceil(c / block), block), ("h", h, 1), ("w", w, 1), ("c", block, 1)])
+
+
+def column_layout(blocks: int, granule: int, channels: int, lanes_in: int, lanes_out: int) -> Layout:
+    """Weights of a product by columns: a word of ``lanes_out`` bytes holds what one output channel takes of ``lanes_in`` others."""
+    tile, words = lanes_out * lanes_out, granule // lanes_in
+    block = channels // lanes_out * words * tile
+    axes = (Axis("ic", blocks, block, granule), Axis("oc", channels // lanes_out, words * tile, lanes_out),
+            Axis("ic", words, tile, lanes_in), Axis("oc", lanes_out, lanes_out), Axis("ic", lanes_in, 1), Axis("kh", 1, 1),
+            Axis("kw", 1, 1))
+    return Layout(tuple(a for a in axes if a.extent > 1 or a.weight == 1), blocks * block)

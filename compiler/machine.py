@@ -9,15 +9,16 @@ from functools import cached_property
 
 from acg.expr import Expr, Load, Lookup, Nest, Op, Operand, Reduce
 from acg.graph import Graph
-from compiler.codelets import add, conv, depthwise, normalise
+from compiler.codelets import Codelet, add, conv, depthwise, normalise
 from compiler.errors import CompileError
-from compiler.layout import dense
+from compiler.layout import column_layout, dense
 from compiler.placing import Tile, place
 from compiler.select import Route, Template, routes, select
 
 __all__ = ["Machine"]
 
 _SPARE_COLUMNS = 3  # by how many columns a kernel may be filled up
+_PLAIN = {"stride_h": 1, "stride_w": 1, "dilation_h": 1, "dilation_w": 1, "pad_top": 0, "pad_left": 0, "zx": 0, "zw": 0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +64,20 @@ class Machine:
         statement = _unplaced(depthwise("u8", "i8", zero_per_channel=True).statements["start"])
         return next((r for r in routes(self.graph.mnemonics, statement) if "oc" in r.lanes), None)
 
+    @cached_property
+    def takes_columns(self) -> bool:
+        """Whether the instruction that sums products can have a column of weights in each word, and a word has room for one."""
+        codelet, memory, few = conv("u8", "i8"), {**self.products.memory, "bias": self.memory("bias")}, 4
+        lanes_in, lanes_out = self.reduction_lanes, self.channel_lanes
+        if lanes_in > lanes_out:
+            return False
+        layouts = {"x": dense([("n", 1, 1), ("h", 1, 1), ("w", few, 1), ("c", lanes_in, 1)]),
+                   "acc": dense([("n", 1, 1), ("h", 1, 1), ("w", few, 1), ("c", lanes_out, 1)], 4),
+                   "w": column_layout(1, lanes_in, lanes_out, lanes_in, lanes_out), "bias": dense([("oc", lanes_out, 1)], 4)}
+        nest = place(codelet.statements["start"], codelet.dims, {n: Tile(memory[n], t) for n, t in layouts.items()},
+                     {"n": 1, "oh": 1, "ow": few, "oc": lanes_out, "kh": 1, "kw": 1, "ic": lanes_in}, _PLAIN)
+        return self.select(nest) is not None
+
     @property
     def window_lanes(self) -> int:
         """Channels that a window takes together."""
@@ -83,24 +98,42 @@ class Machine:
         return {}
 
     def _best_columns(self, rows: int, columns: int, strides: tuple[int, int], dilations: tuple[int, int]) -> int | None:
-        lanes, memory, best = self.window_lanes, self.windows.memory, None
-        attributes = {"stride_h": strides[0], "stride_w": strides[1], "dilation_h": dilations[0], "dilation_w": dilations[1],
-                      "pad_top": 0, "pad_left": 0, "zx": 0, "zw": 0}
+        best = None
         for wide in range(columns, columns + _SPARE_COLUMNS + 1):
-            height, width = ((4 - 1) * s + (k - 1) * d + 1 for s, k, d in zip(strides, (rows, wide), dilations))
-            tiles = {"x": dense([("n", 1, 1), ("h", height, 1), ("w", width, 1), ("c", lanes, 1)]),
-                     "acc": dense([("n", 1, 1), ("h", 4, 1), ("w", 4, 1), ("c", lanes, 1)], 4),
-                     "w": dense([("kh", rows, 1), ("kw", wide, 1), ("oc", lanes, 1)]), "bias": dense([("oc", lanes, 1)], 4)}
-            codelet = depthwise("u8", "i8")
-            nest = place(codelet.statements["start"], codelet.dims, {n: Tile(memory[n], t) for n, t in tiles.items()},
-                         {"n": 1, "oh": 4, "ow": 4, "oc": lanes, "kh": rows, "kw": wide}, attributes)
-            found = self.select(nest)
-            if found is not None:
-                full = found.mnemonic.complete(found.at(x=0, acc=0, w=0, bias=0))
-                cost = found.mnemonic.evaluate("occupancy", full)
-                if best is None or cost < best[0]:
-                    best = cost, wide
+            cost = self._sliding(depthwise("u8", "i8"), "start", (rows, wide), strides, dilations)
+            if cost is not None and (best is None or cost < best[0]):
+                best = cost, wide
         return best[1] if best else None
+
+    def _sliding(self, codelet: Codelet, statement: str, kernel: tuple[int, int], strides: tuple[int, int],
+                 dilations: tuple[int, int]) -> int | None:
+        """Cycles of a few windows by the instruction that slides them; None if there is none for these."""
+        lanes, memory, few = self.window_lanes, self.windows.memory, 4
+        attributes = _PLAIN | {"stride_h": strides[0], "stride_w": strides[1], "dilation_h": dilations[0], "dilation_w": dilations[1]}
+        height, width = ((few - 1) * s + (k - 1) * d + 1 for s, k, d in zip(strides, kernel, dilations))
+        layouts = {"x": dense([("n", 1, 1), ("h", height, 1), ("w", width, 1), ("c", lanes, 1)]),
+                   "acc": dense([("n", 1, 1), ("h", few, 1), ("w", few, 1), ("c", lanes, 1)], 4),
+                   "w": dense([("kh", kernel[0], 1), ("kw", kernel[1], 1), ("oc", lanes, 1)]), "bias": dense([("oc", lanes, 1)], 4)}
+        nest = place(codelet.statements[statement], codelet.dims, {n: Tile(memory[n], t) for n, t in layouts.items()},
+                     {"n": 1, "oh": few, "ow": few, "oc": lanes, "kh": kernel[0], "kw": kernel[1]}, attributes)
+        found = self.select(nest)
+        if found is None:
+            return None
+        full = found.mnemonic.complete(found.at(**dict.fromkeys(layouts, 0)))
+        return found.mnemonic.evaluate("occupancy", full)
+
+    def slides(self, codelet: Codelet, kernel: tuple[int, int], strides: tuple[int, int], dilations: tuple[int, int]) -> bool:
+        """Whether an instruction gathers the windows of a pooling ``codelet`` out of where products are summed from."""
+        if self.windows is None:
+            return False
+        key = codelet.statements["gather"].expr.op, *kernel, *strides, *dilations
+        if key not in self._slides:
+            self._slides[key] = self._sliding(codelet, "gather", kernel, strides, dilations) is not None
+        return self._slides[key]
+
+    @cached_property
+    def _slides(self) -> dict[tuple, bool]:
+        return {}
 
     def _route(self, statement: Nest, what: str) -> Route:
         for route in routes(self.graph.mnemonics, _unplaced(statement)):

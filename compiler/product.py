@@ -20,7 +20,8 @@ __all__ = ["Product", "matrices"]
 @dataclass(frozen=True)
 class Product(Kernel):
     """``y = clamp(rne(f32(sum_k (x[.., m, k] - zx) (w[.., k, c] - zw)) * scale) + zy, lo, hi)`` for the matrices of every
-    n and h; those of an operand that has only one are used again.
+    n and h; those of an operand that has only one are used again. ``columns``: ``w`` holds its columns as rows, it is
+    ``w[.., c, k]``.
     """
 
     x: str
@@ -32,6 +33,7 @@ class Product(Kernel):
     zy: int
     lo: int
     hi: int
+    columns: bool = False
 
     inputs = property(lambda self: (self.x, self.w))
 
@@ -40,6 +42,8 @@ class Product(Kernel):
 
     def verify(self, tensors: Mapping[str, Tensor]) -> None:
         x, w, y = (tensors[name].shape for name in (self.x, self.w, self.y))
+        if self.columns:
+            w = (*w[:2], w[3], w[2])
         batches = [tuple(b) for b in zip(x[:2], w[:2], y[:2])]
         if x[3] != w[2] or y[2:] != (x[2], w[3]) or any({a, b} - {1, c} or max(a, b) != c for a, b, c in batches):
             raise ValueError(f"{self.name}: {x} times {w} is not {y}")
@@ -48,7 +52,7 @@ class Product(Kernel):
 @evaluates(Product)
 def _product(kernel: Product, operands: Sequence[np.ndarray], y: Tensor) -> np.ndarray:
     x, w = (v.astype(np.float64) - z for v, z in zip(operands, (kernel.zx, kernel.zw)))
-    total = (x @ w).astype(np.int64).astype(np.int32).astype(np.float32)
+    total = (x @ (w.swapaxes(2, 3) if kernel.columns else w)).astype(np.int64).astype(np.int32).astype(np.float32)
     return np.clip(np.rint(total * np.float32(kernel.scale)).astype(np.float64) + kernel.zy, kernel.lo, kernel.hi)
 
 
@@ -57,8 +61,9 @@ def matrices(graph: Graph, layer: Layer, homes: Mapping[str, Home]) -> Iterator[
     k: Product = layer.main
     x, w, y = (homes[name] for name in (k.x, k.w, k.y))
     smallest = np.iinfo(graph.tensors[k.w].dtype).min
-    weight = np.full((1, 1, w.shape[2], w.shape[3]), smallest)  # stands for shape and type alone
-    conv = Conv(k.name, k.nodes, k.op, k.exact, k.x, k.y, weight, np.zeros(w.shape[3], np.int32), np.array([k.scale], np.float32),
+    shape = w.shape[:1:-1] if k.columns else w.shape[2:]
+    weight = np.full((1, 1, *shape), smallest)  # stands for shape and type alone
+    conv = Conv(k.name, k.nodes, k.op, k.exact, k.x, k.y, weight, np.zeros(shape[1], np.int32), np.array([k.scale], np.float32),
                 k.zx, np.array([k.zw]), k.zy, k.lo, k.hi)
     for n, h in itertools.product(range(y.shape[0]), range(y.shape[1])):
         yield replace(layer, main=conv), dict(homes) | {k.x: _matrix(x, n, h), k.y: _matrix(y, n, h)}, _matrix(w, n, h)

@@ -9,9 +9,10 @@ from functools import cached_property
 
 from compiler.errors import CompileError
 from compiler.home import Home
-from compiler.ir import Conv, Graph
+from compiler.ir import Conv, Graph, Pool
 from compiler.layer import Layer
 from compiler.lower.depthwise_plan import is_depthwise
+from compiler.lower.pooling import gathers
 from compiler.machine import Machine
 from compiler.mapping import Mapping
 from compiler.move import Move
@@ -85,9 +86,12 @@ def space_of(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home
     block = machine.graph.block
     tiles = [Choice("tile_n", _cuts(n)), Choice("tile_h", _cuts(h)), Choice("tile_w", _cuts(w)),
              Choice("tile_c", _cuts(math.ceil(c / block)))]
-    if not isinstance(layer.main, Conv):
-        return Space((*tiles, Choice("depth", (1, 2, 3))))
     k = layer.main
+    if not isinstance(k, Conv):
+        windows = ["chain"]
+        if isinstance(k, Pool) and not homes[k.x].on_chip and gathers(machine, k, homes[k.x].shape):
+            windows.insert(0, "slide")
+        return Space((*tiles, Choice("depth", (1, 2, 3)), Choice("windows", tuple(windows))))
     if is_depthwise(machine, k):
         return Space((*tiles, Choice("order", ("spatial", "channels")), Choice("ahead", (2, 4, 8, 16))))
     x = homes[k.x]

@@ -17,7 +17,8 @@ __all__ = ["KINDS", "Case", "random_case"]
 
 #: Kinds of models; a seed's is its remainder.
 KINDS = ("conv", "conv", "conv_relu", "conv_clip", "grouped", "matmul", "gemm", "add", "conv_add", "relu", "clip",
-          "requantise", "maxpool", "averagepool", "global", "flatten_gemm", "qlinearconv", "qlinearadd", "chain", "matrices", "depthwise",
+          "requantise", "maxpool", "averagepool", "global", "flatten_gemm", "qlinearconv", "qlinearadd", "chain", "matrices", "scores",
+          "depthwise",
           *MOVEMENT, *ELEMENTWISE, *CHANNELS, *ROWS)
 
 
@@ -121,6 +122,20 @@ def _matrices(b: ModelBuilder):
     zero = [np.asarray(np.array(0 if b.kind == np.int8 else 128), b.kind)] if b.rng.random() < 0.5 else [None]
     y = b.op("MatMul", [b.input([*lead, m, k], b.parameters(0.05, *zero)), b.input([*other, k, n], b.parameters(0.05, *zero))])
     return b.quantise(y, 0.15 * float(np.sqrt(k))), [*lead, m, n], False
+
+
+def _scores(b: ModelBuilder):
+    """Attention's product of queries and keys: the latter transposed, after their heads were taken apart or not."""
+    heads, m, k, n = (int(v) for v in (b.rng.integers(1, 5), *b.rng.integers(1, 50, 3)))
+    parameters = b.parameters(0.05)
+    if b.rng.random() < 0.5:
+        keys, perm = b.input([n, heads * k] if b.rng.random() < 0.5 else [1, n, heads * k], parameters), [0, 2, 3, 1]
+        keys = b.quantise(b.op("Reshape", [b.op("Relu", [keys]), b.put(np.array([1, n, heads, k]))]), parameters=parameters)
+    else:
+        keys, perm = b.input([1, heads, n, k], parameters), [0, 1, 3, 2]
+    keys = b.quantise(b.op("Transpose", [keys], perm=perm), parameters=parameters)
+    y = b.op("MatMul", [b.input([1, heads, m, k], b.parameters(0.05)), keys])
+    return b.quantise(y, 0.15 * float(np.sqrt(k))), [1, heads, m, n], False
 
 
 def _gemm(b: ModelBuilder):
@@ -248,5 +263,5 @@ _MAKERS = {
     "relu": lambda b: _unary(b, "relu"), "clip": lambda b: _unary(b, "clip"), "requantise": lambda b: _unary(b, "requantise"),
     "maxpool": _maxpool, "averagepool": _averagepool, "global": _global, "flatten_gemm": _flatten_gemm,
     "qlinearconv": _qlinearconv, "qlinearadd": _qlinearadd, "chain": _chain,
-    "matrices": _matrices, "depthwise": _depthwise, **MOVEMENT, **ELEMENTWISE, **CHANNELS, **ROWS,
+    "matrices": _matrices, "scores": _scores, "depthwise": _depthwise, **MOVEMENT, **ELEMENTWISE, **CHANNELS, **ROWS,
 }

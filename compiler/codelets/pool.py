@@ -1,6 +1,8 @@
-"""Pooling: the largest element of a window, or its mean in binary32."""
+"""Pooling: the largest element of a window, or its mean."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from acg.expr import Expr, Nest, Reduce, field
 from compiler.codelets.codelet import Codelet, Tensor, integer, loops, op, real
@@ -10,9 +12,9 @@ __all__ = ["average_pool", "global_pool", "max_pool"]
 _NHWC = ("n", "h", "w", "c")
 
 
-def max_pool(x_type: str) -> Codelet:
+def max_pool(x_type: str, *, sliding: bool = False) -> Codelet:
     """``y = max(x)`` over each window; padding holds the smallest element."""
-    return _window(x_type, lambda x: Reduce("max", loops("kh kw"), op("f32", x)), None)
+    return _pool(x_type, "max", lambda x: x, lambda largest: op("rne", largest), sliding)
 
 
 def average_pool(x_type: str) -> Codelet:
@@ -20,26 +22,35 @@ def average_pool(x_type: str) -> Codelet:
 
     Both divisions are products with reciprocals.
     """
-    def mean(x: Expr) -> Expr:
-        total = Reduce("add", loops("kh kw"), op("f32", x - integer("zx")) * real("sx"))
-        return op("fma", total * real("over_count"), real("over_scale"), real("zy"))
-    return _window(x_type, mean, None)
+    def mean(total: Expr) -> Expr:
+        return op("rne", op("fma", total * real("over_count"), real("over_scale"), real("zy")))
+    return _pool(x_type, "add", lambda x: x - integer("zx"), mean, False, scale=real("sx"))
 
 
-def global_pool(x_type: str) -> Codelet:
+def global_pool(x_type: str, *, sliding: bool = False) -> Codelet:
     """``y = clamp(rne(sum(x - zx) * scale) + zy, lo, hi)``."""
-    def mean(x: Expr) -> Expr:
-        return Reduce("add", loops("kh kw"), op("f32", x - integer("zx"))) * real("scale")
-    return _window(x_type, mean, "zy")
+    def mean(total: Expr) -> Expr:
+        return op("rne", total * real("scale")) + integer("zy")
+    return _pool(x_type, "add", lambda x: x - integer("zx"), mean, sliding)
 
 
-def _window(x_type: str, value, zero: str | None) -> Codelet:
+def _pool(x_type: str, reduction: str, element: Callable[[Expr], Expr], result: Callable[[Expr], Expr], sliding: bool,
+          scale: Expr | None = None) -> Codelet:
+    """``y = clamp(result(reduction of element(x)), lo, hi)``: one statement in binary32; or, ``sliding``, windows are
+    gathered as integers and finished by themselves. ``scale``: what elements are multiplied by before."""
     n, oh, ow, oc = outer = loops("n oh ow oc")
-    kh, kw = loops("kh kw")
-    x, y = Tensor("x", x_type, _NHWC), Tensor("y", "u8", _NHWC)
+    window = kh, kw = loops("kh kw")
+    x, acc, y = Tensor("x", x_type, _NHWC), Tensor("acc", "i32", _NHWC), Tensor("y", "u8", _NHWC)
     row = oh * field("stride_h") + kh * field("dilation_h") - field("pad_top")
     column = ow * field("stride_w") + kw * field("dilation_w") - field("pad_left")
-    rounded = op("rne", value(x[n, row, column, oc]))
-    rounded = rounded + integer(zero) if zero else rounded
-    byte = op("u8", op("clamp", rounded, integer("lo"), integer("hi")))
-    return Codelet("pool", {"x": _NHWC, "y": _NHWC}, {"finish": Nest(outer, y[outer], byte)})
+    read = element(x[n, row, column, oc])
+
+    def finish(value: Expr) -> Nest:
+        return Nest(outer, y[outer], op("u8", op("clamp", result(value), integer("lo"), integer("hi"))))
+
+    if sliding:
+        return Codelet("pool", {"x": _NHWC, "acc": _NHWC, "y": _NHWC}, {
+            "gather": Nest(outer, acc[outer], Reduce(reduction, window, read)), "finish": finish(op("f32", acc[outer]))})
+    number = op("f32", read)
+    return Codelet("pool", {"x": _NHWC, "y": _NHWC}, {
+        "finish": finish(Reduce(reduction, window, number if scale is None else number * scale))})

@@ -7,6 +7,7 @@ constants come in units that occupy slots. What a step needs is fetched some ste
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from compiler.codelets import conv
 from compiler.home import Home
@@ -147,6 +148,9 @@ class _Lowering:
     def fetch_w_tensor(self, step: Step, low: int, high: int, near: int) -> None:
         """Rows of a matrix as weights; beyond its last row and column they are zero-points."""
         plan, home = self.plan, self.plan.weight_home
+        if plan.columns:
+            self.fetch_w_columns(step, low, high, near)
+            return
         lanes = self.machine.channel_lanes
         first, extent = plan.channel_tiles[step.channel]
         row = next(a.stride for a in home.layout.axes if a.dim == "w")
@@ -166,6 +170,25 @@ class _Lowering:
         self.out.load(walks, (home.segment, start), (self.slots["w"].memory, near),
                       f"second operand, channel tile {step.channel}, blocks {low}..{high - 1}", fill=int(plan.kernel.zw[0]) & 255,
                       rows=(low * plan.granule, home.shape[2]), columns=columns)
+
+    def fetch_w_columns(self, step: Step, low: int, high: int, near: int) -> None:
+        """Rows of a matrix as the columns of weights; beyond its last column they are zero-points."""
+        plan, home = self.plan, self.plan.weight_home
+        lanes_in, lanes_out = self.machine.reduction_lanes, self.machine.channel_lanes
+        first, extent = plan.channel_tiles[step.channel]
+        row = next(a.stride for a in home.layout.axes if a.dim == "w")
+        step_far = home.layout.digits("c")[1].stride if home.block else plan.granule
+        ragged = int(high * plan.granule > home.shape[3])  # some of the last block's lanes hold no weight
+        tile, words = lanes_out * lanes_out, plan.granule // lanes_in
+        walks = [Walk(high - low, step_far, plan.w_block_bytes(step.channel), x=ragged * plan.granule),
+                 Walk(extent // lanes_out, lanes_out * row, words * tile, y=lanes_out), Walk(words, lanes_in, tile, x=ragged * lanes_in),
+                 Walk(lanes_out, row, lanes_out, y=1), Walk(lanes_in, 1, 1, x=ragged)]
+        rows = (first, home.shape[2]) if first + extent > home.shape[2] else None
+        if rows is None:
+            walks = [replace(walk, y=0) for walk in walks]
+        self.out.load(walks, (home.segment, home.offset + low * step_far + first * row), (self.slots["w"].memory, near),
+                      f"second operand by columns, channel tile {step.channel}, blocks {low}..{high - 1}",
+                      fill=int(plan.kernel.zw[0]) & 255, rows=rows, columns=(low * plan.granule, home.shape[3]) if ragged else None)
 
     def fetch_x(self, step: Step, unit, low: int, high: int) -> None:
         plan = self.plan

@@ -12,7 +12,7 @@ from compiler.codelets import Codelet, conv
 from compiler.home import Home
 from compiler.ir import Conv, Graph
 from compiler.layer import Layer
-from compiler.layout import Layout, dense
+from compiler.layout import Layout, column_layout, dense
 from compiler.lower.slots import CONTENTS, TooSmall
 from compiler.lower.tiles import Box, cut, tile_layout
 from compiler.machine import Machine
@@ -62,14 +62,15 @@ class ConvPlan:
     """Tiles, steps and units of one layer, and where each kind of unit finds room on chip. Emits nothing.
 
     ``weights``: where they live, if they are no constants but a tensor; the kernel then has their shape alone.
+    ``columns``: that tensor's rows are what others' columns are.
     """
 
     def __init__(self, machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], choices: ConvChoices,
-                 number: int = 0, weights: Home | None = None):
+                 number: int = 0, weights: Home | None = None, columns: bool = False):
         self.machine, self.graph, self.layer, self.choices = machine, graph, layer, choices
         self.from_top = number % 2 == 1  # layers take turns, so that one's weights can come while the last ones are in use
         self.kernel: Conv = layer.main
-        self.weight_home = weights
+        self.weight_home, self.columns = weights, columns
         self.x, self.y = homes[self.kernel.x], homes[layer.writes]
         self.residual = homes[layer.residual] if layer.add else None
         self.sums = homes.get(layer.sums)  # where all sums stay until the last part has added its own
@@ -177,7 +178,8 @@ class ConvPlan:
                 box = Box(box.n, box.h, box.w, (0, self.granule))
         return tile_layout(self.x, box, self.granule)
 
-    # Weights: [block][output word][kernel row][kernel column][word of the block][lane][output lane].
+    # Weights: [block][output word][kernel row][kernel column][word of the block][lane][output lane], the lanes in turn if
+    # they come by columns.
 
     def w_unit(self, step: Step) -> tuple[int, int]:
         return step.channel, (step.low - self.span(step.channel)[0]) // self.choices.chunk_w
@@ -187,12 +189,16 @@ class ConvPlan:
 
     def w_layout(self, channel: int, count: int) -> Layout:
         lanes_in, lanes_out = self.machine.reduction_lanes, self.machine.channel_lanes
+        if self.columns:
+            return column_layout(count, self.granule, self.channel_tiles[channel][1], lanes_in, lanes_out)
         return dense([("ic", count, self.granule), ("oc", self.channel_tiles[channel][1] // lanes_out, lanes_out),
                       ("kh", self.taps[0], 1), ("kw", self.taps[1], 1), ("ic", self.granule // lanes_in, lanes_in),
                       ("ic", lanes_in, 1), ("oc", lanes_out, 1)])
 
     def w_block_bytes(self, channel: int) -> int:
         """Bytes of the weights of one block of the reduction."""
+        if self.columns:
+            return self.w_layout(channel, 1).bytes
         return self.channel_tiles[channel][1] * self.taps[0] * self.taps[1] * self.granule
 
     def weights(self, channel: int) -> bytes:

@@ -1,22 +1,23 @@
-"""Layers without products: additions, tables and pooling, tile by tile through one pass of the vector chain."""
+"""Layers without products: additions, tables and pooling, tile by tile through one pass of the vector chain.
+
+Pooling may have its windows gathered first, by an instruction that slides them over the channels.
+"""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-
-from compiler.codelets import Codelet, add, average_pool, global_pool, largest, lookup, max_pool, multiply
+from compiler.codelets import Codelet, add, largest, lookup, multiply
 from compiler.home import Home
 from compiler.ir import Add, Graph, Lookup, Pool
 from compiler.layer import Layer
 from compiler.layout import Layout, dense
 from compiler.lower.emitter import Emitter
 from compiler.lower.margin import surround
+from compiler.lower.pooling import Window, parts, pool_operator, window_of
 from compiler.lower.slots import CONTENTS, Slots, TooSmall
 from compiler.lower.tiles import Box, Walk, binary32, box_parts, box_walks, cut, element, tile_layout
 from compiler.machine import Machine
@@ -28,23 +29,15 @@ __all__ = ["PassChoices", "PassPlan", "lower_pass"]
 
 @dataclass(frozen=True, kw_only=True)
 class PassChoices:
-    """Extents of one output tile; ``tile_c`` counts channel blocks. ``depth``: tiles of each kind on chip at once."""
+    """Extents of one output tile; ``tile_c`` counts channel blocks. ``depth``: tiles of each kind on chip at once.
+    ``windows``: what windows hold is gathered by sliding them, or by the vector chain (``slide``, ``chain``)."""
 
     tile_n: int
     tile_h: int
     tile_w: int
     tile_c: int
     depth: int = 2
-
-
-@dataclass(frozen=True)
-class _Window:
-    """How an output coordinate maps to input coordinates, along rows and columns."""
-
-    kernel: tuple[int, int] = (1, 1)
-    strides: tuple[int, int] = (1, 1)
-    dilations: tuple[int, int] = (1, 1)
-    pads: tuple[int, int] = (0, 0)  # before the first row and column
+    windows: str = "chain"
 
 
 class PassPlan:
@@ -56,13 +49,8 @@ class PassPlan:
         self.y = homes[layer.writes]
         self.sources = dict(zip(("a", "b") if len(self.kernel.inputs) == 2 else ("x",), [homes[n] for n in self.kernel.inputs]))
         self.block = machine.graph.block
-        self.window = _Window()
-        if isinstance(self.kernel, Pool):
-            k = self.kernel
-            if k.kind == "global":
-                self.window = _Window(kernel=self.sources["x"].shape[1:3])
-            else:
-                self.window = _Window(k.kernel, k.strides, k.dilations, k.pads[:2])
+        self.window = window_of(self.kernel, self.sources["x"].shape) if isinstance(self.kernel, Pool) else Window()
+        self.sliding = choices.windows == "slide"
 
     @cached_property
     def boxes(self) -> list[Box]:
@@ -86,6 +74,11 @@ class PassPlan:
     def source_layout(self, name: str, box: Box) -> Layout:
         return tile_layout(self.sources[name], self.source_box(box), self.block)
 
+    def gathered(self, box: Box) -> Layout:
+        """Where what the windows of a box hold lies among the accumulators."""
+        lanes = self.machine.channel_lanes
+        return dense([("c", box.c[1] // lanes, lanes), ("n", box.n[1], 1), ("h", box.h[1], 1), ("w", box.w[1], 1), ("c", lanes, 1)], 4)
+
     @cached_property
     def slots(self) -> dict[str, tuple[str, list[int]]]:
         """Memory and slot bases of every operand that does not stay on chip anyway.
@@ -99,6 +92,9 @@ class PassPlan:
         sizes = {name: self.source_layout(name, self.boxes[0]).bytes for name, home in self.sources.items() if not home.on_chip}
         if not self.y.on_chip:
             sizes["y"] = tile_layout(self.y, self.boxes[0], self.block).bytes
+        if self.sliding:
+            memory = {**memory, **self.machine.windows.memory}
+            sizes["acc"] = self.gathered(self.boxes[0]).bytes
         place = {name: memory.get(name, memory["a"]) for name in sizes}
         found: dict[str, tuple[str, list[int]]] = {}
         used: dict[str, int] = {}
@@ -189,15 +185,18 @@ class _Lowering:
                 tiles[name], begins[name] = Tile(self.slots[name].memory, tile), self.slots[name].base(now)
         if self.table is not None:
             tiles["table"] = Tile(plan.machine.memory("table"), dense([("i", 256, 1)]))
-        for rows, columns, attributes in _rectangles(plan, box):
+        if plan.sliding:
+            tiles["acc"], begins["acc"] = Tile(self.slots["acc"].memory, plan.gathered(box)), self.slots["acc"].base(now)
+        for rows, columns, attributes in parts(plan.kernel, next(iter(plan.sources.values())).shape, box.h, box.w):
             extents = {"n": box.n[1], "oh": rows[1], "ow": columns[1], "oc": box.c[1], "kh": plan.window.kernel[0],
                        "kw": plan.window.kernel[1]}
             bases = {name: begins[name] + tiles[name].layout.offset(
                 h=rows[0] * plan.window.strides[0], w=columns[0] * plan.window.strides[1]) for name in plan.sources}
-            bases["y"] = begins["y"] + tiles["y"].layout.offset(h=rows[0], w=columns[0])
+            bases |= {name: begins[name] + tiles[name].layout.offset(h=rows[0], w=columns[0]) for name in ("y", "acc") if name in begins}
             if self.table is not None:
                 bases["table"] = self.table
-            self.out.compute(self.codelet, "finish", tiles, extents, self.attributes | attributes, bases, f"tile {now}")
+            for statement in self.codelet.statements:
+                self.out.compute(self.codelet, statement, tiles, extents, self.attributes | attributes, bases, f"tile {now}")
         if not plan.y.on_chip:
             walks, far, _, _ = box_walks(plan.y, box, tiles["y"].layout)
             self.out.store(walks, (tiles["y"].memory, begins["y"]), (plan.y.segment, far), f"tile {now}")
@@ -217,19 +216,7 @@ def _operator(plan: PassPlan) -> tuple[Codelet, dict[str, int | float]]:
     if isinstance(k, Lookup):
         lo, hi = tensors[k.x].bounds
         return lookup(*types), {"lo": lo, "hi": hi}
-    v = plan.window
-    geometry = {"stride_h": v.strides[0], "stride_w": v.strides[1], "dilation_h": v.dilations[0], "dilation_w": v.dilations[1],
-                "pad_top": 0, "pad_left": 0}
-    lo, hi = tensors[k.y].bounds
-    if k.kind == "max":
-        return max_pool(*types), geometry | {"lo": lo, "hi": hi}
-    bounds = {"zx": k.zx, "lo": max(lo, k.lo), "hi": min(hi, k.hi)}
-    if k.kind == "global":
-        _, h, w, _ = plan.sources["x"].shape
-        scale = np.float32(k.sx) / (np.float32(k.sy) * np.float32(h * w))
-        return global_pool(*types), geometry | bounds | {"scale": float(scale), "zy": k.zy}
-    scales = {"sx": binary32(k.sx), "over_scale": float(np.float32(1) / np.float32(k.sy)), "zy": float(k.zy)}
-    return average_pool(*types), geometry | bounds | scales
+    return pool_operator(plan.graph, k, plan.sources["x"].shape, plan.sliding)
 
 
 def _fill(plan: PassPlan) -> int:
@@ -238,38 +225,3 @@ def _fill(plan: PassPlan) -> int:
     if not isinstance(k, Pool):
         return 0
     return (plan.graph.tensors[k.x].bounds[0] if k.kind == "max" else k.zx) & 255
-
-
-def _rectangles(plan: PassPlan, box: Box):
-    """Parts of a tile with equal attributes: rows, columns (first coordinate in the tile, extent), and what differs.
-
-    An average divides by how many elements its window has inside the tensor.
-    """
-    k = plan.kernel
-    if not isinstance(k, Pool) or k.kind != "average":
-        yield (0, box.h[1]), (0, box.w[1]), {}
-        return
-    counts = []
-    for axis, (first, extent) in enumerate((box.h, box.w)):
-        size = plan.sources["x"].shape[1 + axis]
-        inside = [_inside(plan.window, axis, first + i, size) for i in range(extent)]
-        counts.append([plan.window.kernel[axis]] * extent if k.count_include_pad else inside)
-    for rows, high in _runs(counts[0]):
-        for columns, wide in _runs(counts[1]):
-            yield rows, columns, {"over_count": float(np.float32(1) / np.float32(high * wide))}
-
-
-def _inside(window: _Window, axis: int, coordinate: int, size: int) -> int:
-    """Taps of an output's window that lie inside the tensor along one axis."""
-    first = coordinate * window.strides[axis] - window.pads[axis]
-    return sum(0 <= first + i * window.dilations[axis] < size for i in range(window.kernel[axis]))
-
-
-def _runs(values: Sequence[int]) -> list[tuple[tuple[int, int], int]]:
-    """Stretches of equal values: (first, length), value."""
-    runs, at = [], 0
-    for value, group in itertools.groupby(values):
-        length = len(list(group))
-        runs.append(((at, length), value))
-        at += length
-    return runs

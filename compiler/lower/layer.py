@@ -66,7 +66,7 @@ def _lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
     elif isinstance(layer.main, Product):
         for matrix, places, weights in matrices(graph, layer, homes):
             choices = ConvChoices(**mapping.choices)
-            lower_conv(ConvPlan(machine, graph, matrix, places, choices, number, weights), out, address)
+            lower_conv(ConvPlan(machine, graph, matrix, places, choices, number, weights, layer.main.columns), out, address)
     elif isinstance(layer.main, Move):
         lower_move(machine, layer, homes, MoveChoices(**mapping.choices), out)
     elif isinstance(layer.main, Rows):

@@ -36,7 +36,7 @@ def test_a_folder_holds_everything(program, tmp_path):
 
 def test_layers_carry_what_reports_need(program):
     assert [r.op for r in program.layers] == ["Conv", "Conv+Add", "MaxPool", "Relu", "Conv"]
-    assert [r.engine for r in program.layers] == ["MATRIX", "MATRIX", "VECTOR", "VECTOR", "MATRIX"]
+    assert [r.engine for r in program.layers] == ["MATRIX", "MATRIX", "WINDOW", "VECTOR", "MATRIX"]
     assert program.layers[1].macs == 9 * 8 * 20 * 9 * 20
     assert program.layers[1].nodes == ("b_node", "sum_node")
     assert [r.mark for r in program.layers] == [1, 2, 3, 4, 5]
