@@ -43,7 +43,7 @@ def random_fields(mnemonic: Mnemonic, memory_bytes: Mapping[str, int], rng: rand
         for a in sorted(accesses(mnemonic), key=lambda a: not a.write):
             if a.chosen(env) and a.memory in memory_bytes:
                 chosen.setdefault(a.base, a)
-        placed = all(_place(a, env, memory_bytes, rng) for a in chosen.values())
+        placed = all(_place(mnemonic, a, env, memory_bytes, rng) for a in chosen.values())
         full = mnemonic.complete(env)
         if placed and not mnemonic.violations(full, memory_bytes):
             return full
@@ -81,7 +81,7 @@ def _guard(mnemonic: Mnemonic, env: dict[str, object], rng: random.Random) -> No
         env[limit] = max(f.low, min(f.high, rng.choice((f.high, high - low + 1, rng.randint(0, high - low + 1)))))
 
 
-def _place(access: Access, env: dict[str, object], memory_bytes: Mapping[str, int], rng: random.Random) -> bool:
+def _place(mnemonic: Mnemonic, access: Access, env: dict[str, object], memory_bytes: Mapping[str, int], rng: random.Random) -> bool:
     """Strides and base of one access; False if its constant strides alone do not fit."""
     words = (memory_bytes[access.memory] - access.span) // access.unit  # the last word's number
     spread = sum(s * (int(env[n]) - 1) for s, n in access.terms if isinstance(s, int))
@@ -92,6 +92,7 @@ def _place(access: Access, env: dict[str, object], memory_bytes: Mapping[str, in
             continue
         steps = int(env[n]) - 1
         room = (words - (high - low)) // steps if steps else 40
+        room = min(room, mnemonic.field(s).high)
         if access.write and steps:
             if stacked > room:
                 return False

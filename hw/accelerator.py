@@ -136,7 +136,7 @@ class Accelerator(wiring.Component):
 
     def _engine(self, m, name, component, queue):
         """An engine behind its clock gate, wired to its queue."""
-        gate = emit.instance(m, f"gate_{name.lower()}", ClockGate())
+        gate = emit.instance(m, f"gate_{name.lower()}", ClockGate(gated=bool(self.params.clock_gating)))
         engine = emit.instance(m, name.lower(), component, clock=gate.gated)
         linger = Signal(_LINGER, name=f"linger_{name.lower()}")
         works = Signal(name=f"works_{name.lower()}")

@@ -1,8 +1,8 @@
-"""The AXI4-Lite slave: control, status, segment bases, counters and time stamps."""
+"""The AXI4-Lite subordinate: control, status, segment bases, counters and time stamps."""
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -26,8 +26,8 @@ AXI_LITE = {
 class Control(wiring.Component):
     """Register file behind AXI4-Lite (AMBA IHI 0022, part B); one access at a time, always OKAY.
 
-    Writes to read-only or absent registers do nothing; absent registers read 0. Byte strobes are ignored:
-    registers are written whole.
+    Writes to read-only or absent registers do nothing; absent registers read 0. No output depends on an input of the same
+    cycle.
 
     Members
     -------
@@ -62,36 +62,47 @@ class Control(wiring.Component):
         error = Signal(4)
         index = Signal(24)
 
-        # Writes: address and data are taken together.
-        write = Signal()
+        # Writes: address and data are taken each when it comes, and the register is written when both are here.
+        address_held, data_held, write = Signal(), Signal(), Signal()
+        address, data, strobes = (Signal(n, reset_less=True) for n in (14, 32, 4))
         m.d.comb += [
-            write.eq(self.s_axil_awvalid & self.s_axil_wvalid & (~self.s_axil_bvalid | self.s_axil_bready)),
-            self.s_axil_awready.eq(write), self.s_axil_wready.eq(write), self.irq.eq(done & irq_enable),
+            write.eq(address_held & data_held & (~self.s_axil_bvalid | self.s_axil_bready)),
+            self.s_axil_awready.eq(~address_held), self.s_axil_wready.eq(~data_held), self.irq.eq(done & irq_enable),
         ]
+        with m.If(self.s_axil_awvalid & self.s_axil_awready):
+            m.d.sync += [address_held.eq(1), address.eq(self.s_axil_awaddr[2:])]
+        with m.If(self.s_axil_wvalid & self.s_axil_wready):
+            m.d.sync += [data_held.eq(1), data.eq(self.s_axil_wdata), strobes.eq(self.s_axil_wstrb)]
+        with m.If(write):
+            m.d.sync += [address_held.eq(0), data_held.eq(0)]
         with m.If(write):
             m.d.sync += self.s_axil_bvalid.eq(1)
         with m.Elif(self.s_axil_bready):
             m.d.sync += self.s_axil_bvalid.eq(0)
 
-        data, word = self.s_axil_wdata, self.s_axil_awaddr[2:]
+        def written(register):
+            """``register`` with the bytes that are written."""
+            return Cat(Mux(strobes[b], data.word_select(b, 8), register.word_select(b, 8)) for b in range(4))
+
         control = regs["CONTROL"]
-        bit = {f.name: data[f.shift] for f in control.fields}
+        bit = {f.name: data[f.shift] & strobes[f.shift // 8] for f in control.fields}
         m.d.sync += self.start.eq(0)
         with m.If(write):
-            with m.Switch(word):
+            with m.Switch(address):
                 with m.Case(control.offset // 4):
-                    m.d.sync += irq_enable.eq(bit["IRQ_ENABLE"])
+                    with m.If(strobes[control.field("IRQ_ENABLE").shift // 8]):
+                        m.d.sync += irq_enable.eq(bit["IRQ_ENABLE"])
                     with m.If(bit["CLEAR"]):
                         m.d.sync += [done.eq(0), error.eq(ErrorCode.NONE.value)]
                     with m.If(bit["START"] & ~self.busy):
                         m.d.sync += [self.start.eq(1), self.busy.eq(1), done.eq(0), error.eq(ErrorCode.NONE.value)]
                 with m.Case(regs.offset("PROGRAM") // 4):
-                    m.d.sync += self.program.eq(data)
+                    m.d.sync += self.program.eq(written(self.program))
                 with m.Case(regs.offset("PROGRAM_LENGTH") // 4):
-                    m.d.sync += self.length.eq(data)
+                    m.d.sync += self.length.eq(written(self.length))
                 for i, segment in enumerate(self.segment):
                     with m.Case(regs.offset("SEGMENT", i) // 4):
-                        m.d.sync += segment.eq(data)
+                        m.d.sync += segment.eq(written(segment))
         with m.If(self.finish):
             m.d.sync += [self.busy.eq(0), done.eq(1), error.eq(self.error), index.eq(self.index)]
 

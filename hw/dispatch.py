@@ -12,6 +12,8 @@ from hw.registers import ErrorCode
 
 __all__ = ["Dispatch", "issue_cycles"]
 
+_STILL = 31  # cycles without work after which there will be none: many more than a token needs from one engine to another
+
 
 def issue_cycles(mnemonics, memory_bytes) -> int:
     """Cycles from one instruction to the next, at most, while the bus brings them in time and queues have room."""
@@ -19,10 +21,10 @@ def issue_cycles(mnemonics, memory_bytes) -> int:
 
 
 class Dispatch(wiring.Component):
-    """Takes instructions in program order; the first illegal one, bus error or END ends the program.
+    """Takes instructions in program order; the first illegal one, bus error, deadlock of tokens or END ends the program.
 
-    After an error nothing more is issued: engines finish what they hold (they never hang, since the
-    bus always answers), then every queue is cleared, so that the next program starts clean.
+    After an error nothing more is issued: engines finish what they hold (as the bus always answers), then every queue is
+    cleared, so that the next program starts clean.
 
     Parameters
     ----------
@@ -68,7 +70,16 @@ class Dispatch(wiring.Component):
         offset, width = HEADER["opcode"]
         opcode = self.i_instr[offset:offset + width]
         verdict = Signal(4)
-        m.d.comb += [legality.i_instr.eq(self.i_instr), self.fetch_stop.eq(self.finish | self.halt)]
+        ending, blocked = Signal(), Signal()  # every instruction has come; this one has no room in its queue
+        m.d.comb += [legality.i_instr.eq(self.i_instr), self.fetch_stop.eq(self.finish | self.halt | ending)]
+
+        # Nothing will come, or find room, and nothing works: no token can change any more.
+        still, deadlock = Signal(range(_STILL + 1)), Signal()
+        m.d.comb += deadlock.eq(still == _STILL)
+        with m.If((ending | blocked) & ~self.engines_busy & ~self.queues_idle):
+            m.d.sync += still.eq(still + ~deadlock)
+        with m.Else():
+            m.d.sync += still.eq(0)
 
         def fail(code):
             with m.If(self.error == 0):
@@ -102,15 +113,21 @@ class Dispatch(wiring.Component):
                     m.next = "ABORT"
                 with m.Elif(verdict != 0):
                     fail(verdict)
+                with m.Elif(deadlock):
+                    fail(ErrorCode.DEADLOCK.value)
                 with m.Else():
+                    m.d.comb += blocked.eq(1)
                     for e, mnemonic in enumerate(self.mnemonics):
                         with m.If((opcode == mnemonic.opcode) & self.push_ready[e]):
-                            m.d.comb += [self.push[e].eq(1), self.i_ready.eq(1)]
+                            m.d.comb += [self.push[e].eq(1), self.i_ready.eq(1), blocked.eq(0)]
                             m.d.sync += self.index.eq(self.index + 1)
                             m.next = "NEXT"
             with m.State("END"):
+                m.d.comb += ending.eq(1)
                 with m.If(self.halt):
                     m.next = "ABORT"
+                with m.Elif(deadlock):
+                    fail(ErrorCode.DEADLOCK.value)
                 with m.Elif(self.queues_idle & ~self.engines_busy & self.fetch_quiet):
                     m.next = "FINISH"
             with m.State("ABORT"):

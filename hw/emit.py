@@ -98,12 +98,21 @@ def _emitted(emission: _Emission, component: wiring.Component, module: str | Non
         taken = set(emission.names.values())
         module = next(n for n in (base, *(f"{base}_{i}" for i in range(2, 10_000))) if n not in taken)
     emission.names[key] = module
-    text = amaranth_verilog.convert(component, name=module, emit_src=False, strip_internal_attrs=True)
+    text = _waking(amaranth_verilog.convert(component, name=module, emit_src=False, strip_internal_attrs=True))
     header = re.search(rf"module {re.escape(module)}\((.*?)\);", text, re.S)
     emission.ports[module] = frozenset(re.findall(r"\w+", header[1]))
     # Children before parents; a later part of the same emission may not be defined twice.
     emission.texts[module] = text
     return module
+
+
+def _waking(text: str) -> str:
+    """Yosys's text with combinational processes that also run at the start.
+
+    Each ``always @*`` that it writes reads a register initialised to 0, for the event. SystemVerilog initialises
+    before any process waits, so there is none, and outputs stay unknown until some input changes.
+    """
+    return re.sub(r"reg (\\\$auto\$verilog_backend\S+) +(?:= 0)?;", r"reg \1 ; initial \1 <= 0;", text)
 
 
 def _ports(member: str, spec, dimensions, path: str, connections: dict, port: str | None = None):

@@ -1,4 +1,4 @@
-"""Instruction fetch: reads the program ahead into a small buffer, one burst per instruction."""
+"""Instruction fetch: reads the program ahead into a small buffer."""
 
 from __future__ import annotations
 
@@ -11,9 +11,19 @@ from hw import emit
 from hw.memory import Memory
 from hw.params import SystolicParams
 
-__all__ = ["Fetch"]
+__all__ = ["Fetch", "fetch_beats", "fetch_bursts"]
 
 _AHEAD = 4  # instructions requested before they are needed
+
+
+def fetch_beats(params: SystolicParams) -> int:
+    """Beats of one burst: an instruction, or as much of it as a burst may have."""
+    return min(INSTRUCTION_BITS // params.bus_bits, params.burst_beats)
+
+
+def fetch_bursts(params: SystolicParams) -> int:
+    """Bursts in flight at most."""
+    return _AHEAD * INSTRUCTION_BITS // params.bus_bits // fetch_beats(params)
 
 
 class Fetch(wiring.Component):
@@ -29,7 +39,7 @@ class Fetch(wiring.Component):
     stop : In(1)
         Requests nothing more.
     ar_valid, ar_addr, ar_ready : Out(1), Out(32), In(1)
-        One request is one instruction of 128 bytes.
+        One request is one instruction of 128 bytes, or ``fetch_beats`` of it.
     r_valid, r_data, r_error : In(1), In(bus_bits), In(1)
         Data beats in order; always accepted.
     o_valid, o_instr, o_ready : Out(1), Out(1024), In(1)
@@ -58,20 +68,24 @@ class Fetch(wiring.Component):
         buffer = emit.instance(m, "buffer", Memory(width=INSTRUCTION_BITS, depth=_AHEAD, lane_bits=self.params.bus_bits))
         to_request, to_take = Signal(32), Signal(32)
         room = Signal(range(_AHEAD + 1), init=_AHEAD)  # entries neither requested nor held
-        in_flight, full = Signal(range(_AHEAD + 1)), Signal(range(_AHEAD + 1))
-        requested, received, taken = Signal(), Signal(), Signal()
+        burst = fetch_beats(self.params)
+        bursts = beats // burst  # of an instruction
+        in_flight, full = Signal(range(fetch_bursts(self.params) + 1)), Signal(range(_AHEAD + 1))
+        asked, requested, answered, received, taken = (Signal() for _ in range(5))  # a burst, the last of an instruction; its end
+        piece = Signal(range(max(bursts, 2)))
         stopped = Signal(init=1)
 
         with m.If((room != 0) & (to_request != 0) & ~stopped & ~self.ar_valid):
             m.d.sync += self.ar_valid.eq(1)
-        with m.If(requested):
-            m.d.sync += [self.ar_valid.eq(0), self.ar_addr.eq(self.ar_addr + INSTRUCTION_BITS // 8),
-                         to_request.eq(to_request - 1)]
-        m.d.comb += requested.eq(self.ar_valid & self.ar_ready)
+        with m.If(asked):
+            m.d.sync += [self.ar_valid.eq(0), self.ar_addr.eq(self.ar_addr + INSTRUCTION_BITS // 8 // bursts),
+                         piece.eq(Mux(requested, 0, piece + 1)), to_request.eq(to_request - requested)]
+        m.d.comb += [asked.eq(self.ar_valid & self.ar_ready), requested.eq(asked & (piece == bursts - 1))]
 
         entry, beat = Signal(range(_AHEAD)), Signal(range(beats))
         m.d.comb += [
             received.eq(self.r_valid & (beat == beats - 1)),
+            answered.eq(self.r_valid & ((beat & (burst - 1)) == burst - 1)),
             buffer.w_en.eq(Mux(self.r_valid, 1 << beat, 0)), buffer.w_addr.eq(entry),
             buffer.w_data.eq(self.r_data.replicate(beats)),
             self.o_error.eq(self.r_valid & self.r_error),
@@ -97,7 +111,7 @@ class Fetch(wiring.Component):
         with m.If(taken):
             m.d.sync += to_take.eq(to_take - 1)
         m.d.sync += [
-            room.eq(room - requested + refill), in_flight.eq(in_flight + requested - received),
+            room.eq(room - requested + refill), in_flight.eq(in_flight + asked - answered),
             full.eq(full + received - refill),
         ]
 
@@ -106,6 +120,6 @@ class Fetch(wiring.Component):
         with m.If(self.start):
             m.d.sync += [
                 self.ar_addr.eq(self.base & ~127), to_request.eq(self.length), to_take.eq(self.length),
-                stopped.eq(0), room.eq(_AHEAD), full.eq(0), self.o_valid.eq(0), entry.eq(0), out.eq(0), beat.eq(0),
+                stopped.eq(0), room.eq(_AHEAD), full.eq(0), self.o_valid.eq(0), entry.eq(0), out.eq(0), beat.eq(0), piece.eq(0),
             ]
         return m

@@ -64,10 +64,11 @@ class SystolicParams:
     parameter_bytes: int = _param(16 * 1024, 1024, 2**20, "per-channel constants", power_of_two=True)
     window_taps: int = _param(3, 0, 4, "multipliers in each lane of WINDOW; 0: no WINDOW")
     tables: int = _param(4, 1, 64, "byte tables of 256 entries", power_of_two=True)
-    queue_depth: int = _param(8, 4, 32, "decoded instructions each engine can hold", power_of_two=True)
-    max_outstanding: int = _param(32, 16, 64, "bursts in flight in each direction", power_of_two=True)
+    queue_depth: int = _param(8, 4, 32, "instructions that wait for each engine, beside the next one", power_of_two=True)
+    max_outstanding: int = _param(32, 16, 64, "bursts in flight of LOAD, and of STORE", power_of_two=True)
     burst_beats: int = _param(64, 4, 256, "longest burst, in beats", power_of_two=True)
     markers: int = _param(256, 16, 4096, "time stamps", power_of_two=True)
+    clock_gating: int = _param(1, 0, 1, "1: an idle engine's clock stands still; 0: clocks are wires, as FPGAs want them")
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
@@ -78,7 +79,7 @@ class SystolicParams:
             choices = f"{self.cols}, {self.cols // 2} or {self.cols // 4}"
             raise ParameterError(f"lanes must be cols, a half or a quarter of it ({choices}), not {self.lanes}")
         narrow = self.window_lanes if self.window_taps else self.block  # lanes of the narrowest word
-        for memory, words in (("activation_bytes", self.activation_bytes // min(self.rows, narrow)),
+        for memory, words in (("activation_bytes", self.activation_bytes // min(self.rows, self.cols)),
                               ("weight_bytes", self.weight_bytes // min(self.cols, narrow)),
                               ("accumulator_bytes", self.accumulator_bytes // (4 * min(self.cols, narrow))),
                               ("vector_bytes", self.vec_words)):

@@ -6,8 +6,8 @@ from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from acg.mnemonic import INSTRUCTION_BITS
 from hw import axi
+from hw.fetch import fetch_beats, fetch_bursts
 from hw.params import SystolicParams
 
 __all__ = ["ReadPort"]
@@ -17,12 +17,13 @@ class ReadPort(wiring.Component):
     """Merges the requests of two users, fetch first, and hands the beats back in order. Combinational both ways.
 
     Fetch has few, short requests and takes every beat at once; so it does not slow LOAD down noticeably, nor can
-    either block the other for ever. Together they may have 2 * ``max_outstanding`` bursts in flight.
+    either block the other for ever. Together they may have ``max_outstanding`` bursts in flight and those that
+    fetch requests ahead.
 
     Members
     -------
     fetch_ar_valid, fetch_ar_ready, fetch_ar_addr : In(1), Out(1), In(32)
-        A request for one instruction.
+        A request for one instruction, or for as much of it as a burst may have.
     fetch_r_valid, fetch_r_data, fetch_r_error : Out(1), Out, Out(1)
         Its beats.
     load_ar_*, load_r_* :
@@ -50,13 +51,13 @@ class ReadPort(wiring.Component):
             fetches.eq(Mux(waits, fetch_waits, self.fetch_ar_valid)),
             self.ar_valid.eq(self.fetch_ar_valid | self.load_ar_valid),
             self.ar_addr.eq(Mux(fetches, self.fetch_ar_addr, self.load_ar_addr)),
-            self.ar_len.eq(Mux(fetches, Const(INSTRUCTION_BITS // self.params.bus_bits - 1, 8), self.load_ar_len)),
+            self.ar_len.eq(Mux(fetches, Const(fetch_beats(self.params) - 1, 8), self.load_ar_len)),
             self.fetch_ar_ready.eq(fetches & self.ar_ready), self.load_ar_ready.eq(~fetches & self.ar_ready),
         ]
         m.d.sync += [waits.eq(self.ar_valid & ~self.ar_ready), fetch_waits.eq(fetches)]
 
         # Beats come in the order of the requests: one bit for each burst in flight tells whose it is.
-        depth = 2 * self.params.max_outstanding
+        depth = 1 << (self.params.max_outstanding + fetch_bursts(self.params) - 1).bit_length()
         whose, asked, answered = Signal(depth, reset_less=True), Signal(range(depth)), Signal(range(depth))
         with m.If(self.ar_valid & self.ar_ready):
             m.d.sync += [whose.bit_select(asked, 1).eq(fetches), asked.eq(asked + 1)]

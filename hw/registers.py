@@ -46,6 +46,7 @@ class ErrorCode(enum.IntEnum):
     LOAD_BUS = 6
     STORE_BUS = 7
     TOKEN = 8  # a token counter overflowed
+    DEADLOCK = 9  # instructions wait for tokens that nothing will signal
 
 
 def registers(params: SystolicParams) -> RegisterMap:

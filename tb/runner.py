@@ -113,7 +113,6 @@ def build(verilog: Mapping[str, str], top: str, *, simulator: str = "verilator",
             toolchain.require("zlib", "lz4")
     elif simulator == "icarus":
         toolchain.require("iverilog", "cocotb", "libpython")
-        files = {name: _waking(text) for name, text in files.items()}
         arguments = []
     else:
         raise ValueError(f"simulator must be 'verilator' or 'icarus', not {simulator!r}")
@@ -207,15 +206,6 @@ def _control_file(files: Mapping[str, str], top: str, exposed: Sequence[str] | N
     lines += [f'public_flat_rw -module "{top}" -var "{name}"' for name in exposed]
     lines += [f'no_inline -module "{name}"' for name in no_inline]
     return "\n".join(lines) + "\n"
-
-
-def _waking(text: str) -> str:
-    """Yosys's text with combinational processes that also run at the start.
-
-    Each ``always @*`` that it writes reads a register initialised to 0, for the event. SystemVerilog initialises
-    before any process waits, so there is none, and outputs stay unknown until some input changes.
-    """
-    return re.sub(r"reg (\\\$auto\$verilog_backend\S+) +(?:= 0)?;", r"reg \1 ; initial \1 <= 0;", text)
 
 
 def _build_into(done: Build, files: Mapping[str, str], parameters: Mapping[str, object], defines: Sequence[str],

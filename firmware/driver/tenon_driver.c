@@ -191,6 +191,7 @@ const char *tenon_message(tenon_result result)
     case TENON_ERROR_LOAD_BUS: return "the bus refused to read data";
     case TENON_ERROR_STORE_BUS: return "the bus refused to write data";
     case TENON_ERROR_TOKEN: return "a token counter overflowed";
+    case TENON_ERROR_DEADLOCK: return "instructions wait for tokens that nothing will signal";
     case TENON_BUSY: return "a run is going on";
     case TENON_IDLE: return "nothing was started";
     case TENON_TIMEOUT: return "the run took too long, and goes on";

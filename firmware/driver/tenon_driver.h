@@ -16,8 +16,9 @@
  *              the handler may start the next run after it. A handler on another CPU must have withdrawn the interrupt of
  *              one run before the next is started: wait for the handler there, not for the accelerator.
  * Time         No function waits but tenon_poll() and tenon_wait(), which both have a limit. A run cannot be
- *              aborted: after TENON_TIMEOUT the accelerator still works on its buffers. It never hangs by itself, so a
- *              run that never ends means memory that never answers; reset the accelerator then. */
+ *              aborted: after TENON_TIMEOUT the accelerator still works on its buffers. A compiled program always ends; a
+ *              run that does not means memory that never answers. Reset the accelerator then, and the interconnect with
+ *              it: answers to what it asked for before must not reach it afterwards. */
 #ifndef TENON_DRIVER_H
 #define TENON_DRIVER_H
 

@@ -136,6 +136,16 @@ def test_errors_are_answered(step, error):
     assert [r.error for r in result.runs] == [error] * 2
 
 
+@pytest.mark.parametrize("behind", [0, 20], ids=["at the end", "behind a full queue"])
+def test_a_deadlock_is_answered(behind):
+    """A token that nothing signals, awaited after the last instruction or by the first of more than its queue holds."""
+    p = preset("tiny")
+    step = ("VECTOR", dict(x_sel="u8", lo=0, hi=255), Header(waits=1 << 15))
+    image, _ = _program(p, [*_gemm(p)[:3], step, *[("VECTOR", dict(x_sel="u8", lo=0, hi=255), Header())] * behind])
+    result = _run(p, image, _segments(p, np.random.default_rng(2)), stall=40, jitter=25, seed=6)
+    assert [r.error for r in result.runs] == [ErrorCode.DEADLOCK] * 2, "and the accelerator starts anew"
+
+
 def test_an_unknown_opcode_and_a_missing_end_are_answered():
     p = preset("tiny")
     image, _ = _program(p, _gemm(p))

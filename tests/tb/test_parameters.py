@@ -21,6 +21,7 @@ MOVES = {
     "parameter_bytes": {"parameter_bytes": 1024}, "window_taps": {"window_taps": 0}, "tables": {"tables": 1},
     "queue_depth": {"queue_depth": 4},
     "max_outstanding": {"max_outstanding": 16}, "burst_beats": {"burst_beats": 4}, "markers": {"markers": 16},
+    "clock_gating": {"clock_gating": 0},
 }
 
 _SEEDS = [KINDS.index(kind) + len(KINDS) for kind in ("conv", "conv_clip", "matmul", "conv_add", "averagepool", "qlinearadd",
