@@ -70,8 +70,8 @@ class _Lowering:
     def needs(self, step: Step) -> Iterator[tuple[str, tuple, int, int]]:
         """What is fetched for a step: kind, unit, and the part of the unit."""
         plan = self.plan
-        if step.first:
-            yield "bias", (step.channel // plan.constant_group,), step.channel, step.channel + 1
+        # Biases, zero-points and scales of a tile stay from its first step to its last.
+        yield "bias", (step.channel // plan.constant_group,), step.channel, step.channel + 1
         if plan.layer.products:
             yield "w", plan.w_unit(step), step.low, step.high
         if plan.layer.products and plan.held(step.low) is None:
@@ -260,8 +260,7 @@ class _Lowering:
             self.slots["acc"].touch(tile_unit, now)
         self.slots["w"].touch(w_unit, now)
         tiles, bases = self.constant_tiles(step.channel)
-        if step.first:
-            self.slots["bias"].touch((step.channel // plan.constant_group,), now)
+        self.slots["bias"].touch((step.channel // plan.constant_group,), now)
         tiles["x"], bases["x"] = self.operand(step, now)
         tiles["acc"], bases["acc"] = self.totals(step)
         w_count = min(plan.choices.chunk_w, plan.span(step.channel)[1] - plan.w_low(w_unit))
