@@ -114,9 +114,9 @@ class Program:
             (fresh / "program.bin").write_bytes(self.image())
             (fresh / "constants.bin").write_bytes(self.constants)
             (fresh / "image.bin").write_bytes(pack(self))
-            (fresh / "listing.txt").write_text(self.listing())
-            (fresh / "acg.json").write_text(self.covenant.to_json())
-            (fresh / "program.json").write_text(json.dumps(self._record(), indent=1, default=_plain))
+            (fresh / "listing.txt").write_text(self.listing(), encoding="utf-8")
+            (fresh / "acg.json").write_text(self.covenant.to_json(), encoding="utf-8")
+            (fresh / "program.json").write_text(json.dumps(self._record(), indent=1, default=_plain), encoding="utf-8")
             fresh.chmod(0o755)
             if folder.exists():
                 if not (folder / "program.json").is_file() and any(folder.iterdir()):
@@ -156,23 +156,25 @@ class Program:
         """
         folder = Path(folder)
         try:
-            record = json.loads((folder / "program.json").read_text())
+            record = json.loads((folder / "program.json").read_text(encoding="utf-8"))
             image = (folder / "program.bin").read_bytes()
             constants = (folder / "constants.bin").read_bytes()
-            own = Covenant.from_json((folder / "acg.json").read_text())
+            own = Covenant.from_json((folder / "acg.json").read_text(encoding="utf-8"))
         except OSError as error:
             raise CompileError(f"{folder} is not a program: {error.filename or error}: {error.strerror}") from None
         except ValueError as error:
             raise CompileError(f"{folder} is not a program: {error}") from None
+        if not isinstance(record, dict) or not isinstance(record.get("fingerprint"), str):
+            raise CompileError(f"{folder} is not a program: program.json holds no program")
         if record.get("program") != _FORMAT:
             raise CompileError(f"{folder} has format {record.get('program')!r}; this version reads {_FORMAT}")
         for name, fingerprint in ((own.name, own.fingerprint), *(((covenant.name, covenant.fingerprint),) if covenant else ())):
             if record["fingerprint"] != fingerprint:
-                raise CompileError(f"{folder} was compiled for {record['architecture']} ({record['fingerprint'][:12]}), not for "
+                raise CompileError(f"{folder} was compiled for {record.get('architecture')} ({record['fingerprint'][:12]}), not for "
                                    f"{name} ({fingerprint[:12]}): compile it again")
         try:
             return cls._restored(record, own, image, constants)
-        except (KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise CompileError(f"{folder} is not a program: {type(error).__name__}: {error}") from None
 
     @classmethod

@@ -204,13 +204,13 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
         hint = " (the first time, its simulator is compiled: half a minute)" if in_rtl else ""
         with _status(f"simulating {job.name} on {job.params.name}{hint}") as say:
             report, execution = execute(job, chosen, dram=dram, waves=recorder, observe=trace is not None, progress=tell)
+        print_report(report)
         if json_file is not None:
             with new_file(json_file) as work:
                 work.write_text(report.to_json(), encoding="utf-8")
         if trace is not None:
             with new_file(trace) as work:
                 work.write_text(timeline_text(job.compiled.program, report, execution.timeline), encoding="utf-8")
-        print_report(report)
         if report.comparison is not None and not report.comparison.passed:
             sys.exit(1)
 
@@ -276,7 +276,7 @@ def _dram(text: str | None):
     """The DRAM of settings such as ``latency=100,stall=20``."""
     import dataclasses
 
-    from tb.rtl import Dram
+    from tb.rtl import DRAM_LIMITS, Dram
 
     known = {f.name: f.default for f in dataclasses.fields(Dram)}
     values = {}
@@ -285,6 +285,9 @@ def _dram(text: str | None):
         if name not in known or not value.isdecimal():
             raise UserError(f"--dram: {part.strip()!r} must be one of {', '.join(known)}, then = and a number, "
                             f"such as latency={known['latency']}")
+        low, high = DRAM_LIMITS[name]
+        if not low <= int(value) <= high:
+            raise UserError(f"--dram: {name} must be in {low}..{high}, not {value}")
         values[name] = int(value)
     return Dram(**values)
 
@@ -294,7 +297,7 @@ def _status(text: str) -> Iterator[Callable[[str], None]]:
     """Shows on stderr what is going on: moving on a terminal, one line elsewhere."""
     from rich.console import Console
 
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, markup=False)
     if not console.is_terminal:
         console.print(f"{text} ...", soft_wrap=True)
         yield lambda _: None

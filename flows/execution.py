@@ -149,7 +149,7 @@ def _rtl(program: Program, memories: Sequence[dict[str, np.ndarray]], params: Sy
     for memory in memories:
         bases = {name: constants if name == _CONSTANTS else put(array.tobytes()) for name, array in memory.items()}
         order = [bases[name] for name in program.covenant.segments]
-        runs.append(Run(start, len(code) // INSTRUCTION_BYTES, tuple(order), _cycle_limit(program)))
+        runs.append(Run(start, len(code) // INSTRUCTION_BYTES, tuple(order), _cycle_limit(program, dram or Dram())))
         regions += [(bases[name], array.size) for name, array in memory.items() if name != _CONSTANTS and array.size]
     if free > _DRAM_BYTES:
         raise UserError(f"{len(runs)} runs need {free} bytes of DRAM, more than {_DRAM_BYTES}: run fewer at a time with --runs")
@@ -170,6 +170,8 @@ def _rtl(program: Program, memories: Sequence[dict[str, np.ndarray]], params: Sy
                      first.counters, stamps, result.wall_seconds, result.timeline)
 
 
-def _cycle_limit(program: Program) -> int:
-    """Far more cycles than a run can take that is not stuck."""
-    return 100_000 + 100 * sum(max(layer.bound_cycles, 1000) for layer in program.layers)
+def _cycle_limit(program: Program, dram: Dram) -> int:
+    """Far more cycles than a run can take that is not stuck, with a DRAM that may be a slow one."""
+    standard = Dram()
+    slow = max(1, (dram.latency + dram.jitter) / standard.latency) * max(1, dram.cycles / dram.beats) * 100 / (100 - dram.stall)
+    return int(slow * (100_000 + 100 * sum(max(layer.bound_cycles, 1000) for layer in program.layers)))

@@ -35,7 +35,8 @@ def check_folder(path: Path, names: Collection[str]) -> None:
 def new_folder(path: Path, names: Collection[str]) -> Iterator[Path]:
     """A temporary folder beside ``path`` that takes its place once everything is written.
 
-    ``names`` are the files that will be in it; an older folder with nothing else in it is replaced.
+    ``names`` are the files that will be in it. A folder that is there already stays, and gets them one after the other: it
+    may be somebody's working directory, or a mount point.
 
     Raises
     ------
@@ -45,15 +46,17 @@ def new_folder(path: Path, names: Collection[str]) -> Iterator[Path]:
     check_folder(path, names)
     path = path.absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    beside = path.parent if not path.exists() or os.access(path.parent, os.W_OK) else None
+    work = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=beside))
     try:
         work.chmod(0o777 & ~_umask())
         yield work
         if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-            path.rename(old / path.name)
-            work.rename(path)
-            shutil.rmtree(old)
+            for name in names:
+                if (work / name).exists():
+                    shutil.move(work / name, path / name)
+                else:
+                    (path / name).unlink(missing_ok=True)
         else:
             work.rename(path)
     finally:

@@ -87,6 +87,7 @@ class Report:
             "reference": REFERENCE if compared else None, "outputs_compared": total.elements if total else 0,
             "mismatches": total.mismatches if total else 0, "max_abs_diff": total.max_abs_diff if total else 0,
             "classes": {kind: asdict(getattr(compared, kind)) for kind in ("exact", "step", "after")} if compared else None,
+            "undefined": compared.undefined if compared else 0,
             "accuracy": asdict(self.accuracy) if self.accuracy else None,
             "wall_seconds": self.wall_seconds, "cycles_per_second": self.cycles_per_second,
             "layers": [asdict(layer) for layer in self.layers],

@@ -55,9 +55,9 @@ def read_feeds(path: Path, model: onnx.ModelProto) -> Feeds:
         If the file cannot be read, or an input is missing, unknown, or of the wrong shape or type.
     """
     try:
+        if not zipfile.is_zipfile(path) and path.stat().st_size:
+            raise UserError(f"{path}: must be an .npz file with one array for each input (numpy.savez)")
         with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise UserError(f"{path}: must be an .npz file with one array for each input (numpy.savez)")
             feeds = {name: archive[name] for name in archive.files}
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None

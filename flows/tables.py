@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from compiler.program import Program
@@ -23,7 +22,8 @@ __all__ = ["print_area", "print_checks", "print_claims", "print_orders", "print_
 
 def _console() -> Console:
     # A file or a pipe gets whole lines: nobody wants a table cut at 80 columns there.
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    # Names are a model's own, brackets and all.
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160)
 
 
 def _number(value: int | None) -> str:
@@ -77,6 +77,8 @@ def _print_comparison(console: Console, report: Report) -> None:
                         (c.after, "computed from those")):
         if tally.elements and tally.elements != c.exact.elements:
             console.print(f"  {tally.elements:,} {what}: {tally.mismatches:,} differ, by {tally.max_abs_diff} at most")
+    if c.undefined:
+        console.print(f"  {c.undefined:,} of these are not what the kernels' definition makes of the inputs")
     if c.first_difference:
         console.print(f"NOT EQUAL: {c.first_difference}")
 
@@ -151,7 +153,7 @@ def print_claims(claims: Sequence[Claim]) -> None:
     for name, most in (("promise", None), ("promised", 40), ("measured in RTL", 70), ("verdict", None)):
         table.add_column(name, max_width=most, overflow="fold")
     for c in claims:
-        table.add_row(c.attribute, escape(c.promised), escape(c.measured), "holds" if c.holds else "BROKEN")
+        table.add_row(c.attribute, c.promised, c.measured, "holds" if c.holds else "BROKEN")
     console.print(table)
     broken = sum(not c.holds for c in claims)
     console.print(f"{len(claims) - broken} of {len(claims)} promises hold" + (f"; {broken} are BROKEN" if broken else ""))

@@ -29,6 +29,22 @@ def activation_type(model: onnx.ModelProto) -> str:
     return "uint8"
 
 
+def _quantise_constants(model: onnx.ModelProto) -> None:
+    """Carries out each QuantizeLinear of constants, by ONNX Runtime itself: its session pins the kernels of constant weights only."""
+    graph = model.graph
+    known = {i.name: i for i in graph.initializer}
+    for node in [n for n in graph.node if n.op_type == "QuantizeLinear" and all(i in known for i in n.input if i)]:
+        alone = onnx.helper.make_graph([node], "constant", [], [onnx.ValueInfoProto(name=node.output[0])],
+                                       [known[i] for i in node.input if i])
+        opsets = list(model.opset_import)
+        session = onnxruntime.InferenceSession(onnx.helper.make_model(alone, opset_imports=opsets, ir_version=model.ir_version)
+                                               .SerializeToString(), providers=["CPUExecutionProvider"])
+        (value,) = session.run(None, {})
+        known[node.output[0]] = onnx.numpy_helper.from_array(value, node.output[0])
+        graph.initializer.append(known[node.output[0]])
+        graph.node.remove(node)
+
+
 class Reference:
     """Runs a model in ONNX Runtime and hands out its quantised tensors.
 
@@ -53,6 +69,7 @@ class Reference:
                                f"install onnxruntime=={VERSION}")
         exposed = onnx.ModelProto()
         exposed.CopyFrom(model)
+        _quantise_constants(exposed)
         known = {o.name for o in exposed.graph.output}
         inputs = {i.name for i in exposed.graph.input}
         for name in tensors:
@@ -62,7 +79,7 @@ class Reference:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        if activation_type(model) == "int8":
+        if activation_type(exposed) == "int8":
             options.add_session_config_entry("session.qdqisint8allowed", "1")
         else:
             options.add_session_config_entry("session.x64quantprecision", "1")
@@ -74,5 +91,14 @@ class Reference:
         self.names = [o.name for o in self._session.get_outputs()]
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Outputs and exposed tensors for ``inputs``, by name."""
-        return dict(zip(self.names, self._session.run(None, dict(inputs)), strict=True))
+        """Outputs and exposed tensors for ``inputs``, by name.
+
+        Raises
+        ------
+        CompileError
+            If ONNX Runtime fails.
+        """
+        try:
+            return dict(zip(self.names, self._session.run(None, dict(inputs)), strict=True))
+        except Exception as error:
+            raise CompileError(f"ONNX Runtime fails to run the model: {str(error).splitlines()[0]}") from None

@@ -19,7 +19,7 @@ from tb.observation import observer, read_observation
 from tb.timeline import Timeline
 from tb.waves import Waves
 
-__all__ = ["Burst", "Dram", "Mark", "Outcome", "Run", "Stuck", "SystemResult", "build_system", "repeated_modules", "run_rtl",
+__all__ = ["DRAM_LIMITS", "Burst", "Dram", "Mark", "Outcome", "Run", "Stuck", "SystemResult", "build_system", "repeated_modules", "run_rtl",
            "write_image"]
 
 _SOURCES = ("dram.sv", "axi_rules.sv", "system.sv")
@@ -43,6 +43,11 @@ class Dram:
 
     def plusargs(self) -> list[str]:
         return [f"+dram_{name}={getattr(self, name)}" for name in self.__dataclass_fields__]
+
+
+#: What each setting may be; a stall of every cycle would be for ever.
+DRAM_LIMITS = {"latency": (1, 10_000), "beats": (1, 1_000), "cycles": (1, 1_000), "jitter": (0, 10_000), "stall": (0, 95),
+               "seed": (0, 2**31 - 1)}
 
 
 @dataclass(frozen=True)

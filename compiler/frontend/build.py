@@ -126,8 +126,10 @@ def build_matrices(reader: Reader, a: Reference, b: Reference, qa: Quantisation,
     shape = (*outer, a.shape[-2], b.shape[-1])
     nhwc = (1,) * (4 - len(shape)) + shape
     out = reader.tensor(reader.node.output[0], shape, end.y, nhwc=nhwc)
+    if (qa.dtype, qb.dtype) == ("uint8", "int8"):
+        raise Refused("the reference saturates sums of uint8 times int8 activations: quantise both operands alike")
     lo, hi, implied = clamp_of(end.clip, end.y)
-    exact = implied and end.fused and qa.dtype == end.y.dtype and (qa.dtype == "uint8" or qb.dtype == "int8")
+    exact = implied and end.fused and qa.dtype == qb.dtype == end.y.dtype
     reader.add_kernel(Product(
         reader.kernel_name(end.nodes), end.nodes, "MatMul", exact, a.tensor, b.tensor, out.tensor,
         float(output_scale(qa.scale, np.asarray(qb.scale), end.y.scale)[0]), qa.zero_point, qb.zero_point, end.y.zero_point, lo, hi), out)
@@ -203,8 +205,8 @@ def _bias(bias: Constant | None, unit: np.ndarray, channels: int) -> tuple[np.nd
     """The bias in units of the accumulator, int32 [channels], and whether the reference sees it so too."""
     if bias is None:
         return np.zeros(channels, np.int32), True
-    if bias.array.size not in (1, channels):
-        raise Refused(f"its bias has {bias.array.size} elements for {channels} output channels")
+    if bias.array.size != 1 and bias.array.size != channels or bias.array.size > 1 and bias.array.shape[-1] != channels:
+        raise Refused(f"its bias of shape {list(bias.array.shape)} is not one element for each of {channels} output channels")
     if bias.array.dtype == np.int32:
         # The reference takes a scale as the accumulator's if it is so up to rounding.
         given = unit if bias.scale is None else bias.scale.astype(np.float32).reshape(-1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import onnx
 from onnx import numpy_helper
 
 from compiler.frontend.build import Epilogue, build_conv, build_matrices, build_pool, build_product, window_of
@@ -55,7 +56,7 @@ def _dequantise(reader: Reader, node) -> None:
         return
     if not isinstance(x, Quantised):
         raise Refused("its input is not quantised")
-    q = reader.quantisation(1, 2)
+    q = reader.quantisation(1, 2, reader.tensors[x.reference.tensor].dtype)
     reader.read_as(x.reference, q)
     if q != reader.of_tensor(x.reference.tensor):
         raise Refused("its scale and zero-point are not those that the tensor was quantised with")
@@ -72,7 +73,8 @@ def _quantise(reader: Reader, node) -> None:
     if isinstance(x, Constant):
         reader.values[name] = _quantised_constant(reader, x)
         return
-    y = reader.quantisation(1, 2)
+    wanted = reader.attributes().get("output_dtype", 0) or onnx.TensorProto.UINT8
+    y = reader.quantisation(1, 2, onnx.helper.tensor_dtype_to_np_dtype(wanted).name)
     if isinstance(x, FloatInput):
         reference = reader.tensor(name, x.shape, y)
         reader.tensors[name] = replace(reader.tensors[name], onnx_name=x.name)

@@ -79,6 +79,8 @@ def _add(reader: Reader, node) -> None:
         return
     for x, other in (values, values[::-1]):
         if isinstance(x, Expression) and x.op == "product" and isinstance(other, Constant) and x.bias is None and x.clip is None:
+            if other.array.ndim > len(x.operands[0].shape):
+                raise Refused(f"a constant of {other.array.ndim} dimensions would give its result more than it has")
             name = node.output[0]
             reader.values[name] = replace(x, bias=other, nodes=(*x.nodes, reader.node_name), outputs=(*x.outputs, name))
             return

@@ -23,9 +23,9 @@ from tb.random_programs import SEGMENT_BYTES, random_instruction, small_paramete
 
 __all__ = ["effect_check", "observed", "ordered_check", "surprise", "whole_state"]
 
-_LEAST, _TRIALS = 16, 3  # instructions in a trial; trials
+_LEAST, _TRIALS = 16, 6  # instructions in a trial; trials
 _WORK = 300  # steps of an instruction
-_PAIRS, _FOLLOWING = 3, 4  # that follow each other at once; trials
+_PAIRS, _FOLLOWING = 3, 8  # that follow each other at once; trials
 _BRIEF = 8  # steps of these, so that the second begins before the first has ended
 _AHEAD = 500  # cycles in which they gather in the queue
 
@@ -136,7 +136,7 @@ def _followers(graph: Graph, unit: str, mnemonics: Sequence[Mnemonic], memory: s
 def _overlapping(graph: Graph, mnemonics: Sequence[Mnemonic], memory: str, rng: random.Random) -> Iterator[tuple[Instruction, Instruction]]:
     """A writer of ``memory`` and a reader of the same bytes."""
     while True:
-        one, two = (random_instruction(graph, rng.choice(mnemonics), graph.memory_bytes, rng, _BRIEF) for _ in range(2))
+        one, two = (random_instruction(graph, rng.choice(mnemonics), graph.memory_bytes, rng, _BRIEF, plain=0.7) for _ in range(2))
         theirs = [a for a in accesses(one.mnemonic) if a.write and a.memory == memory and a.chosen(one.fields)]
         ours = [a for a in accesses(two.mnemonic) if not a.write and a.memory == memory and a.chosen(two.fields)]
         if not theirs or not ours:

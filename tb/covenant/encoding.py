@@ -81,10 +81,14 @@ def _legal(graph: Graph, m: Mnemonic, rng: random.Random) -> dict[str, object]:
     return opened(m, random_fields(m, graph.memory_bytes | dict.fromkeys(graph.segments, _SEGMENT), rng, work=60))
 
 
-def _mild(m: Mnemonic, fields: dict[str, object]) -> dict[str, object]:
-    """``fields`` with numbers that rules compare as small as can be, if that is legal: with another choice they still are."""
-    mild = fields | {f.name: max(f.low, 0) for f in m.fields if f.kind == "int" and any(f.name in names(rule) for rule in m.rules)}
-    return mild if all(evaluate(rule, mild) for rule in m.rules) else fields
+def _mild(m: Mnemonic, fields: dict[str, object]) -> list[dict[str, object]]:
+    """``fields`` with each legal combination of the choices that rules name, and with numbers that they compare as small as
+    can be: so that one of them can become anything that it may be, and nothing else is in the way."""
+    ruled = [f for f in m.fields if any(f.name in names(rule) for rule in m.rules)]
+    small = fields | {f.name: max(f.low, 0) for f in ruled if f.kind == "int"}
+    choices = [f for f in ruled if f.kind == "enum"]
+    cases = [small | {f.name: v for f, v in zip(choices, values)} for values in itertools.product(*(range(f.high + 1) for f in choices))]
+    return [case for case in cases if all(evaluate(rule, case) for rule in m.rules)]
 
 
 def field_check(graph: Graph, m: Mnemonic, f: Field, attribute: str) -> Check:
@@ -92,10 +96,10 @@ def field_check(graph: Graph, m: Mnemonic, f: Field, attribute: str) -> Check:
     rng = random.Random(f"{m.name}.{f.name}")
     _, offset, width, _ = next(place for place in m.layout() if place[0].name == f.name)
     texts = []
-    for number in range(12 if f.kind == "enum" else 4):
-        fields = _legal(graph, m, rng)
-        if number % 3 == 0:
-            fields = _mild(m, fields)
+    cases = [_legal(graph, m, rng) for _ in range(12 if f.kind == "enum" else 4)]
+    if any(f.name in names(rule) for rule in m.rules):
+        cases += _mild(m, cases[0])
+    for number, fields in enumerate(cases):
         # Levels that step on: so that it matters how often, and how far.
         for a in (a for a in accesses(m) if number % 2 and a.memory in graph.memory_bytes):
             fields.update({s: rng.choice((1, -1, 2)) for s, _ in a.terms if isinstance(s, str)})

@@ -13,7 +13,7 @@ from compiler.instruction import Instruction
 from hw.params import SystolicParams
 from hw.registers import ErrorCode, registers
 from tb.covenant.claim import Check
-from tb.covenant.stimuli import DONE, chosen, gate, image, instruction, scratch, with_header
+from tb.covenant.stimuli import DONE, chosen, gate, image, instruction, opened, scratch, with_header
 from tb.covenant.trial import Program, Result, Trial
 
 __all__ = ["graph_checks", "sequencer_checks"]
@@ -106,6 +106,8 @@ def _issue(graph: Graph) -> Check:
         names = sorted({name for a in operands for name, _ in a.conditions})
         for values in itertools.product(*(range(m.field(n).high + 1) for n in names)):
             choice = dict(zip(names, values, strict=True))
+            if m.violations(m.complete(opened(m, choice)), {}):
+                continue
             cases.setdefault((m.name, *(a.chosen(choice) for a in operands)), (m, choice))
     trials = tuple(_trial(graph, [instruction(m, choice, mark=k) for k in range(1, 5)]) for m, choice in cases.values())
 

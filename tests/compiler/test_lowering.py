@@ -109,6 +109,17 @@ def test_a_result_that_others_read_is_stored_before_it_is_added():
     assert mismatches(program, graph, random_inputs(graph)) == 0
 
 
+@pytest.mark.parametrize("name", ["tiny", "edge8"])
+def test_constants_of_many_channels_stay_while_they_are_used(name):
+    """More channels than the parameter buffer holds constants of, and sums that take several steps."""
+    x, y = tensor("x", 1, 1, 40, 300), tensor("y", 1, 1, 40, 1100)
+    rng = np.random.default_rng(4)
+    kernel = conv(rng, x, y, (1, 1), channels_out=1100, per_channel=True, zw=tuple(rng.integers(-3, 4, 1100)))
+    graph = single(kernel, x, y)
+    for effort in (1, 4):
+        assert mismatches(compile_graph(graph, COVENANTS[name], effort=effort), graph, random_inputs(graph)) == 0
+
+
 def test_what_cannot_fit_names_layer_node_and_buffer():
     small = covenant(SystolicParams.from_dict({
         "name": "small", "rows": 4, "cols": 4, "activation_bytes": 1024, "weight_bytes": 1024, "accumulator_bytes": 1024,

@@ -44,6 +44,16 @@ def float_weights(b):
     return b.quantise(b.op("MatMul", [b.input([3, 8]), b.put(np.ones((8, 2), np.float32))]))
 
 
+def column_bias(b):
+    weight, _, _ = b.weight((8, 3), 1)
+    return b.quantise(b.op("Gemm", [b.input([3, 8]), weight, b.put(np.ones((3, 1), np.float32))]))
+
+
+def mixed_types(b):
+    zero = [np.asarray(0, np.uint8), np.asarray(0, np.int8)]
+    return b.quantise(b.op("MatMul", [b.input([8, 8], b.parameters(0.05, z)) for z in zero]))
+
+
 def two_axes(b):
     weight, _, _ = b.weight((8, 5), 0)
     return b.quantise(b.op("MatMul", [b.input([3, 8]), weight]))
@@ -80,6 +90,8 @@ def sixteen_bits(b):
     (float_operand, "must be followed by QuantizeLinear"),
     (float_weights, "its weights are float"),
     (two_axes, "per tensor or per output channel"),
+    (column_bias, "its bias of shape [3, 1] is not one element for each of 3"),
+    (mixed_types, "the reference saturates"),
     (transposed, "transA"),
     (rescaled_max, "must keep the scale and zero-point"),
     (crossed, "bounds are crossed"),

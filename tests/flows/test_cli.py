@@ -275,6 +275,38 @@ def test_a_damaged_program(program, tmp_path):
     refused(tenon("disasm", copy), "p")
 
 
+@pytest.mark.parametrize("text", ["[]", '{"program": 1}', '{"program": 1, "fingerprint": 3}'])
+def test_a_record_that_is_no_programs(text, program, tmp_path):
+    import shutil
+
+    copy = shutil.copytree(program, tmp_path / "p")
+    (copy / "program.json").write_text(text)
+    refused(tenon("disasm", copy), "is not a program")
+
+
+def test_names_with_brackets_are_shown_as_they_are(gemm, tmp_path):
+    def renamed(model):
+        model.graph.node[-1].name = "[/red]x"
+
+    path = tmp_path / "m[bold].onnx"
+    onnx.save(onnx.load(edited(gemm, renamed)), path)
+    result = tenon("run", path, "--config", "tiny", "--simulator", "functional")
+    assert result.exit_code == 0 and "m[bold].onnx" in result.stdout
+
+
+def test_an_existing_folder_stays_the_same_folder(tmp_path):
+    inode = tmp_path.stat().st_ino
+    for _ in range(2):
+        result = tenon("generate", "tiny", "-o", tmp_path)
+        assert result.exit_code == 0 and tmp_path.stat().st_ino == inode
+    assert (tmp_path / "tenon.v").stat().st_size > 100_000 and not list(tmp_path.parent.glob(".*"))
+
+
+@pytest.mark.parametrize("setting", ["stall=100", "latency=0", "beats=0", "latency=4294967296"])
+def test_a_dram_that_cannot_be(setting):
+    refused(tenon("run", GEMM, "--config", "tiny", "--dram", setting), setting.split("=")[0], "must be in")
+
+
 def test_a_missing_tool(monkeypatch):
     real = toolchain.survey
     monkeypatch.setattr(toolchain, "survey", lambda **options: [
@@ -292,6 +324,11 @@ def test_a_missing_tool(monkeypatch):
 def test_a_wrong_input(arrays, words, program, tmp_path):
     np.savez(tmp_path / "in.npz", **arrays)
     refused(tenon("run", program, "--simulator", "functional", "--input", tmp_path / "in.npz"), "in.npz", *words)
+
+
+def test_an_array_instead_of_an_archive(program, tmp_path):
+    np.save(tmp_path / "in.npy", np.zeros((5, 12), np.float32))
+    refused(tenon("run", program, "--simulator", "functional", "--input", tmp_path / "in.npy"), "in.npy", "must be an .npz file")
 
 
 @pytest.mark.parametrize("contents", [b"", b"text", b"PK\x03\x04 cut short"], ids=["empty", "text", "truncated"])
