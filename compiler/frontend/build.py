@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from compiler.binary32 import fma
 from compiler.frontend.quantisation import Quantisation, bias_of, clamp_of, output_scale
 from compiler.frontend.reader import Reader, Refused
 from compiler.frontend.values import Constant, Reference
@@ -136,14 +137,17 @@ def build_matrices(reader: Reader, a: Reference, b: Reference, qa: Quantisation,
 
 
 def build_add(reader: Reader, a: Reference, b: Reference, qa: Quantisation, qb: Quantisation, end: Epilogue, *, op: str = "Add",
-              sign: int = 1) -> None:
-    """A sum of two activations of one shape and layout; a difference if ``sign`` is -1."""
+              sign: int = 1, swapped: bool = False) -> None:
+    """A sum of two activations of one shape and layout; a difference if ``sign`` is -1. ``swapped``: the reference takes the
+    operands the other way round, which matters to the bit."""
+    if swapped:
+        a, b, qa, qb = b, a, qb, qa
     reader.read_as(a, qa)
     reader.read_as(b, qb)
     out = reader.like(reader.node.output[0], a, end.y)
     f32 = np.float32
     ra, rb = f32(qa.scale / end.y.scale), f32(sign * qb.scale / end.y.scale)
-    fixed = f32(f32(end.y.zero_point) - f32(f32(ra * f32(qa.zero_point)) + f32(rb * f32(qb.zero_point))))
+    fixed = f32(f32(end.y.zero_point) - fma(ra, f32(qa.zero_point), f32(rb * f32(qb.zero_point))))
     lo, hi, implied = clamp_of(end.clip, end.y)
     exact = implied and end.fused and qa.dtype == qb.dtype == end.y.dtype
     reader.add_kernel(Add(reader.kernel_name(end.nodes), end.nodes, op, exact, a.tensor, b.tensor, out.tensor, float(ra),
@@ -207,10 +211,11 @@ def _bias(bias: Constant | None, unit: np.ndarray, channels: int) -> tuple[np.nd
         return np.zeros(channels, np.int32), True
     if bias.array.size != 1 and bias.array.size != channels or bias.array.size > 1 and bias.array.shape[-1] != channels:
         raise Refused(f"its bias of shape {list(bias.array.shape)} is not one element for each of {channels} output channels")
+    flat = bias.array.ndim == 1 and bias.array.size == channels  # what else is broadcast is not fused in the reference
     if bias.array.dtype == np.int32:
         # The reference takes a scale as the accumulator's if it is so up to rounding.
         given = unit if bias.scale is None else bias.scale.astype(np.float32).reshape(-1)
         plain = bias.zero_point is None or not bias.zero_point.any()
         if plain and given.size == unit.size and np.allclose(given, unit, rtol=1e-5, atol=0):
-            return np.broadcast_to(bias.array.reshape(-1), channels).astype(np.int32), True
-    return np.broadcast_to(bias_of(bias.real.reshape(-1), unit), channels).astype(np.int32), bias.scale is None
+            return np.broadcast_to(bias.array.reshape(-1), channels).astype(np.int32), flat
+    return np.broadcast_to(bias_of(bias.real.reshape(-1), unit), channels).astype(np.int32), bias.scale is None and flat

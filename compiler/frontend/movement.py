@@ -24,6 +24,8 @@ def _transpose(reader: Reader, node) -> None:
     """Any permutation."""
     x = operand(reader, 0)
     perm = [int(p) for p in reader.attributes().get("perm", reversed(range(len(x.shape))))]
+    if sorted(perm) != list(range(len(x.shape))):
+        raise Refused(f"its perm must order {len(x.shape)} dimensions, not be {perm}")
     shape = tuple(x.shape[p] for p in perm)
     loops = tuple((e, p, 1, d, 1) for d, (e, p) in enumerate(zip(shape, perm)))
     emit(reader, [x], Plan("Transpose", shape, (Part(0, (0,) * len(shape), (0,) * len(shape), loops),)))
@@ -139,7 +141,7 @@ def _pad(reader: Reader, node) -> None:
         kept = [range(max(0, -b), e - max(0, -a)) for e, b, a in zip(x.shape, before, after)]
         part = Part(0, tuple(r.start for r in kept), tuple(max(0, b) for b in before),
                      tuple((len(r), d, 1, d, 1) for d, r in enumerate(kept)))
-        emit(reader, [x], Plan("Pad", shape, (part,), fill))
+        emit(reader, [x], Plan("Pad", shape, (part,) if all(kept) else (), fill))
     elif mode in ("edge", "reflect"):
         _gathered(reader, x, [_outside(mode, e, b, s) for e, b, s in zip(x.shape, before, shape)])
     else:
@@ -203,7 +205,10 @@ def _gather(reader: Reader, node) -> None:
     chosen = reader.constant(1, "indices")
     if chosen.ndim != 1:
         raise Refused("its indices must be a list")
-    index = [int(i) % x.shape[axis] for i in chosen]
+    size = x.shape[axis]
+    if any(not -size <= i < size for i in chosen):
+        raise Refused(f"its indices must be in {-size}..{size - 1}")
+    index = [int(i) % size for i in chosen]
     _gathered(reader, x, [index if d == axis else range(e) for d, e in enumerate(x.shape)])
 
 

@@ -52,6 +52,18 @@ def _channelwise(reader: Reader) -> bool:
     return False
 
 
+def _plain(values: Sequence) -> bool:
+    """Whether both are activations as they are, though perhaps one and the same: the reference has a kernel of two operands."""
+    return all(isinstance(v, Expression) and v.op == "dequantise" and v.clip is None for v in values)
+
+
+def _repeats(a: Sequence[int], b: Sequence[int]) -> bool:
+    """Whether one element of ``a`` meets a run of those of ``b``, along the innermost dimension where they have any."""
+    full = [(1,) * (max(len(a), len(b)) - len(shape)) + tuple(shape) for shape in (a, b)]
+    inner = next(((x, y) for x, y in zip(full[0][::-1], full[1][::-1]) if max(x, y) > 1), (1, 1))
+    return inner[0] == 1 < inner[1]
+
+
 def _two(reader: Reader, op: str) -> None:
     name = reader.node.output[0]
     operands = tuple(_operand(reader, i) for i in range(len(reader.node.input)))
@@ -75,7 +87,7 @@ def _add(reader: Reader, node) -> None:
     """Of two activations, broadcast; of a constant to a product: its bias; of a constant number: a table; of a constant for
     each channel: part of the convolution before, or a depthwise one."""
     values = [reader.value(0), reader.value(1)]
-    if of_one_element(reader, "Add", values, lambda a, b: a + b, True):
+    if not _plain(values) and of_one_element(reader, "Add", values, lambda a, b: a + b, True):
         return
     for x, other in (values, values[::-1]):
         if isinstance(x, Expression) and x.op == "product" and isinstance(other, Constant) and x.bias is None and x.clip is None:
@@ -91,7 +103,8 @@ def _add(reader: Reader, node) -> None:
 @realises("add")
 def _realise_add(reader: Reader, e: Expression, end: Epilogue) -> None:
     a, b = _alike(reader, e.operands)
-    build_add(reader, a, b, reader.of_tensor(a.tensor), reader.of_tensor(b.tensor), end)
+    build_add(reader, a, b, reader.of_tensor(a.tensor), reader.of_tensor(b.tensor), end,
+              swapped=_repeats(e.operands[0].shape, e.operands[1].shape))
 
 
 @handles("QLinearAdd")
@@ -109,6 +122,8 @@ def _integers(reader: Reader, build) -> None:
     for operand, q in zip(operands, (qa, qb)):
         reader.read_as(operand.reference, q)
     a, b = _alike(reader, [o.reference for o in operands])
+    if build is build_add and _repeats(*(o.reference.shape for o in operands)):
+        a, b, qa, qb = b, a, qb, qa
     build(reader, a, b, qa, qb, Epilogue(reader.quantisation(6, 7), (reader.node_name,)))
 
 
@@ -117,7 +132,7 @@ def _mul(reader: Reader, node) -> None:
     """Of two activations, broadcast; by a constant number, or of functions of one tensor: a table; by a constant for each
     channel: part of the convolution before, or a depthwise one."""
     values = [reader.value(0), reader.value(1)]
-    if not of_one_element(reader, "Mul", values, lambda a, b: a * b, True) and not _channelwise(reader):
+    if _plain(values) or not of_one_element(reader, "Mul", values, lambda a, b: a * b, True) and not _channelwise(reader):
         _two(reader, "mul")
 
 

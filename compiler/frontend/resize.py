@@ -22,7 +22,8 @@ def source_indices(size: int, wanted: int, scale: np.float32, mode: str, roundin
     elif mode == "half_pixel_symmetric":
         adjustment = _F32(wanted) / (scale * _F32(size))
         center = _F32(size) / _F32(2)
-        real = center * (_F32(1) - adjustment) + (out + half) / scale - half
+        offset = center * (_F32(1) - adjustment)
+        real = (np.float64(offset) + (out.astype(np.float64) + 0.5) / np.float64(scale) - 0.5).astype(_F32)
     elif mode == "align_corners":
         real = np.zeros(1, _F32) if wanted == 1 else out * _F32(size - 1) / _F32(wanted - 1)
     else:
@@ -31,10 +32,9 @@ def source_indices(size: int, wanted: int, scale: np.float32, mode: str, roundin
         index = np.floor(real)
     elif rounding == "ceil":
         index = np.ceil(real)
-    elif rounding == "round_prefer_floor":
-        index = np.where(real == np.floor(real) + half, np.floor(real), np.round(real))
-    elif rounding == "round_prefer_ceil":
-        index = np.where(real == np.floor(real) + half, np.ceil(real), np.round(real))
+    elif rounding in ("round_prefer_floor", "round_prefer_ceil"):
+        tie = np.abs(real - np.floor(real) - half) <= _F32(1e-6)  # as far as the reference can tell
+        index = np.where(tie, np.floor(real) if rounding == "round_prefer_floor" else np.ceil(real), np.round(real))
     else:
         return None
     return [int(i) for i in np.clip(index, 0, size - 1)]
