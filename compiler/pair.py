@@ -11,7 +11,7 @@ from compiler.binary32 import fma
 from compiler.evaluate import evaluates
 from compiler.ir import Kernel, Tensor
 
-__all__ = ["Largest", "Multiply"]
+__all__ = ["Largest", "Multiply", "rounds_once"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,15 @@ class Largest(_Pair):
 
     lo: int
     hi: int
+
+
+def rounds_once(qa: tuple[int, int, int], qb: tuple[int, int, int], scale: float, zy: int) -> bool:
+    """Whether products of all elements come out alike if scale and zero-point are applied by one fused multiply-add, as here,
+    or by a product and a sum, as in the reference. ``qa``, ``qb``: least and greatest element, zero-point."""
+    a, b = (np.arange(low, high + 1, dtype=np.int64) - zero for low, high, zero in (qa, qb))
+    products = np.unique(np.multiply.outer(a, b)).astype(np.float32)
+    once = np.rint(fma(products, np.float32(scale), np.float32(zy)))
+    return bool((once == np.rint(products * np.float32(scale) + np.float32(zy))).all())
 
 
 @evaluates(Multiply)

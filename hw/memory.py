@@ -24,6 +24,11 @@ module tenon_memory #(
     for (i = 0; i < WIDTH/LANE; i = i + 1)
       if (w_en[i]) words[w_addr][i*LANE +: LANE] <= w_data[i*LANE +: LANE];
   end
+`ifdef TENON_ZERO_MEMORIES
+  // For four-state simulation: bytes that fill up a word may be anything, but an unknown one times a weight of 0 is unknown.
+  integer word;
+  initial for (word = 0; word < DEPTH; word = word + 1) words[word] = 0;
+`endif
 endmodule
 """
 

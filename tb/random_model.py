@@ -41,6 +41,8 @@ class ModelBuilder:
     def scale(self, like: float = 0.05) -> np.ndarray:
         if self.rng.random() < 0.25:
             return np.asarray(2.0 ** np.round(np.log2(like)), np.float32)
+        if self.rng.random() < 0.25:  # a number as people write it: sums of such meet ties
+            return np.asarray(max(0.01, round(like * self.rng.uniform(0.5, 2.0), 2)), np.float32)
         return np.asarray(like * self.rng.uniform(0.5, 2.0), np.float32)
 
     def op(self, kind: str, inputs: list[str], domain: str = "", *, outputs: int = 1, **attributes):

@@ -131,7 +131,8 @@ def build_system(verilog: str, params: SystolicParams, *, simulator: str = "veri
     texts = {name: (folder / name).read_text() for name in sources}
     if observe:
         texts["observation.sv"] = observer(params)
-    defines = [name for name, wanted in (("TENON_OBSERVE", observe), ("TENON_WAVES", waves)) if wanted]
+    defines = [name for name, wanted in (("TENON_OBSERVE", observe), ("TENON_WAVES", waves),
+                                       ("TENON_ZERO_MEMORIES", simulator == "icarus")) if wanted]
     parameters = {"DATA_BITS": params.bus_bits, "COUNTERS": len(COUNTERS), "DRAM_BYTES": dram_bytes}
     return runner.build({"tenon.v": verilog, **texts}, "tenon_system", simulator=simulator, parameters=parameters,
                         exposed=runner.ports_of(texts["system.sv"], "tenon_system"),

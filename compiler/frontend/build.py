@@ -51,9 +51,13 @@ def window_of(reader: Reader, x: Tensor, kernel: tuple[int, ...]) -> Window:
     a = reader.attributes()
     if len(kernel) != 2:
         raise Refused(f"only two spatial dimensions are supported, not {len(kernel)}")
+    if min(kernel) < 1:
+        raise Refused(f"its window must have rows and columns, not {list(kernel)}")
     if a.get("ceil_mode", 0):
         raise Refused("ceil_mode is not supported")
     strides, dilations = (tuple(a.get(n, (1, 1))) for n in ("strides", "dilations"))
+    if min(*strides, *dilations) < 1:
+        raise Refused(f"its strides and dilations must be at least 1, not {list(strides)} and {list(dilations)}")
     pads = tuple(a.get("pads", (0, 0, 0, 0)))
     mode = a.get("auto_pad", b"NOTSET").decode()
     if mode.startswith("SAME"):

@@ -5,6 +5,7 @@ The docstring of each handler is its line in the operator table.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from compiler.frontend.build import Epilogue
 from compiler.frontend.copies import Part, Plan, copied, emit, gathering, operand, whole
 from compiler.frontend.quantisation import Quantisation
-from compiler.frontend.reader import Reader, Refused, handles
+from compiler.frontend.reader import MOST_BYTES, Reader, Refused, handles
 from compiler.frontend.resize import source_indices
 from compiler.frontend.values import Constant, Quantised, Reference
 
@@ -128,8 +129,7 @@ def _pad(reader: Reader, node) -> None:
     for i, axis in enumerate(axes):
         before[axis], after[axis] = given[i], given[len(axes) + i]
     shape = tuple(e + b + a for e, b, a in zip(x.shape, before, after))
-    if min(shape) < 1:
-        raise Refused("its result is empty")
+    _check_size(shape)
     if mode == "constant":
         value = reader.value(2)
         if value is not None and not isinstance(value, Constant):
@@ -156,6 +156,14 @@ def _outside(mode: str, size: int, before: int, total: int) -> list[int]:
     period = max(2 * (size - 1), 1)
     folded = np.abs((index + size - 1) % period - (size - 1))
     return [int(i) for i in folded]
+
+
+def _check_size(shape: Sequence[int]) -> None:
+    """Refuses a result that is empty, or so large that nothing could hold it: before anything of that size is made."""
+    if min(shape) < 1:
+        raise Refused("its result is empty")
+    if math.prod(shape) > MOST_BYTES:
+        raise Refused(f"its result of {math.prod(shape)} bytes is larger than any memory: at most {MOST_BYTES} are supported")
 
 
 def _gathered(reader: Reader, x: Reference, indices: Sequence[Sequence[int]]) -> None:
@@ -186,9 +194,8 @@ def _resize(reader: Reader, node) -> None:
         wanted = [int(np.floor(np.float32(x.shape[d]) * s)) for s, d in zip(factors, axes, strict=True)]
     else:
         raise Refused("its scales or sizes must be constant")
+    _check_size([dict(zip(axes, wanted)).get(d, e) for d, e in enumerate(x.shape)])
     for axis, size, factor in zip(axes, wanted, factors):
-        if size < 1:
-            raise Refused("its result is empty")
         if size != x.shape[axis]:
             found = source_indices(x.shape[axis], size, factor, mode, rounding)
             if found is None:
@@ -220,12 +227,11 @@ def _expand(reader: Reader, node) -> None:
     if len(given) > len(x.shape):
         raise Refused("it must not add dimensions")
     given = [1] * (len(x.shape) - len(given)) + given
+    _check_size([max(g, e) if node.op_type == "Expand" else g * e for g, e in zip(given, x.shape)])
     if node.op_type == "Expand":
         if any(g not in (1, e) and e != 1 for g, e in zip(given, x.shape)):
             raise Refused(f"{list(x.shape)} cannot be expanded to {given}")
         indices = [[0] * max(g, e) if e == 1 else range(e) for g, e in zip(given, x.shape)]
     else:
         indices = [list(range(e)) * g for g, e in zip(given, x.shape)]
-    if not all(map(len, indices)):
-        raise Refused("its result is empty")
     _gathered(reader, x, indices)

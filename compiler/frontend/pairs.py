@@ -21,7 +21,7 @@ from compiler.frontend.realise import realises
 from compiler.frontend.values import Constant, Expression, Quantised, Reference
 from compiler.frontend.views import natural
 from compiler.ir import Lookup
-from compiler.pair import Largest, Multiply
+from compiler.pair import Largest, Multiply, rounds_once
 
 __all__: list[str] = []
 
@@ -179,8 +179,9 @@ def _realise_mul(reader: Reader, e: Expression, end: Epilogue) -> None:
 def _multiply(reader: Reader, a: Reference, b: Reference, qa: Quantisation, qb: Quantisation, end: Epilogue) -> None:
     out = reader.like(reader.node.output[0], a, end.y)
     lo, hi, implied = clamp_of(end.clip, end.y)
-    exact = implied and end.fused and qa.dtype == qb.dtype == end.y.dtype
     scale = float(_F32(_F32(qa.scale * qb.scale) / end.y.scale))
+    exact = implied and end.fused and qa.dtype == qb.dtype == end.y.dtype and rounds_once(
+        *((*reader.tensors[r.tensor].bounds, q.zero_point) for r, q in ((a, qa), (b, qb))), scale, end.y.zero_point)
     reader.add_kernel(Multiply(reader.kernel_name(end.nodes), end.nodes, "Mul", exact, a.tensor, b.tensor, out.tensor, scale,
                                qa.zero_point, qb.zero_point, end.y.zero_point, lo, hi), out)
 

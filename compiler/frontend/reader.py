@@ -18,12 +18,12 @@ from compiler.frontend.quantisation import Quantisation
 from compiler.frontend.values import Constant, Expression, FloatInput, Quantised, Reference, Value
 from compiler.ir import Graph, Kernel, Tensor
 
-__all__ = ["HANDLERS", "Reader", "Refused", "handles", "load_handlers", "read_graph"]
+__all__ = ["HANDLERS", "MOST_BYTES", "Reader", "Refused", "handles", "load_handlers", "read_graph"]
 
 
 _NAMES = {number: name for name, number in onnx.TensorProto.DataType.items()}
-_MOST_BYTES = 1 << 31  # of a tensor; addresses have 32 bits
-_MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+MOST_BYTES = 1 << 31  # of a tensor; addresses have 32 bits
+_MALFORMED = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 
 
 class Refused(Exception):
@@ -216,8 +216,8 @@ class Reader:
                 raise Refused(f"tensors must have 1 to 4 dimensions, not {len(shape)}")
             order = "NCHW" if len(shape) == 4 else "same"
             nhwc = (shape[0], *shape[2:], shape[1]) if order == "NCHW" else (1,) * (4 - len(shape)) + tuple(shape)
-        if math.prod(nhwc) > _MOST_BYTES:
-            raise CompileError(f"tensor {name!r} of {math.prod(nhwc)} bytes is larger than any memory: at most {_MOST_BYTES} are supported")
+        if math.prod(nhwc) > MOST_BYTES:
+            raise CompileError(f"tensor {name!r} of {math.prod(nhwc)} bytes is larger than any memory: at most {MOST_BYTES} are supported")
         self.tensors[name] = Tensor(name, tuple(nhwc), q.dtype, float(q.scale), q.zero_point, "" if invented else name,
                                     tuple(shape), order)
         return Reference(name, tuple(shape), order)

@@ -6,7 +6,7 @@ import pytest
 
 from compiler.host import quantise_inputs
 from flows.execution import Simulator, execute
-from flows.run import prepare
+from flows.run import prepare, run
 from hw.presets import preset
 from tb.waves import Waves
 
@@ -50,3 +50,11 @@ def test_no_control_is_unknown(icarus, model, tmp_path):
     assert signals > 5000
     assert any(".lane_" in name for name in found), "nothing is unknown: was anything simulated in four states?"
     assert sorted(name for name in found if not _DATA.search(name)) == []
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize("model", ["zoo:gemm_3x6x5", "zoo:conv_3x3_5_7_6"])
+def test_words_that_are_filled_in_part_give_known_results(icarus, model):
+    """Reductions that are no multiple of the array's rows: what fills up a word is multiplied by 0."""
+    report, _ = run(prepare(model, preset("tiny")), Simulator.ICARUS)
+    assert report.comparison.passed and report.comparison.total.mismatches == 0
