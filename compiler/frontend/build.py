@@ -53,8 +53,6 @@ def window_of(reader: Reader, x: Tensor, kernel: tuple[int, ...]) -> Window:
         raise Refused(f"only two spatial dimensions are supported, not {len(kernel)}")
     if min(kernel) < 1:
         raise Refused(f"its window must have rows and columns, not {list(kernel)}")
-    if a.get("ceil_mode", 0):
-        raise Refused("ceil_mode is not supported")
     strides, dilations = (tuple(a.get(n, (1, 1))) for n in ("strides", "dilations"))
     if min(*strides, *dilations) < 1:
         raise Refused(f"its strides and dilations must be at least 1, not {list(strides)} and {list(dilations)}")
@@ -74,10 +72,27 @@ def window_of(reader: Reader, x: Tensor, kernel: tuple[int, ...]) -> Window:
         pads = (0, 0, 0, 0)
     if min(pads) < 0:
         raise Refused("negative padding is not supported")
+    if a.get("ceil_mode", 0) and mode == "NOTSET":
+        wider = _ceiled(x.shape[1:3], kernel, strides, dilations, pads)
+        if wider != pads and a.get("count_include_pad", 0):
+            raise Refused("ceil_mode with count_include_pad is not supported where it adds windows")
+        pads = wider
     window = Window(tuple(kernel), strides, pads, dilations, a.get("group", 1), bool(a.get("count_include_pad", 0)))
     if min(output_size(x.shape, window.kernel, window)) < 1:
         raise Refused(f"its window {list(kernel)} is larger than its padded input")
     return window
+
+
+def _ceiled(size, kernel, strides, dilations, pads) -> tuple[int, ...]:
+    """``pads`` with as much more at the ends as the windows of ceil_mode reach beyond them; each begins inside (ONNX, MaxPool)."""
+    ends = []
+    for axis in range(2):
+        reach, padded = (kernel[axis] - 1) * dilations[axis] + 1, size[axis] + pads[axis] + pads[axis + 2]
+        last = -(-(padded - reach) // strides[axis]) * strides[axis]  # where the last window begins
+        if last >= size[axis] + pads[axis]:
+            last -= strides[axis]
+        ends.append(max(pads[axis + 2], last + reach - size[axis] - pads[axis]))
+    return *pads[:2], *ends
 
 
 def build_conv(reader: Reader, reference: Reference, weight: Constant, bias: Constant | None, x: Quantisation, end: Epilogue, *,

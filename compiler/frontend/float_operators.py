@@ -170,7 +170,7 @@ def _clip(reader: Reader, node) -> None:
 
 @handles("MaxPool", "AveragePool", "GlobalAveragePool")
 def _pool(reader: Reader, node) -> None:
-    """Two-dimensional; any kernel, strides and pads, not ceil_mode; MaxPool with dilations, with the parameters of its
+    """Two-dimensional; any kernel, strides and pads, ceil_mode; MaxPool with dilations, with the parameters of its
     input, and also on 8-bit elements; AveragePool exact where reciprocals provably round as divisions do."""
     if len(node.output) > 1 and node.output[1]:
         raise Refused("indices of the maxima are not supported")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import sys
 import time
 import warnings
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import click
@@ -15,7 +17,7 @@ from flows.bench.layers import Case, measure
 from flows.bench.on_chip import measure_on_chip
 from flows.bench.page import Figures, page
 from flows.bench.peaks import measure_peaks
-from flows.bench.promises import measure_promises
+from flows.bench.promises import CONFIGURATIONS, measure_promises
 from flows.bench.random_programs import measure_random_programs
 from flows.bench.random_runs import measure_random
 from flows.bench.schedules import measure_schedules
@@ -48,15 +50,27 @@ OTHERS = (
 _SPEED_GOAL = 80_000  # cycles per second of the whole system
 
 
+def say(text: str) -> None:
+    """What is going on, on stderr."""
+    click.echo(f"bench: {text}", err=True)
+
+
+def _side_by_side(*tasks: tuple) -> list:
+    """Results of functions with their arguments, each told ``say``: two at a time, since nothing in them is timed."""
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"), initializer=_quiet) as pool:
+        futures = [pool.submit(function, *arguments, progress=say) for function, *arguments in tasks]
+        return [future.result() for future in futures]
+
+
+def _quiet() -> None:
+    warnings.filterwarnings("ignore", message=r"<.*> created but never used")
+
+
 @click.command()
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The page to write.")
 def main(output: Path) -> None:
     """Measures the figures of the documentation."""
-    warnings.filterwarnings("ignore", message=r"<.*> created but never used")
-
-    def say(text: str) -> None:
-        click.echo(f"bench: {text}", err=True)
-
+    _quiet()
     with user_errors():
         measured = []
         for case in (*GOALS, *OTHERS):
@@ -68,9 +82,12 @@ def main(output: Path) -> None:
         began = time.perf_counter()
         text = emitted(preset("edge32"))
         seconds = time.perf_counter() - began
-        figures = Figures(measured[:len(GOALS)], measured[len(GOALS):], array, seconds, len(text), measure_random(say),
-                          measure_random_programs(say), fuzz(range(CASES), say), measure_schedules(say), measure_peaks(say),
-                          measure_on_chip(say), measure_promises(say))
+        schedules = measure_schedules(say)
+        random, programs, damaged, peaks, on_chip, *promises = _side_by_side(
+            (measure_random,), (measure_random_programs,), (fuzz, range(CASES)), (measure_peaks,), (measure_on_chip,),
+            *((measure_promises, (name,)) for name in CONFIGURATIONS))
+        figures = Figures(measured[:len(GOALS)], measured[len(GOALS):], array, seconds, len(text), random, programs, damaged, schedules,
+                          peaks, on_chip, [p for several in promises for p in several])
         with new_file(output) as work:
             work.write_text(page(figures), encoding="utf-8")
         click.echo(output)

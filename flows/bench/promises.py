@@ -44,7 +44,7 @@ class Promises:
         return [f"{self.configuration}: {line}" for line in (*self.broken, *self.unseen)]
 
 
-def measure_promises(progress: Callable[[str], None], names: Sequence[str] = tuple(CONFIGURATIONS)) -> list[Promises]:
+def measure_promises(names: Sequence[str] = tuple(CONFIGURATIONS), progress: Callable[[str], None] = lambda _: None) -> list[Promises]:
     """The whole suite on each configuration."""
     results = []
     for name in names:
@@ -81,7 +81,7 @@ def main(names: tuple[str, ...]) -> None:
     """Measures the covenants of NAMES, or of all configurations."""
     warnings.filterwarnings("ignore", message=r"<.*> created but never used")
     with user_errors():
-        results = measure_promises(lambda text: click.echo(f"bench: {text}", err=True), names or tuple(CONFIGURATIONS))
+        results = measure_promises(names or tuple(CONFIGURATIONS), lambda text: click.echo(f"bench: {text}", err=True))
     for line in (*_HEAD, *(r.row for r in results)):
         click.echo(line)
     problems = [line for r in results for line in r.problems]

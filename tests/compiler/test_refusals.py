@@ -83,7 +83,8 @@ def sixteen_bits(b):
 @pytest.mark.parametrize("make, words", [
     (lambda b: conv(b, kernel_shape=[3, 3], pads=[-1, 0, 0, 0]), "negative padding"),
     (lambda b: conv(b, kernel_shape=[3, 3], dilations=[4, 4]), "larger than its padded input"),
-    (lambda b: pool(b, "MaxPool", kernel_shape=[2, 2], ceil_mode=1), "ceil_mode"),
+    (lambda b: pool(b, "AveragePool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1, count_include_pad=1), "ceil_mode"),
+    (lambda b: pool(b, "MaxPool", kernel_shape=[2, 2], strides=[0, 1]), "must be at least 1"),
     (lambda b: pool(b, "MaxPool", kernel_shape=[2, 2, 2]), "two spatial dimensions"),
     (broadcast, "cannot be broadcast"),
     (plus_constant, "is constant, of more than one element"),
@@ -109,7 +110,7 @@ def test_one_refusal_names_every_node():
     def make(b):
         x = b.input(IMAGE)
         strange = b.quantise(b.op("Einsum", [x], equation="ijkl->ijlk"))
-        capped = b.quantise(b.op("MaxPool", [x], kernel_shape=[2, 2], ceil_mode=1))
+        capped = b.quantise(b.op("MaxPool", [x], kernel_shape=[2, 2], strides=[0, 1]))
         b.quantise(b.op("Relu", [strange]))  # follows from the first, and is not named
         return b.quantise(b.op("Add", [strange, capped]))
 
@@ -117,7 +118,7 @@ def test_one_refusal_names_every_node():
         read_graph(built(make, IMAGE))
     assert len(caught.value.reasons) == 2 and "\n" not in str(caught.value)
     assert "(Einsum): the operator is not supported" in caught.value.reasons[0]
-    assert "(MaxPool): ceil_mode" in caught.value.reasons[1]
+    assert "(MaxPool): its strides" in caught.value.reasons[1]
 
 
 def test_dynamic_shapes():
