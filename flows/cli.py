@@ -174,7 +174,7 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
     """
     with user_errors():
         from flows.execution import Simulator
-        from flows.outputs import new_file
+        from flows.outputs import check_file, new_file
         from flows.run import prepare
         from flows.run import run as execute
         from flows.tables import print_report
@@ -188,6 +188,8 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
                 raise UserError(f"{option} needs RTL: use it with --simulator verilator or icarus")
         if trace is not None and chosen is Simulator.FUNCTIONAL:
             raise UserError("--trace needs cycles: use it with --simulator verilator, icarus or model")
+        for path in filter(None, (json_file, trace, waves)):
+            check_file(path)
         recorder = _waves(waves, waves_from, waves_to)
         if in_rtl:
             _require_tools(simulator, recorder)

@@ -11,7 +11,22 @@ from pathlib import Path
 
 from flows.errors import UserError
 
-__all__ = ["check_folder", "new_file", "new_folder"]
+__all__ = ["check_file", "check_folder", "new_file", "new_folder"]
+
+
+def check_file(path: Path) -> None:
+    """Refuses ``path`` if no file can be written there: before the work that it is to hold.
+
+    Raises
+    ------
+    UserError
+        One line that says what is in the way.
+    """
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; name a file")
+    folder = next(f for f in path.absolute().parents if f.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise UserError(f"{path}: cannot be written, since {folder} is no folder that can be; name another file")
 
 
 def check_folder(path: Path, names: Collection[str]) -> None:
@@ -66,9 +81,8 @@ def new_folder(path: Path, names: Collection[str]) -> Iterator[Path]:
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[Path]:
     """A temporary file beside ``path`` that takes its place once it is written."""
+    check_file(path)
     path = path.absolute()
-    if path.is_dir():
-        raise UserError(f"{path}: is a folder; name a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     os.close(handle)

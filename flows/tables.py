@@ -20,6 +20,9 @@ from tb.covenant.claim import Claim
 __all__ = ["print_area", "print_checks", "print_claims", "print_orders", "print_placements", "print_report", "print_traffic"]
 
 
+_WIDE = 110  # columns of a terminal that has room for stalls
+
+
 def _console() -> Console:
     # A file or a pipe gets whole lines: nobody wants a table cut at 80 columns there.
     # Names are a model's own, brackets and all.
@@ -39,17 +42,18 @@ def print_report(report: Report) -> None:
     console = _console()
     title = f"{report.model} on {report.config}, {report.simulator}"
     table = Table(title=title, title_justify="left")
+    causes = ("token", "bank", "bus", "empty") if console.width >= _WIDE else ()  # a narrow terminal gets whole numbers, and fewer
     for name in ("layer", "operator", "engine"):
-        table.add_column(name)
-    for name in ("cycles", "MACs", "utilisation", "bound", "token", "bank", "bus", "empty"):
-        table.add_column(name, justify="right")
+        table.add_column(name, overflow="fold")
+    for name in ("cycles", "MACs", "utilisation", "bound", *causes):
+        table.add_column(name, justify="right", no_wrap=True)
     for layer in report.layers:
-        stalls = [_number(layer.stalls[c]) if layer.stalls else "-" for c in ("token", "bank", "bus", "empty")]
+        stalls = [_number(layer.stalls[c]) if layer.stalls else "-" for c in causes]
         table.add_row(layer.name, layer.op, layer.engine, _number(layer.cycles), _number(layer.macs),
                       _percent(layer.utilization(report.peak_macs_per_cycle)), _number(layer.bound_cycles), *stalls)
     table.add_section()
     table.add_row("total", "", "", _number(report.cycles), _number(report.macs), _percent(report.utilization),
-                  _number(sum(layer.bound_cycles for layer in report.layers)), "", "", "", "")
+                  _number(sum(layer.bound_cycles for layer in report.layers)), *("" for _ in causes))
     console.print(table)
     if report.cycles is not None:
         console.print(f"{report.cycles:,} cycles, {_percent(report.utilization)} of {report.peak_macs_per_cycle} MACs per cycle; "

@@ -52,7 +52,7 @@ def lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
     try:
         _lower(machine, graph, layer, homes, mapping, number, out, address)
     except TooSmall as reason:
-        raise out.fail(str(reason)) from None
+        raise out.fail(f"{reason}; a configuration with a larger one may hold it") from None
     return out.instructions
 
 

@@ -299,7 +299,7 @@ def test_an_existing_folder_stays_the_same_folder(tmp_path):
     for _ in range(2):
         result = tenon("generate", "tiny", "-o", tmp_path)
         assert result.exit_code == 0 and tmp_path.stat().st_ino == inode
-    assert (tmp_path / "tenon.v").stat().st_size > 100_000 and not list(tmp_path.parent.glob(".*"))
+    assert (tmp_path / "tenon.v").stat().st_size > 100_000 and not list(tmp_path.parent.glob(f".{tmp_path.name}*"))
 
 
 @pytest.mark.parametrize("setting", ["stall=100", "latency=0", "beats=0", "latency=4294967296"])
