@@ -19,6 +19,7 @@ __all__ = ["Arena", "arena", "blocks_of", "place"]
 _ROUNDS = ((1, False, 1.0), (4, True, 1.0), (4, True, 1.02), (4, True, 1.04), (16, False, 1.0), (16, True, 1.02), (16, True, 1.0),
            (64, False, 1.0), (64, True, 1.02), (64, True, 1.0), (256, False, 1.0), (1024, False, 1.0))
 _STAGES = 5  # of joining, that are filled
+_FEW = 24  # blocks, of which all ways may be tried
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def place(blocks: Sequence[Block], *, seconds: float = 10.0) -> list[int]:
     best = greedy_by_size(blocks)
     if top_of(blocks, best) == least:
         return best
-    best = tightest(blocks, best, least)
+    if len(blocks) <= _FEW:
+        best = tightest(blocks, best, least)
     stages = []
     for stage in joined(blocks):
         best = min(best, stage.offsets(greedy_by_size(stage.blocks)), key=lambda found: top_of(blocks, found))

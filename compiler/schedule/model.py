@@ -91,7 +91,9 @@ class _Reading:
             return "concat"
         if node.op_type in _CONVOLUTIONS:
             group = next((a.i for a in node.attribute if a.name == "group"), 1)
-            return "conv" if group == 1 else "depthwise"
+            weight = self.types.get(node.input[3 if node.op_type == "QLinearConv" else 1])
+            single = weight is not None and len(weight.shape.dim) > 1 and weight.shape.dim[1].dim_value == 1
+            return "conv" if group == 1 else "depthwise" if single else ""  # larger groups cannot be cut anywhere
         return ""
 
     @staticmethod

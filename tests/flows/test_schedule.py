@@ -32,6 +32,11 @@ def test_explicit_concatenations(tmp_path):
     assert (found["nodes"], found["peak_file_order"], found["peak_optimal"]) == (28, 351_232, 275_968)
 
 
+def test_a_budget_changes_no_optimum(tmp_path):
+    assert tenon("schedule", "zoo:swiftnet_cell_c", "--budget", 30_000, "--json", tmp_path / "s.json").exit_code == 0
+    assert json.loads((tmp_path / "s.json").read_text())["peak_rewritten"] == 16_856
+
+
 def test_a_budget_that_cannot_be_met():
     result = tenon("schedule", "zoo:swiftnet_cell_c", "--budget", 16_855)
     assert result.exit_code == 2
