@@ -1,6 +1,7 @@
 """Optimal orders: against every order, against another engine, and against published figures."""
 
 import random
+import time
 
 import pytest
 
@@ -17,6 +18,12 @@ from tests.compiler.schedule.constraint_oracle import least_peak_by_constraints
 from tests.compiler.schedule.random_problems import least_peak, random_problem
 
 UNBOUNDED = 1 << 60
+
+
+def timed(problem):
+    """The schedule, and the seconds of a core that it took: whatever else the machine does."""
+    began = time.process_time()
+    return schedule(problem), time.process_time() - began
 
 
 def variants(problem):
@@ -117,16 +124,16 @@ FORMS = {
 @pytest.mark.parametrize(("cell", "form"), SWIFTNET)
 def test_swiftnet(cell, form):
     problem = FORMS[form](swiftnet.problem(cell))
-    found = schedule(problem)
+    found, seconds = timed(problem)
     assert (len(problem.operators), problem.peak(problem.file_order), found.peak) == SWIFTNET[cell, form]
-    assert found.proved and problem.peak(found.order) == found.peak and found.seconds < 2
+    assert found.proved and problem.peak(found.order) == found.peak and seconds < 2
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_random_wirings_equal_constraint_programming(seed):
     problem = unequal(32, seed)
-    found = schedule(problem)
-    assert found.proved and found.seconds < 1
+    found, seconds = timed(problem)
+    assert found.proved and seconds < 1
     assert found.peak == least_peak_by_constraints(problem)
 
 
@@ -139,8 +146,8 @@ def test_random_problems_equal_constraint_programming():
 
 @pytest.mark.parametrize("seed", (1, 4, 9))
 def test_larger_random_wirings_are_proved(seed):
-    found = schedule(unequal(64, seed))
-    assert found.proved and found.seconds < 20
+    found, seconds = timed(unequal(64, seed))
+    assert found.proved and seconds < 20
 
 
 def test_the_network_falls_apart_at_cell_boundaries():
