@@ -10,12 +10,18 @@ from compiler.errors import CompileError
 from compiler.frontend.quantisation import Quantisation
 from compiler.ir import Graph, Tensor
 
-__all__ = ["model_inputs", "quantise_inputs"]
+__all__ = ["model_inputs", "quantise_inputs", "read_inputs"]
 
 
 def model_inputs(graph: Graph) -> dict[str, Tensor]:
     """The model's inputs by name, each with one of the tensors that are made of it."""
     return {graph.tensors[name].onnx_name: graph.tensors[name] for name in graph.inputs}
+
+
+def read_inputs(graph: Graph, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The graph's input tensors out of a model's inputs, of which some may be read by nothing. Raises as ``quantise_inputs``."""
+    wanted = model_inputs(graph)
+    return quantise_inputs(graph, {name: array for name, array in feeds.items() if name in wanted})
 
 
 def quantise_inputs(graph: Graph, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ import onnx
 
 from compiler.errors import CompileError
 from compiler.evaluate import evaluate
-from compiler.host import model_inputs, quantise_inputs
+from compiler.host import read_inputs
 from compiler.ir import Graph
 from compiler.program import Program
 from flows.execution import Tensors
@@ -82,7 +82,7 @@ def compare(program: Program, graph: Graph, model: onnx.ModelProto, feeds: Seque
     comparison, expected_outputs = Comparison(), []
     for number, given in enumerate(feeds):
         expected = reference.run(given)
-        defined = _definition(graph, given) if results and "after" in classes.values() else {}
+        defined = evaluate(graph, read_inputs(graph, given)) if results and "after" in classes.values() else {}
         expected_outputs.append({name: expected[name] for name in outputs})
         for tensor, kind in classes.items() if results else ():
             got = program.tensors[tensor].tensor.to_onnx(results[number][tensor])
@@ -100,11 +100,6 @@ def compare(program: Program, graph: Graph, model: onnx.ModelProto, feeds: Seque
                     f"{names[tensor]} of run {number}: {tally.mismatches} of {tally.elements} elements, the largest at "
                     f"{list(where)}: {int(got[where])} instead of {int(expected[names[tensor]][where])}"))
     return comparison, expected_outputs
-
-
-def _definition(graph: Graph, given: Feeds) -> dict[str, np.ndarray]:
-    read = model_inputs(graph)
-    return evaluate(graph, quantise_inputs(graph, {name: array for name, array in given.items() if name in read}))
 
 
 def _classes(program: Program, graph: Graph) -> dict[str, str]:

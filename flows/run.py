@@ -11,7 +11,7 @@ import onnx
 
 from acg.graph import Graph as Covenant
 from compiler.errors import CompileError
-from compiler.host import model_inputs, quantise_inputs
+from compiler.host import read_inputs
 from flows.comparison import compare
 from flows.compile import Compiled, compile_source, load_folder
 from flows.errors import UserError
@@ -110,8 +110,7 @@ def run(job: Job, simulator: Simulator, *, dram: Dram | None = None, waves: Wave
         As ``compare`` and ``execute`` do.
     """
     compiled = job.compiled
-    read = model_inputs(compiled.graph)  # a model may have others, which nothing reads
-    tensors = [quantise_inputs(compiled.graph, {n: a for n, a in feeds.items() if n in read}) for feeds in job.feeds]
+    tensors = [read_inputs(compiled.graph, feeds) for feeds in job.feeds]
     execution = execute(compiled.program, tensors, simulator, params=job.params, dram=dram, waves=waves, observe=observe,
                         progress=progress)
     comparison = accuracy = None
