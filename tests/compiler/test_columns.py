@@ -83,11 +83,14 @@ def test_scores_are_right_on_every_array(name):
     """With and without an instruction that takes columns."""
     covenant = COVENANTS[name]
     assert Machine(covenant).takes_columns == (name != "16x8")
-    by_columns = 0
+    taken = 0
     for seed in SEEDS:
         case = random_case(seed)
         graph = read_graph(case.model)
         program = compile_graph(graph, covenant, effort=1)
         assert mismatches(program, graph, quantise_inputs(graph, case.inputs)) == 0, case.name
-        by_columns += any(i.mnemonic.name == "MATRIX" and i.fields.get("transposed") for i in program.instructions)
-    assert by_columns == 0 if name == "16x8" else by_columns, "none of them was a transposition"
+        wanted = any(k.columns for k in by_columns(unchained(graph)).kernels if isinstance(k, Product))
+        found = any(i.mnemonic.name == "MATRIX" and i.fields.get("transposed") for i in program.instructions)
+        assert found == (wanted and name != "16x8"), case.name
+        taken += found
+    assert taken == 0 if name == "16x8" else taken >= len(SEEDS) // 2, "keys of an image's layout have no rows to keep together"
