@@ -1,4 +1,8 @@
-"""The order of layers: as the model has it, or so that as little as possible is live at any time."""
+"""The order of layers: as the model has it, or so that as little as possible is live at any time.
+
+What is live decides what can stay on chip, in every part of a network and not only where most is live: each part of it
+that can be ordered by itself gets its own best order.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +49,7 @@ def ordered(graph: Graph, layers: Sequence[Layer], parts: Mapping[str, Sequence[
     if way == "greedy":
         order = [problem.operators[v].name for v in greedy(states_of(problem), 0, (1 << len(layers)) - 1)]
     else:
-        order = schedule(problem, seconds=_SECONDS, most_states=_STATES).order
+        order = schedule(problem, seconds=_SECONDS, most_states=_STATES, each=True).order
     by_name = {layer.name: layer for layer in layers}
     begun: set[str] = set()
     found = []
@@ -69,7 +73,8 @@ def _problem(graph: Graph, layers: Sequence[Layer], parts: Mapping[str, Sequence
     sizes = {layer.sums: 1 for layer in layers if layer.sums}  # they lie in a memory of their own
     for name in {n for op in operators for n in (*op.inputs, *op.outputs)} - sizes.keys():
         *outer, channels = graph.tensors[name].shape
-        sizes[name] = math.prod(outer) * math.ceil(channels / block) * block
+        blocked = name not in graph.inputs and name not in graph.outputs  # the host's tensors lie row by row
+        sizes[name] = math.prod(outer) * (math.ceil(channels / block) * block if blocked else channels)
     read = {name for op in operators for name in op.inputs}
     written = dict.fromkeys(name for op in operators for name in op.outputs)
     outputs = tuple(name for name in written if name in graph.outputs or name not in read)  # what nobody reads is kept too

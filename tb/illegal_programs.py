@@ -44,7 +44,7 @@ class IllegalProgram:
 def illegal_programs(graph: Graph, count: int, seed: int = 1) -> list[IllegalProgram]:
     """``count`` of them, kinds in turn: a small number has all kinds, a large one every field and every operand."""
     rng = random.Random(seed)
-    kinds = [_opcodes, _fields, _rules, _addresses, _lengths, _tokens, _transfers, _fetches]
+    kinds = [_opcodes, _fields, _rules, _addresses, _lengths, _tokens, _deadlocks, _transfers, _fetches]
     found: list[IllegalProgram] = []
     while len(found) < count:
         cases = [list(kind(graph, rng)) for kind in kinds]
@@ -161,6 +161,18 @@ def _tokens(graph: Graph, rng: random.Random) -> Iterator[IllegalProgram]:
         image = image_of(program)
         yield IllegalProgram(f"{unit.name} signals {signals} times", image, len(program) + 1, ErrorCode.TOKEN,
                              (len(program), len(program) + 1))
+
+
+def _deadlocks(graph: Graph, rng: random.Random) -> Iterator[IllegalProgram]:
+    """An instruction of each unit waits for a token that nothing signals."""
+    for unit in graph.units:
+        program = [replace(i, header=Header()) for i in random_program(graph, rng.getrandbits(32), length=12, work=100).instructions]
+        m = rng.choice([m for m in graph.mnemonics if m.unit == unit.name])
+        waits = Header(waits=1 << rng.randrange(graph.sequencer.tokens))
+        at = rng.randint(0, len(program))
+        program.insert(at, replace(_random(graph, m, rng), header=waits))
+        image = image_of(program)
+        yield IllegalProgram(f"{unit.name} waits in vain", image, len(program) + 1, ErrorCode.DEADLOCK, (at + 1, len(program) + 1))
 
 
 def _transfers(graph: Graph, rng: random.Random) -> Iterator[IllegalProgram]:

@@ -31,12 +31,13 @@ class Schedule:
     seconds: float
 
 
-def schedule(problem: Problem, *, budget: int | None = None, seconds: float = 60.0, most_states: int = 1_000_000) -> Schedule:
+def schedule(problem: Problem, *, budget: int | None = None, seconds: float = 60.0, most_states: int = 1_000_000,
+             each: bool = False) -> Schedule:
     """Orders ``problem``: optimal, unless a part of it needs more than ``seconds`` or ``most_states`` (they bound memory, too).
 
     The problem is cut where every order must pass, and each part is searched from both ends, since one of them can be a
-    thousand times cheaper. A part that needs less than another one is not searched at all. With a ``budget`` (bytes), an
-    order that keeps to it is enough, and may be worse than optimal.
+    thousand times cheaper. A part that needs less than another one is not searched at all, unless ``each`` part is to be
+    the best by itself. With a ``budget`` (bytes), an order that keeps to it is enough, and may be worse than optimal.
 
     Raises
     ------
@@ -49,12 +50,20 @@ def schedule(problem: Problem, *, budget: int | None = None, seconds: float = 60
     forced = forced_states(states)
     given = [problem.position(name) for name in problem.file_order]
     parts = [Part(states, backwards, a, z, given) for a, z in zip(forced, forced[1:])]
-    level = max([level_everywhere(states), states.start_bytes])
-    enough = max(level, budget or 0)
-    # Small parts first: what they need is a bound for the large ones.
-    for part in sorted(parts, key=lambda p: p.count):
-        part.search(level, max(enough, level), began + seconds, most_states)
-        level = max(level, part.level)
+    level = max([level_everywhere(states), *map(states.bytes_in, forced)])
+    # Small parts first: what they need is a bound for the large ones. Each leaves time for those that follow.
+    waiting = sorted(parts, key=lambda p: p.count)
+    while waiting:
+        enough = max(level, budget or 0)
+        waiting = [p for p in waiting if p.peak > enough]
+        for part in waiting[:1]:
+            now = time.perf_counter()
+            part.search(level, enough, now + (began + seconds - now) / len(waiting), most_states)
+            level = max(level, part.level)
+        waiting = waiting[1:]
+    for part in parts if each else ():
+        now = time.perf_counter()
+        part.search(0, 0, now + (began + seconds - now) / len(parts), most_states)
     order = [v for part in parts for v in part.order]
     peak = states.peak(order)
     if budget is not None and peak > budget:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from compiler.schedule.beam import beam
+from compiler.schedule.bound import level_inside
 from compiler.schedule.heuristics import HEURISTICS
 from compiler.schedule.search import Search
 from compiler.schedule.states import States
@@ -13,6 +14,7 @@ from compiler.schedule.states import States
 __all__ = ["Part"]
 
 _TURN = 250  # states that one direction looks at before it is the other's turn
+_BEAM = 4  # states that a beam may keep for each one that the exact search may look at: they are dropped again
 
 
 class Part:
@@ -20,32 +22,33 @@ class Part:
 
     def __init__(self, states: States, backwards: States, start: int, goal: int, given: Sequence[int]):
         self._ways = (states, start, goal), (backwards, states.all & ~goal, states.all & ~start)
-        inside = goal & ~start
-        self.count = inside.bit_count()
-        self.order = [v for v in given if inside >> v & 1]
+        self._inside = goal & ~start
+        self.count = self._inside.bit_count()
+        self.order = [v for v in given if self._inside >> v & 1]
         self.peak = states.peak(self.order, start)
         self.level = 0
         self.states = 0
-
-    def search(self, level: int, enough: int, until: float, most_states: int) -> None:
-        """Finds an order with a peak of at most ``enough``, or the best. ``level`` is a bound for the whole problem.
-
-        First the exact search with a third of the time, then, if it does not come to an end, the beam.
-        """
-        self.level = level
-        if self.peak <= enough:
-            return
         for way, (states, start, goal) in enumerate(self._ways):
             for heuristic in HEURISTICS.values():
                 self._offer(heuristic(states, start, goal), way)
+
+    def search(self, level: int, enough: int, until: float, most_states: int) -> None:
+        """Finds an order with a peak of at most ``enough``, or the best. ``level``: a bound for whatever that is compared with.
+
+        First narrow beams and what can be proved of single operators, then the exact search with half of the time, then,
+        if that does not come to an end, wide beams. What is found depends on the clock only where time is short.
+        """
+        self.level = level
         began = time.perf_counter()
-        for width in (10, 100):
-            if self.peak > enough:
-                self._beams(width, enough, until)
+        self._beams(10, enough, began + (until - began) / 10)
+        if self.peak > max(enough, self.level):
+            self.level = max(self.level, level_inside(*self._ways[0], below=self.peak, until=began + (until - began) / 5))
+            enough = max(enough, self.level)
+            self._beams(100, enough, began + (until - began) / 4)
         if self.peak > enough:
             self._exact(enough, began + (until - began) / 2, most_states)
         width = 400
-        while self.peak > max(enough, self.level) and time.perf_counter() < until:
+        while self.peak > max(enough, self.level) and width * self.count <= _BEAM * most_states and time.perf_counter() < until:
             self._beams(width, enough, until)
             width *= 4
 
@@ -68,12 +71,14 @@ class Part:
     def _exact(self, enough: int, until: float, most_states: int) -> None:
         """Searches from both ends in turns, until one of them knows."""
         searches = [Search(states, start, goal, enough, self.peak) for states, start, goal in self._ways]
-        while not any(s.over for s in searches) and self.states < most_states and time.perf_counter() < until:
+        looked = 0
+        while not any(s.over for s in searches) and looked < most_states and time.perf_counter() < until:
             level = max(s.level for s in searches)
             for search in searches:
                 search.raise_to(level)
                 search.run(_TURN)
-            self.states = sum(s.expanded for s in searches)
+            looked = sum(s.expanded for s in searches)
+        self.states += looked
         for way, search in enumerate(searches):
             if search.order is not None:
                 self._offer(search.order, way)

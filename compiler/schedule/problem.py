@@ -49,7 +49,7 @@ class Problem:
 
     sizes : mapping of tensor name to bytes, at least 1
     inputs, outputs : tuple of str
-        Tensors of the graph. Without ``outputs``, every tensor that nothing reads is one.
+        Tensors of the graph, which may be both. Without ``outputs``, every tensor that nothing reads is one.
 
     Raises
     ------
@@ -151,8 +151,7 @@ class Problem:
         spans = {}
         for t in (*self.inputs, *self.writers):
             first = 0 if t not in self.writers else min(step[w] for w in self.writers[t])
-            end = max(step[i] for i in (*self.readers.get(t, ()), *self.writers.get(t, ())))
-            spans[t] = first, last if t in kept else end
+            spans[t] = first, last if t in kept else max(step[i] for i in (*self.readers.get(t, ()), *self.writers.get(t, ())))
         return spans
 
     def _check(self) -> None:
@@ -162,7 +161,7 @@ class Problem:
         for t in self.inputs:
             if t in self.writers:
                 raise CompileError(f"{self.name}: {t!r} is an input of the graph, but {self._op(self.writers[t][0])} writes it")
-            if t not in self.readers:
+            if t not in self.readers and t not in self.outputs:
                 raise CompileError(f"{self.name}: nothing reads the input {t!r}; leave it out")
         for t, writers in self.writers.items():
             if len(writers) > 1 and not all(self.operators[w].accumulates for w in writers):
@@ -170,7 +169,7 @@ class Problem:
         for op in self.operators:
             self._check_operator(op)
         for t in self.outputs:
-            if t not in self.writers:
+            if t not in self.writers and t not in self.inputs:
                 raise CompileError(f"{self.name}: nothing writes the output {t!r}")
         order, stuck = _topological(self.predecessors)
         if stuck:
