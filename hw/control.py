@@ -37,8 +37,10 @@ class Control(wiring.Component):
         DONE and IRQ_ENABLE.
     start : Out(1)
         A pulse that begins a program.
-    finish, error, index : In(1), In(4), In(24)
+    finish, error : In(1), In(4)
         A pulse that ends it, with what STATUS shall say.
+    index : In(24)
+        Instructions dispatched so far, of the last program when none runs.
     program, length, segment : Out(32), Out(32), Out(32) x 4
     waiting, counter : In(32) per engine, In(32) per counter
     mark_valid, mark, cycle : In(1), In(12), In(32)
@@ -60,7 +62,6 @@ class Control(wiring.Component):
         regs = registers(self.params)
         done, irq_enable = Signal(), Signal()
         error = Signal(4)
-        index = Signal(24)
 
         # Writes: address and data are taken each when it comes, and the register is written when both are here.
         address_held, data_held, write = Signal(), Signal(), Signal()
@@ -104,7 +105,7 @@ class Control(wiring.Component):
                     with m.Case(regs.offset("SEGMENT", i) // 4):
                         m.d.sync += segment.eq(written(segment))
         with m.If(self.finish):
-            m.d.sync += [self.busy.eq(0), done.eq(1), error.eq(self.error), index.eq(self.index)]
+            m.d.sync += [self.busy.eq(0), done.eq(1), error.eq(self.error)]
 
         marks = emit.instance(m, "marks", Memory(width=32, depth=self.params.markers))
         m.d.comb += [marks.w_en.eq(self.mark_valid & (self.mark < self.params.markers)),
@@ -125,7 +126,7 @@ class Control(wiring.Component):
             with m.Switch(read_word):
                 for name, source in (("ID", ID), ("VERSION", VERSION), ("FINGERPRINT", self.fingerprint),
                                      ("CONTROL", irq_enable << control.field("IRQ_ENABLE").shift),
-                                     ("STATUS", Cat(self.busy, done, Signal(2), error, index)),
+                                     ("STATUS", Cat(self.busy, done, Signal(2), error, self.index)),
                                      ("PROGRAM", self.program), ("PROGRAM_LENGTH", self.length)):
                     with m.Case(regs.offset(name) // 4):
                         m.d.sync += value.eq(source)

@@ -98,7 +98,7 @@ def _emitted(emission: _Emission, component: wiring.Component, module: str | Non
         taken = set(emission.names.values())
         module = next(n for n in (base, *(f"{base}_{i}" for i in range(2, 10_000))) if n not in taken)
     emission.names[key] = module
-    text = _waking(amaranth_verilog.convert(component, name=module, emit_src=False, strip_internal_attrs=True))
+    text = _named(_waking(amaranth_verilog.convert(component, name=module, emit_src=False, strip_internal_attrs=True)))
     header = re.search(rf"module {re.escape(module)}\((.*?)\);", text, re.S)
     emission.ports[module] = frozenset(re.findall(r"\w+", header[1]))
     # Children before parents; a later part of the same emission may not be defined twice.
@@ -113,6 +113,35 @@ def _waking(text: str) -> str:
     before any process waits, so there is none, and outputs stay unknown until some input changes.
     """
     return re.sub(r"reg (\\\$auto\$verilog_backend\S+) +(?:= 0)?;", r"reg \1 ; initial \1 <= 0;", text)
+
+
+_INSTANCE = re.compile(r"^  (\\\S+ |\w+) +(?:\\\S+ |\w+) \(\n(.*?)^  \);", re.M | re.S)
+_CONNECTION = re.compile(r"\.\\(port\$\S+) \((.*)\)(,?)$", re.M)
+
+
+def _named(text: str) -> str:
+    """Amaranth's text with all ports named after what the parent connects to them.
+
+    Where a submodule takes some bits of a signal of its parent, its port is called by numbers (``\\port$315$0``) that any
+    change elsewhere moves.
+    """
+    modules = {re.match(r"module (\\\S+ |\w+)", part)[1].strip(): part for part in re.split(r"^(?=module )", text, flags=re.M)[1:]}
+    opening = text[:text.index("module ")]
+    for parent in modules:  # parents come first
+        for instance_ in _INSTANCE.finditer(modules[parent]):
+            child, connected = instance_[1].strip(), instance_[2]
+            if child not in modules:
+                continue
+            taken, better = set(re.findall(r"[\w$]+", modules[child])), connected
+            for port, value, _ in _CONNECTION.findall(connected):
+                plain = re.fullmatch(r"(\w+?)(?:_in\d*)? ?(?:\[(?:\d+:)?(\d+)\])?", value)
+                base = "_".join(filter(None, plain.groups())) if plain and plain[1][0].isalpha() else "value"
+                name = next(n for n in (f"{base}_in", *(f"{base}_in{i}" for i in range(2, 10_000))) if n not in taken)
+                taken.add(name)
+                better = better.replace(f".\\{port} ", f".{name} ")
+                modules[child] = modules[child].replace(f"\\{port} ", f"{name} ")
+            modules[parent] = modules[parent].replace(connected, better)
+    return opening + "".join(modules.values())
 
 
 def _ports(member: str, spec, dimensions, path: str, connections: dict, port: str | None = None):

@@ -71,7 +71,7 @@ def registers(params: SystolicParams) -> RegisterMap:
             Field("BUSY", 0, 1, ro, "a program runs"),
             Field("DONE", 1, 1, ro, "the program has ended, with or without an error"),
             Field("ERROR", 4, 4, ro, codes),
-            Field("INDEX", 8, 24, ro, "instructions dispatched before the end or the error (modulo 2**24)"),
+            Field("INDEX", 8, 24, ro, "instructions dispatched so far, or before the end or the error (modulo 2**24)"),
         )),
         Register("PROGRAM", 0x14, whole(rw, "address of the first instruction, a multiple of 128")),
         Register("PROGRAM_LENGTH", 0x18, whole(rw, "instructions, END included")),

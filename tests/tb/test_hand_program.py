@@ -12,7 +12,7 @@ from hw.registers import ErrorCode
 from tb.functional import FunctionalSimulator, decode_program
 from tb.gateware import verilog_of
 from tb.random_runs import SHAPES
-from tb.rtl import Dram, Run, run_rtl
+from tb.rtl import Dram, Run, Stuck, run_rtl
 
 pytestmark = pytest.mark.rtl
 
@@ -75,9 +75,9 @@ def _segments(p, rng):
     return segments
 
 
-def _run(p, image, segments, **dram):
+def _run(p, image, segments, limit=100_000, **dram):
     place = [(0, image), *zip(_BASES, (segments[n].tobytes() for n in _SEGMENTS), strict=True)]
-    run = Run(0, len(image) // 128, _BASES, cycle_limit=100_000)
+    run = Run(0, len(image) // 128, _BASES, cycle_limit=limit)
     return run_rtl(verilog_of(p), p, [run, run], image=place, regions=[(_BASES[3], _SIZE)], dram=Dram(**dram))
 
 
@@ -144,6 +144,13 @@ def test_a_deadlock_is_answered(behind):
     image, _ = _program(p, [*_gemm(p)[:3], step, *[("VECTOR", dict(x_sel="u8", lo=0, hi=255), Header())] * behind])
     result = _run(p, image, _segments(p, np.random.default_rng(2)), stall=40, jitter=25, seed=6)
     assert [r.error for r in result.runs] == [ErrorCode.DEADLOCK] * 2, "and the accelerator starts anew"
+
+
+def test_a_run_that_takes_too_long_says_how_far_it_came():
+    p = preset("tiny")
+    image, _ = _program(p, _gemm(p))
+    with pytest.raises(Stuck, match=r"^run 0 did not end within 700 cycles; [1-9] instructions were dispatched\n"):
+        _run(p, image, _segments(p, np.random.default_rng(2)), limit=700, latency=250)
 
 
 def test_an_unknown_opcode_and_a_missing_end_are_answered():
