@@ -87,7 +87,10 @@ def _matmul(b: ModelBuilder):
     m, k, n = (int(v) for v in b.rng.integers(1, 70, 3))
     lead = [int(b.rng.integers(1, 4))] if b.rng.random() < 0.4 else []
     x = b.input([*lead, m, k])
-    weight, _, _ = b.weight((k, n), 1)
+    if b.rng.random() < 0.3:
+        weight = b.op("Transpose", [b.weight((n, k), 0)[0]], perm=[1, 0])
+    else:
+        weight, _, _ = b.weight((k, n), 1)
     return b.quantise(b.op("MatMul", [x, weight]), _spread(k)), [*lead, m, n], False
 
 

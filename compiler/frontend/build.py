@@ -212,6 +212,8 @@ def _conv(reader: Reader, op: str, reference: Reference, out: Reference, hwio: n
     for name, values in (("scale", sw), ("zero-point", zw)):
         if values.size not in (1, channels):
             raise Refused(f"its weights have {values.size} values of {name} for {channels} output channels")
+    if not np.isfinite(sw).all() or bias is not None and not np.isfinite(bias.real).all():
+        raise Refused("its weights' scale and its bias must be finite numbers")
     unit = (np.float32(np.float32(alpha) * x.scale) * sw).astype(np.float32)
     steps, in_units = _bias(bias, unit, channels)
     lo, hi, implied = clamp_of(end.clip, end.y)

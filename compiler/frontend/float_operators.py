@@ -34,13 +34,20 @@ class _Product:
     plain: bool = True
 
 
+_NUMBERS = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
+
+
 @handles("Constant")
 def _constant(reader: Reader, node) -> None:
-    """Of a tensor."""
-    value = reader.attributes().get("value")
-    if value is None:
-        raise Refused("only Constant with a tensor value is supported")
-    reader.values[node.output[0]] = Constant(numpy_helper.to_array(value))
+    """Of a tensor, a number or a list of numbers."""
+    a = reader.attributes()
+    if "value" in a:
+        array = numpy_helper.to_array(a["value"])
+    else:
+        array = next((np.asarray(a[name], kind) for name, kind in _NUMBERS.items() if name in a), None)
+        if array is None:
+            raise Refused(f"its value must be a tensor or numbers, not {', '.join(a) or 'missing'}")
+    reader.values[node.output[0]] = Constant(array)
 
 
 @handles("DequantizeLinear")

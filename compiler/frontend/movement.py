@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,11 +23,17 @@ __all__: list[str] = []
 
 @handles("Transpose")
 def _transpose(reader: Reader, node) -> None:
-    """Any permutation."""
-    x = operand(reader, 0)
+    """Any permutation, of constants too."""
+    x = reader.value(0)
+    x = x.array if isinstance(x, Constant) else operand(reader, 0)
     perm = [int(p) for p in reader.attributes().get("perm", reversed(range(len(x.shape))))]
     if sorted(perm) != list(range(len(x.shape))):
         raise Refused(f"its perm must order {len(x.shape)} dimensions, not be {perm}")
+    constant = reader.value(0)
+    if isinstance(constant, Constant):
+        axis = perm.index(constant.axis % len(perm)) if constant.per_channel else 0
+        reader.values[node.output[0]] = replace(constant, array=constant.array.transpose(perm), axis=axis)
+        return
     shape = tuple(x.shape[p] for p in perm)
     loops = tuple((e, p, 1, d, 1) for d, (e, p) in enumerate(zip(shape, perm)))
     emit(reader, [x], Plan("Transpose", shape, (Part(0, (0,) * len(shape), (0,) * len(shape), loops),)))

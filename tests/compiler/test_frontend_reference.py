@@ -8,6 +8,7 @@ from compiler.evaluate import evaluate
 from compiler.frontend import read_graph
 from compiler.host import quantise_inputs
 from tb.random_layers import random_case
+from tb.random_model import ModelBuilder
 from tb.reference import Reference
 
 _CASES = 304
@@ -35,3 +36,18 @@ def test_kernels_equal_the_reference():
                          "Transpose",
                          "int8", "uint8"}
     assert seen["varied"] > _CASES / 2, "results must not all be saturated"
+
+
+def test_numbers_need_no_tensors():
+    """Constant with value_floats and value_int: as constants with a tensor."""
+    b = ModelBuilder(np.random.default_rng(5), "uint8")
+    x = b.input([1, 2, 4, 4])
+    low, high = b.op("Constant", [], value_float=-0.5), b.op("Constant", [], value_float=2.5)
+    y = b.op("Unsqueeze", [b.op("Clip", [x, low, high]), b.op("Constant", [], value_ints=[0])])
+    y = b.quantise(b.op("Squeeze", [y, b.op("Constant", [], value_ints=[0])]), 0.03)
+    model = b.model(y, [1, 2, 4, 4])
+    graph = read_graph(model)
+    values = evaluate(graph, quantise_inputs(graph, b.feeds))
+    (kernel,) = graph.kernels
+    expected = Reference(model, [graph.tensors[kernel.y].onnx_name]).run(b.feeds)[graph.tensors[kernel.y].onnx_name]
+    assert (graph.tensors[kernel.y].to_onnx(values[kernel.y]) == expected).all() and len(np.unique(expected)) > 5

@@ -49,6 +49,11 @@ def column_bias(b):
     return b.quantise(b.op("Gemm", [b.input([3, 8]), weight, b.put(np.ones((3, 1), np.float32))]))
 
 
+def endless_bias(b):
+    weight, _, _ = b.weight((8, 3), 1)
+    return b.quantise(b.op("Gemm", [b.input([3, 8]), weight, b.put(np.array([1, np.nan, 2], np.float32))]))
+
+
 def mixed_types(b):
     zero = [np.asarray(0, np.uint8), np.asarray(0, np.int8)]
     return b.quantise(b.op("MatMul", [b.input([8, 8], b.parameters(0.05, z)) for z in zero]))
@@ -92,6 +97,7 @@ def sixteen_bits(b):
     (float_weights, "its weights are float"),
     (two_axes, "per tensor or per output channel"),
     (column_bias, "its bias of shape [3, 1] is not one element for each of 3"),
+    (endless_bias, "its bias must be finite numbers"),
     (mixed_types, "the reference saturates"),
     (transposed, "transA"),
     (rescaled_max, "must keep the scale and zero-point"),
