@@ -20,7 +20,7 @@ def memory_plot(ordered: Ordered) -> str:
         ("optimal", "#27c", _curve(ordered.problem, ordered.best.order)),
         ("optimal after rewriting", "#2a5", _curve(ordered.rewritten, ordered.best_rewritten.order)),
     )
-    top = max(max(values) for _, _, values in curves)
+    top = max(1, *(max(values, default=0) for _, _, values in curves))
     right, bottom = _LEFT + _WIDTH, _TOP + _HEIGHT
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{right + 20}" height="{bottom + _BOTTOM}" font-family="sans-serif" '
@@ -34,7 +34,7 @@ def memory_plot(ordered: Ordered) -> str:
         for i, value in enumerate(values):
             y = bottom - _HEIGHT * value / top
             points += [f"{_LEFT + _WIDTH * i / len(values):.1f},{y:.1f}", f"{_LEFT + _WIDTH * (i + 1) / len(values):.1f},{y:.1f}"]
-        peak = max(values)
+        peak = max(values, default=0)
         y = bottom - _HEIGHT * peak / top
         parts += [
             f'<polyline points="{" ".join(points)}" fill="none" stroke="{colour}" stroke-width="2"/>',

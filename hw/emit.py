@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from contextvars import ContextVar
 
-from amaranth.back import verilog as amaranth_verilog
+from amaranth.back import rtlil
+from amaranth.back.verilog import _convert_rtlil_text  # what ``verilog.convert`` calls, for many modules at once
 from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Signal
 from amaranth.lib import data, wiring
 
@@ -17,10 +18,12 @@ __all__ = ["instance", "module_name", "verilog"]
 
 
 class _Emission:
-    """The texts of one emission, by module name; and which part got which name."""
+    """The parts of one emission, children before parents: RTLIL of ours, Verilog of black boxes, by module name; and which
+    part got which name."""
 
     def __init__(self) -> None:
-        self.texts: dict[str, str] = {}
+        self.parts: dict[str, str] = {}
+        self.boxes: dict[str, str] = {}
         self.names: dict[tuple, str] = {}
         self.ports: dict[str, frozenset[str]] = {}
 
@@ -54,7 +57,7 @@ def instance(m: Module, name: str, component: wiring.Component, *, module: str |
     black_box = getattr(component, "black_box", None)
     if black_box is not None:
         module, text, parameters = black_box()
-        emission.texts.setdefault(module, text)
+        emission.boxes.setdefault(module, text)
         emission.ports.setdefault(module, frozenset({"clk"}))
     else:
         module, parameters = _emitted(emission, component, module), {}
@@ -78,7 +81,13 @@ def verilog(component: wiring.Component, name: str) -> str:
         _emitted(emission, component, name)
     finally:
         _current.reset(token)
-    return "\n".join(emission.texts.values())
+    # All at once: starting Yosys takes longer than most parts take to convert.
+    text = _convert_rtlil_text("\n".join(emission.parts.values()), strip_internal_attrs=True)
+    modules = {re.match(r"module (?:\\(\S+)|(\w+))", part).expand(r"\1\2"): part
+               for part in re.split(r"^(?=module )", text, flags=re.M)[1:]}
+    _name_ports(modules)
+    ordered = [m for part in emission.parts for m in modules if m.split(".")[0] == part]
+    return "\n".join([*emission.boxes.values(), *(_plain(modules[m]) for m in ordered)])
 
 
 def module_name(component: wiring.Component) -> str:
@@ -98,42 +107,43 @@ def _emitted(emission: _Emission, component: wiring.Component, module: str | Non
         taken = set(emission.names.values())
         module = next(n for n in (base, *(f"{base}_{i}" for i in range(2, 10_000))) if n not in taken)
     emission.names[key] = module
-    text = _named(_waking(amaranth_verilog.convert(component, name=module, emit_src=False, strip_internal_attrs=True)))
-    header = re.search(rf"module {re.escape(module)}\((.*?)\);", text, re.S)
-    emission.ports[module] = frozenset(re.findall(r"\w+", header[1]))
+    text = rtlil.convert(component, name=module, emit_src=False)
+    body = re.search(rf"^module \\{re.escape(module)}$(.*?)^end$", text, re.S | re.M)
+    emission.ports[module] = frozenset(re.findall(r"^  wire .*?(?:input|output) \d+ .*\\(\w+)$", body[1], re.M))
     # Children before parents; a later part of the same emission may not be defined twice.
-    emission.texts[module] = text
+    emission.parts[module] = text
     return module
 
 
-def _waking(text: str) -> str:
-    """Yosys's text with combinational processes that also run at the start.
+def _plain(text: str) -> str:
+    """A module of Yosys's text, numbered by itself, with combinational processes that also run at the start.
 
     Each ``always @*`` that it writes reads a register initialised to 0, for the event. SystemVerilog initialises
     before any process waits, so there is none, and outputs stay unknown until some input changes.
     """
-    return re.sub(r"reg (\\\$auto\$verilog_backend\S+) +(?:= 0)?;", r"reg \1 ; initial \1 <= 0;", text)
+    events = list(dict.fromkeys(re.findall(r"\\\$auto\$verilog_backend\S+", text)))
+    for number, name in enumerate(events):
+        text = text.replace(f"{name} ", f"\\$start{number} ")
+    return re.sub(r"reg (\\\$start\d+) +(?:= 0)?;", r"reg \1 ; initial \1 <= 0;", text)
 
 
 _INSTANCE = re.compile(r"^  (\\\S+ |\w+) +(?:\\\S+ |\w+) \(\n(.*?)^  \);", re.M | re.S)
-_CONNECTION = re.compile(r"\.\\(port\$\S+) \((.*)\)(,?)$", re.M)
+_CONNECTION = re.compile(r"\.\\(port\$\S+) \((.*)\),?$", re.M)
 
 
-def _named(text: str) -> str:
-    """Amaranth's text with all ports named after what the parent connects to them.
+def _name_ports(modules: dict[str, str]) -> None:
+    """Gives all ports names after what the parent connects to them.
 
-    Where a submodule takes some bits of a signal of its parent, its port is called by numbers (``\\port$315$0``) that any
-    change elsewhere moves.
+    Where a submodule takes some bits of a signal of its parent, Amaranth calls its port by numbers (``\\port$315$0``) that
+    any change elsewhere moves.
     """
-    modules = {re.match(r"module (\\\S+ |\w+)", part)[1].strip(): part for part in re.split(r"^(?=module )", text, flags=re.M)[1:]}
-    opening = text[:text.index("module ")]
-    for parent in modules:  # parents come first
+    for parent in sorted(modules, key=lambda name: name.count(".")):
         for instance_ in _INSTANCE.finditer(modules[parent]):
-            child, connected = instance_[1].strip(), instance_[2]
+            child, connected = instance_[1].strip().removeprefix("\\"), instance_[2]
             if child not in modules:
                 continue
             taken, better = set(re.findall(r"[\w$]+", modules[child])), connected
-            for port, value, _ in _CONNECTION.findall(connected):
+            for port, value in _CONNECTION.findall(connected):
                 plain = re.fullmatch(r"(\w+?)(?:_in\d*)? ?(?:\[(?:\d+:)?(\d+)\])?", value)
                 base = "_".join(filter(None, plain.groups())) if plain and plain[1][0].isalpha() else "value"
                 name = next(n for n in (f"{base}_in", *(f"{base}_in{i}" for i in range(2, 10_000))) if n not in taken)
@@ -141,7 +151,6 @@ def _named(text: str) -> str:
                 better = better.replace(f".\\{port} ", f".{name} ")
                 modules[child] = modules[child].replace(f"\\{port} ", f"{name} ")
             modules[parent] = modules[parent].replace(connected, better)
-    return opening + "".join(modules.values())
 
 
 def _ports(member: str, spec, dimensions, path: str, connections: dict, port: str | None = None):

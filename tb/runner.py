@@ -32,7 +32,7 @@ _GENERATED_WAIVERS = ("PROCASSINIT", "WIDTHEXPAND", "WIDTHTRUNC", "UNUSEDSIGNAL"
                       "LATCH", "UNDRIVEN", "TIMESCALEMOD", "MULTITOP", "INITIALDLY")
 
 # Changes whenever this file builds otherwise than before: an older build must not be taken for a new one.
-_RECIPE = 2
+_RECIPE = 3
 
 # What Verilator needs for each format of waves.
 _WAVES = {"": (), "vcd": ("--trace-vcd",), "fst": ("--trace-fst",)}
@@ -326,7 +326,7 @@ class _Verilator(_Quiet, cocotb_runner.Verilator):
         verilate.remove("--public-flat-rw")
         if any(argument.startswith("--trace-") for argument in verilate):
             make[make.index("VM_TRACE=0")] = "VM_TRACE=1"
-        variables = {**toolchain.MAKE_VARIABLES, "OPT_FAST": "-O2"}
+        variables = {**toolchain.MAKE_VARIABLES, "OPT_FAST": "-O1"}
         # Objects copied from an earlier build must be newer than the makefile that the first command writes.
         refresh = [["touch", *map(str, objects)] for objects in [list(self.build_dir.glob("*.o"))] if objects]
         return [verilate, *refresh, [*make, *(f"{name}={value}" for name, value in variables.items())]]

@@ -77,7 +77,6 @@ class States:
                 for v in bits(t.readers or t.writers):
                     self.releases[v].append((t.size, users & ~(1 << v)))
         self.start_bytes = sum(t.size for t in self.tensors if t.early)
-        self.reuses_several = any(len(pairs) > 1 for _, pairs in reuses)
 
     def reversed(self) -> States:
         """The same problem from its end."""
