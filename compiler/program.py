@@ -22,6 +22,7 @@ from compiler.ir import Tensor
 from compiler.layout import Layout
 from compiler.mapping import Mapping as LayerMapping
 from compiler.mapping import NetworkMapping
+from compiler.record import check_record
 
 __all__ = ["LayerRecord", "Placed", "Program"]
 
@@ -175,10 +176,11 @@ class Program:
         try:
             return cls._restored(record, own, image, constants)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise CompileError(f"{folder} is not a program: {type(error).__name__}: {error}") from None
+            raise CompileError(f"{folder} is not a program: {error}") from None
 
     @classmethod
     def _restored(cls, record, covenant: Covenant, image: bytes, constants: bytes) -> Program:
+        check_record(record, frozenset(u.name for u in covenant.units), frozenset(covenant.segments))
         if len(image) < record["instructions"] * INSTRUCTION_BYTES:
             raise ValueError(f"program.bin must have {record['instructions']} instructions, not {len(image) // INSTRUCTION_BYTES}")
         if len(constants) != record["segments"]["CONSTANTS"]:
@@ -207,7 +209,5 @@ def _plain(value):
 
 
 def _tensor(t: Mapping) -> Tensor:
-    if len(t["shape"]) != 4 or not all(isinstance(e, int) and e > 0 for e in t["shape"]):
-        raise ValueError(f"tensor {t['name']!r} must have a shape of four extents, not {t['shape']}")
     return Tensor(t["name"], tuple(t["shape"]), t["dtype"], t["scale"], t["zero_point"], t["onnx_name"],
                   tuple(t["onnx_shape"]), t["onnx_order"])

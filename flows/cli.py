@@ -24,7 +24,8 @@ def main() -> None:
     """Generates DNN accelerators, compiles ONNX networks for them, and runs both in RTL simulation.
 
     CONFIG is a preset (tiny, edge8, edge16, edge16_small, edge32) or a TOML file; MODEL an ONNX file or a built-in
-    (zoo:digits, zoo:gemm_MxKxN, zoo:conv_KHxKW_CIN_COUT_SIZE).
+    (zoo:digits, zoo:gemm_MxKxN, zoo:conv_KHxKW_CIN_COUT_SIZE, zoo:swiftnet, zoo:swiftnet_cell_a, zoo:randwire_ws_SEED,
+    zoo:darts, zoo:nasnet, zoo:amoebanet).
     """
     # Deriving the covenant constructs components without elaborating them, which Amaranth takes for a slip.
     warnings.filterwarnings("ignore", message=r"<.*> created but never used")

@@ -20,7 +20,7 @@ def user_errors() -> Iterator[None]:
     """Prints an error that the user can mend on stderr and exits with status 2."""
     try:
         yield
-    except (click.ClickException, click.exceptions.Exit):
+    except (click.ClickException, click.exceptions.Exit, BrokenPipeError):  # who reads our output may stop: click ends quietly
         raise
     except Exception as error:
         if not isinstance(error, _mendable()):

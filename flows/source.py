@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,10 +60,14 @@ def read_feeds(path: Path, model: onnx.ModelProto) -> Feeds:
             feeds = {name: archive[name] for name in archive.files}
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, LookupError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except UserError:
+        raise
+    except Exception as error:  # what a damaged header makes of numpy's reader is nowhere promised
         raise UserError(f"{path}: is not an .npz file of arrays: {(str(error) or type(error).__name__).splitlines()[0]}") from None
     wanted = _declared(model)
-    for name in feeds:
+    for name, array in feeds.items():
+        if not isinstance(array, np.ndarray):
+            raise UserError(f"{path}: {name!r} is no array (numpy.savez writes arrays)")
         if name not in wanted:
             raise UserError(f"{path}: {name!r} is not an input of the model; its inputs are {', '.join(wanted)}")
     for name, (shape, dtype) in wanted.items():

@@ -30,7 +30,7 @@ def load_config(config: str | Path) -> SystolicParams:
         raise ParameterError(f"configuration {text!r} is neither a preset nor a TOML file{hint}")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ParameterError(f"{path}: is not TOML: {error}") from None
     except OSError as error:
         raise ParameterError(f"{path}: cannot be read: {error.strerror}") from None

@@ -1,4 +1,4 @@
-"""``python -m flows.bench``: measures everything and writes the page."""
+"""``python -m flows.bench``: measures everything and writes the page. Interrupted, it goes on where it was."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import click
 
 from flows.bench.array_speed import array_cycles_per_second
 from flows.bench.fuzzing import CASES, fuzz
+from flows.bench.kept import kept
 from flows.bench.layers import Case, measure
 from flows.bench.on_chip import measure_on_chip
 from flows.bench.page import Figures, page
@@ -56,10 +57,17 @@ def say(text: str) -> None:
 
 
 def _side_by_side(*tasks: tuple) -> list:
-    """Results of functions with their arguments, each told ``say``: two at a time, since nothing in them is timed."""
+    """Results of named functions with their arguments, each told ``say``: two at a time, since nothing in them is timed."""
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"), initializer=_quiet) as pool:
-        futures = [pool.submit(function, *arguments, progress=say) for function, *arguments in tasks]
+        futures = [pool.submit(kept, name, function, *arguments, progress=say) for name, function, *arguments in tasks]
         return [future.result() for future in futures]
+
+
+def _emission(name: str) -> tuple[float, int]:
+    """Seconds and characters of a preset's Verilog."""
+    began = time.perf_counter()
+    text = emitted(preset(name))
+    return time.perf_counter() - began, len(text)
 
 
 def _quiet() -> None:
@@ -75,18 +83,17 @@ def main(output: Path) -> None:
         measured = []
         for case in (*GOALS, *OTHERS):
             say(case.command)
-            measured.append(measure(case))
+            measured.append(kept(f"{case.model.removeprefix('zoo:')}-{case.config}", measure, case))
         say("the bare array")
-        array = array_cycles_per_second(preset("edge16"))
+        array = kept("array", array_cycles_per_second, preset("edge16"))
         say("Verilog of edge32")
-        began = time.perf_counter()
-        text = emitted(preset("edge32"))
-        seconds = time.perf_counter() - began
-        schedules = measure_schedules(say)
+        seconds, size = kept("edge32", _emission, "edge32")
+        schedules = kept("schedules", measure_schedules, say)
         random, programs, damaged, peaks, on_chip, *promises = _side_by_side(
-            (measure_random,), (measure_random_programs,), (fuzz, range(CASES)), (measure_peaks,), (measure_on_chip,),
-            *((measure_promises, (name,)) for name in CONFIGURATIONS))
-        figures = Figures(measured[:len(GOALS)], measured[len(GOALS):], array, seconds, len(text), random, programs, damaged, schedules,
+            ("random-layers", measure_random), ("random-programs", measure_random_programs), ("fuzzing", fuzz, range(CASES)),
+            ("peaks", measure_peaks), ("on-chip", measure_on_chip),
+            *((f"promises-{name}", measure_promises, (name,)) for name in CONFIGURATIONS))
+        figures = Figures(measured[:len(GOALS)], measured[len(GOALS):], array, seconds, size, random, programs, damaged, schedules,
                           peaks, on_chip, [p for several in promises for p in several])
         with new_file(output) as work:
             work.write_text(page(figures), encoding="utf-8")

@@ -1,5 +1,9 @@
 """Programs as folders: written whole, read back, refused on other hardware; compiled from the covenant's file alone."""
 
+import copy
+import functools
+import json
+import operator
 import subprocess
 import sys
 from pathlib import Path
@@ -89,6 +93,44 @@ def test_what_is_no_program_is_refused(program, tmp_path, damage):
         file.write_text(text.replace('"tensors"', '"sensors"'))
     with pytest.raises(CompileError, match="net (is not a program|has format 99)"):
         Program.load(folder)
+
+
+_OTHERS = (None, -1, 1 << 70, 0.5, float("nan"), "", "x", [], [0], {}, {"x": 1}, True)
+
+
+def _places(value, way=()):
+    """Ways to every value of a record, the record's own name and numbers aside."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, more in inner:
+        yield (*way, name), more
+        yield from _places(more, (*way, name))
+
+
+def test_records_are_loaded_right_or_refused(program, tmp_path):
+    """Each value of program.json in turn is another: one line says so, or the program can be listed, saved and fed as before."""
+    folder = tmp_path / "net"
+    program.save(folder)
+    record = json.loads((folder / "program.json").read_text())
+    refused = 0
+    rng = np.random.default_rng(2)
+    places = [way for way, _ in _places(record)]
+    for way in [places[i] for i in rng.choice(len(places), 250, replace=False)]:
+        changed = copy.deepcopy(record)
+        holder = functools.reduce(operator.getitem, way[:-1], changed)
+        holder[way[-1]] = _OTHERS[rng.integers(len(_OTHERS))]
+        (folder / "program.json").write_text(json.dumps(changed))
+        try:
+            loaded = Program.load(folder)
+        except CompileError as error:
+            refused += 1
+            assert "\n" not in str(error)
+        else:
+            loaded.listing()
+            memory = loaded.memory()
+            for placed in loaded.tensors.values():
+                assert placed.tensor.to_onnx(placed.read(memory)).size
+            loaded.save(tmp_path / "again")
+    assert 150 < refused < 250, refused
 
 
 def test_a_tensor_of_the_wrong_type_is_refused(program):

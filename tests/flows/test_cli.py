@@ -2,6 +2,10 @@
 """The command line: what it writes, and how every bad input ends."""
 
 import json
+import os
+import subprocess
+import sys
+import zipfile
 
 import numpy as np
 import onnx
@@ -245,6 +249,15 @@ def test_a_bad_configuration(text, words, tmp_path):
     assert not (tmp_path / "rtl").exists()
 
 
+def test_a_reader_that_stops(program):
+    """``tenon disasm FOLDER | head -1``"""
+    with subprocess.Popen([sys.executable, "-m", "flows.cli", "disasm", str(program)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env=os.environ | {"PYTHONUNBUFFERED": "1"}) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
 def test_an_unknown_preset(tmp_path):
     refused(tenon("generate", "edge61", "-o", tmp_path / "rtl"), "edge61", "did you mean 'edge16'")
 
@@ -329,6 +342,12 @@ def test_a_wrong_input(arrays, words, program, tmp_path):
 def test_an_array_instead_of_an_archive(program, tmp_path):
     np.save(tmp_path / "in.npy", np.zeros((5, 12), np.float32))
     refused(tenon("run", program, "--simulator", "functional", "--input", tmp_path / "in.npy"), "in.npy", "must be an .npz file")
+
+
+def test_a_member_that_is_no_array(program, tmp_path):
+    with zipfile.ZipFile(tmp_path / "in.npz", "w") as archive:
+        archive.writestr("x", "text")
+    refused(tenon("run", program, "--simulator", "functional", "--input", tmp_path / "in.npz"), "in.npz", "'x' is no array")
 
 
 @pytest.mark.parametrize("contents", [b"", b"text", b"PK\x03\x04 cut short"], ids=["empty", "text", "truncated"])

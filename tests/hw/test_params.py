@@ -33,6 +33,8 @@ def test_refused(values, message):
 
 @pytest.mark.parametrize(("text", "message"), [
     ("rows = ", r"mine\.toml: is not TOML"),
+    ("rows = " + 5000 * "9", r"mine\.toml: is not TOML"),
+    ("rows = " + 5000 * "[", r"mine\.toml: is not TOML"),
     ("rows = 5", r"mine\.toml: rows must be a power of two"),
     ('preset = "edge17"', r"mine\.toml: preset must be one of tiny, .*, not 'edge17'$"),
     ("colums = 8", r"mine\.toml: 'colums' is not a parameter of SystolicParams; did you mean 'cols'\?$"),

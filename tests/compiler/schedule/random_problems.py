@@ -11,7 +11,7 @@ __all__ = ["least_peak", "random_problem"]
 
 
 def random_problem(rng: random.Random, most: int, *, in_place: bool = False) -> Problem:
-    """Up to ``most`` operators with up to two inputs of the graph, several results, concatenations and early outputs, some of them inputs."""
+    """Up to ``most`` operators with up to two inputs of the graph, several results, concatenations and early outputs, also of inputs."""
     sizes = {f"x{i}": rng.randint(1, 12) * 4 for i in range(rng.randint(1, 2))}
     inputs = tuple(sizes)
     operators: list[Operator] = []

@@ -76,7 +76,8 @@ def test_an_input_that_is_an_output_too_stays_to_the_end():
 def test_only_convolutions_of_channels_with_constant_weights_are_cut():
     def cut(axis, weight=(), shape=(4, 4, 1, 1)):
         nodes = [helper.make_node("MaxPool", ["x"], [n], kernel_shape=[1, 1]) for n in "ab"]
-        nodes += [helper.make_node("Concat", ["a", "b"], ["c"], axis=axis), helper.make_node("Conv", ["c", "w"], ["y"], group=4 // shape[1])]
+        nodes.append(helper.make_node("Concat", ["a", "b"], ["c"], axis=axis))
+        nodes.append(helper.make_node("Conv", ["c", "w"], ["y"], group=4 // shape[1]))
         extents = (1, 4, 4, 4) if axis in (1, -3) else (1, 4, 8, 4)
         given = floats("w", *shape)
         found = problem(nodes, [floats("x", 1, 2 if extents[2] == 4 else 4, 4, 4), *([] if weight else [given])], [floats("y", *extents)],
@@ -94,7 +95,8 @@ def test_bodies_read_what_is_outside():
 
     nodes = [helper.make_node("MaxPool", ["x"], [n], kernel_shape=[1, 1]) for n in "ab"]
     nodes.append(helper.make_node("If", ["which"], ["y"], then_branch=body("a"), else_branch=body("b")))
-    found = problem(nodes, [floats("x", 1, 2, 4, 4), helper.make_tensor_value_info("which", TensorProto.BOOL, [])], [floats("y", 1, 2, 4, 4)])
+    which = helper.make_tensor_value_info("which", TensorProto.BOOL, [])
+    found = problem(nodes, [floats("x", 1, 2, 4, 4), which], [floats("y", 1, 2, 4, 4)])
     assert set(found.operators[-1].inputs) == {"which", "a", "b"}
 
 
