@@ -84,7 +84,7 @@ class _Packed(wiring.Component):
 
     def __init__(self, component: wiring.Component):
         self._component = component
-        members = [(path[0], member, Value.cast(value)) for path, member, value
+        members = [("__".join(map(str, path)), member, Value.cast(value)) for path, member, value
                    in component.signature.flatten(component)]
         self._in = [(name, value) for name, member, value in members if member.flow == In]
         self._out = [(name, value) for name, member, value in members if member.flow == Out]
