@@ -44,7 +44,8 @@ def engine_classes(params: SystolicParams) -> dict[str, type]:
 def verilog(params: SystolicParams, *, fingerprint: int = 0) -> str:
     """Verilog of the whole accelerator, top module ``tenon``."""
     title = (f"// Tenon accelerator, top module tenon. Configuration {params.name}: {params.rows} x {params.cols} array, "
-             f"{params.lanes} lanes, {params.bus_bits}-bit bus.\n// Covenant {fingerprint:08x}. This text is generated: change the configuration instead.\n")
+             f"{params.lanes} lanes, {params.bus_bits}-bit bus.\n"
+             f"// Covenant {fingerprint:08x}. This text is generated: change the configuration instead.\n")
     return title + emit.verilog(Accelerator(params, fingerprint=fingerprint), "tenon")
 
 
