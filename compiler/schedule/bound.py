@@ -10,6 +10,8 @@ from compiler.schedule.valley import lowest_between
 
 __all__ = ["level_everywhere", "level_inside", "level_of"]
 
+_MOST_CUTS = 150  # operators of a part that are looked at
+
 
 def level_everywhere(states: States) -> int:
     """The most that an operator needs for its own operands and results, with what it may take over taken over."""
@@ -24,7 +26,7 @@ def level_inside(states: States, start: int, goal: int, *, below: int, until: fl
     """
     before, after, own = ancestors(states), ancestors(states.reversed()), _own(states)
     level = max(states.bytes_in(start), states.bytes_in(goal))
-    for v in sorted(bits(goal & ~start), key=lambda v: -own[v]):
+    for v in sorted(bits(goal & ~start), key=lambda v: -own[v])[:_MOST_CUTS]:
         if level >= below or time.perf_counter() > until:
             break
         level = max(level, level_of(states, v, start | before[v], states.all & ~goal | after[v]))
