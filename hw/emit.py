@@ -149,7 +149,8 @@ def _name_ports(modules: dict[str, str]) -> None:
                 name = next(n for n in (f"{base}_in", *(f"{base}_in{i}" for i in range(2, 10_000))) if n not in taken)
                 taken.add(name)
                 better = better.replace(f".\\{port} ", f".{name} ")
-                modules[child] = modules[child].replace(f"\\{port} ", f"{name} ")
+                # A port of the same name may be connected inside.
+                modules[child] = re.sub(rf"(?<!\.)\\{re.escape(port)} ", f"{name} ", modules[child])
             modules[parent] = modules[parent].replace(connected, better)
 
 
