@@ -17,6 +17,7 @@ from flows.bench.kept import kept
 from flows.bench.layers import Case, measure
 from flows.bench.on_chip import measure_on_chip
 from flows.bench.page import Figures, page
+from flows.bench.parameters import measure_parameters
 from flows.bench.peaks import measure_peaks
 from flows.bench.promises import CONFIGURATIONS, measure_promises
 from flows.bench.random_programs import measure_random_programs
@@ -89,12 +90,12 @@ def main(output: Path) -> None:
         say("Verilog of edge32")
         seconds, size = kept("edge32", _emission, "edge32")
         schedules = kept("schedules", measure_schedules, say)
-        random, programs, damaged, peaks, on_chip, *promises = _side_by_side(
-            ("random-layers", measure_random), ("random-programs", measure_random_programs), ("fuzzing", fuzz, range(CASES)),
-            ("peaks", measure_peaks), ("on-chip", measure_on_chip),
-            *((f"promises-{name}", measure_promises, (name,)) for name in CONFIGURATIONS))
+        promises = [(f"promises-{name}", measure_promises, (name,)) for name in CONFIGURATIONS]  # the longest ones come first
+        *promised, random, programs, damaged, peaks, on_chip, moved = _side_by_side(
+            *promises, ("random-layers", measure_random), ("random-programs", measure_random_programs), ("fuzzing", fuzz, range(CASES)),
+            ("peaks", measure_peaks), ("on-chip", measure_on_chip), ("parameters", measure_parameters))
         figures = Figures(measured[:len(GOALS)], measured[len(GOALS):], array, seconds, size, random, programs, damaged, schedules,
-                          peaks, on_chip, [p for several in promises for p in several])
+                          peaks, on_chip, [p for several in promised for p in several], moved)
         with new_file(output) as work:
             work.write_text(page(figures), encoding="utf-8")
         click.echo(output)
@@ -105,6 +106,7 @@ def main(output: Path) -> None:
                    if r.rtl["mismatches"] or r.reference["exact_mismatches"] or r.reference["max_difference"] > 1]
         missed += [f"random programs on {p.array}" for p in figures.programs if p.runs.problems or p.unreached]
         missed += [line for p in figures.promises for line in p.problems]
+        missed += [f"{m.name} moved" for m in figures.moved if not m.right]
         missed += [*figures.damaged.problems, *figures.schedules.missed, *(o.name for o in figures.on_chip if not o.equal)]
         for goal in missed:
             say(f"MISSED: {goal}")

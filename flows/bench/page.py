@@ -7,10 +7,11 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flows.bench import on_chip, peaks, promises, schedules
+from flows.bench import on_chip, parameters, peaks, promises, schedules
 from flows.bench.fuzzing import Found
 from flows.bench.layers import Measured
 from flows.bench.on_chip import OnChip
+from flows.bench.parameters import Moved
 from flows.bench.peaks import Peak
 from flows.bench.promises import Promises
 from flows.bench.random_programs import RandomPrograms
@@ -37,6 +38,7 @@ class Figures:
     peaks: list[Peak]
     on_chip: list[OnChip]
     promises: list[Promises]
+    moved: list[Moved]
 
 
 def page(figures: Figures) -> str:
@@ -48,6 +50,7 @@ def page(figures: Figures) -> str:
         "cycles after a request, write response 40 cycles after the last beat. Every tensor that a run leaves in DRAM was compared "
         f"with {REFERENCE}.", "",
         *_cycles(figures), *_speed(figures), *_random(figures), *_programs(figures), *promises.section(figures.promises),
+        *parameters.section(figures.moved),
         *_damaged(figures), *on_chip.section(figures.on_chip), *schedules.section(figures.schedules),
         *peaks.section(figures.peaks), *_emission(figures),
     ])

@@ -1,0 +1,53 @@
+"""Parameters move, everything follows: what each parameter of the family is moved to, and networks on that hardware."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+
+from hw.params import SystolicParams
+from hw.presets import preset
+from tb.random_layers import KINDS
+from tb.random_runs import against_reference, against_rtl, prepare
+from tb.rtl import Dram
+
+__all__ = ["BASE", "MOVES", "moved", "run_moved"]
+
+BASE = preset("tiny")
+
+#: What each parameter is moved to, with what must move along.
+MOVES: dict[str, dict[str, int]] = {
+    "rows": {"rows": 8}, "cols": {"cols": 8, "lanes": 8}, "lanes": {"lanes": 1}, "bus_bits": {"bus_bits": 128},
+    "activation_bytes": {"activation_bytes": 2048}, "weight_bytes": {"weight_bytes": 2048},
+    "accumulator_bytes": {"accumulator_bytes": 4096}, "vector_bytes": {"vector_bytes": 2048},
+    "parameter_bytes": {"parameter_bytes": 1024}, "window_taps": {"window_taps": 0}, "tables": {"tables": 1},
+    "queue_depth": {"queue_depth": 4},
+    "max_outstanding": {"max_outstanding": 16}, "burst_beats": {"burst_beats": 4}, "markers": {"markers": 16},
+    "clock_gating": {"clock_gating": 0},
+}
+
+_SEEDS = [KINDS.index(kind) + len(KINDS) for kind in ("conv", "conv_clip", "matmul", "conv_add", "averagepool", "qlinearadd",
+                                                      "chain", "concat", "resize", "depthwise", "softmax")]
+
+
+def moved(names: Sequence[str]) -> SystolicParams:
+    """``BASE`` with these parameters moved."""
+    values = {name: value for parameter in names for name, value in MOVES[parameter].items()}
+    return dataclasses.replace(BASE, name="moved", **values)
+
+
+def run_moved(names: Sequence[str]) -> Counter:
+    """Random networks of several kinds, compiled for the moved parameters, against the reference and in RTL.
+
+    Counts elements as ``against_reference`` and bytes as ``against_rtl`` do.
+    """
+    params = moved(names)
+    batch = [prepare(seed, params) for seed in _SEEDS]
+    found = Counter()
+    for prepared in batch:
+        seen = against_reference(prepared)
+        worst = max(found["max_difference"], seen["max_difference"])
+        found += seen
+        found["max_difference"] = worst
+    return found + against_rtl(batch, params, Dram(stall=20, jitter=10, seed=5))
