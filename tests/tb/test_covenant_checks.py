@@ -1,6 +1,8 @@
-"""The check suite: every promise holds, and every lie about one attribute is seen."""
+"""The check suite: every promise holds, and lies about each attribute are seen. (The benchmarks tell every lie.)"""
 
 import dataclasses
+import random
+from collections import defaultdict
 
 import pytest
 
@@ -15,6 +17,8 @@ from tb.gateware import graph_of, verilog_of
 PARAMS = preset("tiny")
 GRAPH = graph_of(PARAMS)
 PARTS = ("memories", "edges", "units", "sequencer", *(f"mnemonics.{m.name}" for m in GRAPH.mnemonics), "others")
+
+_LIES = 10  # about an attribute, at most
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +39,18 @@ def test_every_promise_holds(lab):
 
 @pytest.mark.rtl
 @pytest.mark.parametrize("part", PARTS)
-def test_every_lie_is_seen(lab, part):
-    told = [lie for lie in lies(GRAPH) if part_of(lie.attribute) == part]
+def test_lies_are_seen(lab, part):
+    told = _some(lie for lie in lies(GRAPH) if part_of(lie.attribute) == part)
     assert {lie.attribute for lie in told} == {a for a in attributes(GRAPH) if part_of(a) == part} - _unlied()
     assert [f"{lie.attribute}: {lie.what}" for lie in unseen(told, PARAMS, lab)] == []
+
+
+def _some(told):
+    """A few about each attribute: an effect has dozens of parts, each of which can be another."""
+    about = defaultdict(list)
+    for lie in told:
+        about[lie.attribute].append(lie)
+    return [lie for several in about.values() for lie in random.Random(1).sample(several, min(len(several), _LIES))]
 
 
 def _unlied() -> set[str]:
