@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 import time
-import warnings
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import click
@@ -23,6 +20,7 @@ from flows.bench.promises import CONFIGURATIONS, measure_promises
 from flows.bench.random_programs import measure_random_programs
 from flows.bench.random_runs import measure_random
 from flows.bench.schedules import measure_schedules
+from flows.bench.side_by_side import quiet, say, side_by_side
 from flows.errors import user_errors
 from flows.outputs import new_file
 from hw.presets import preset
@@ -52,18 +50,6 @@ OTHERS = (
 _SPEED_GOAL = 80_000  # cycles per second of the whole system
 
 
-def say(text: str) -> None:
-    """What is going on, on stderr."""
-    click.echo(f"bench: {text}", err=True)
-
-
-def _side_by_side(*tasks: tuple) -> list:
-    """Results of named functions with their arguments, each told ``say``: two at a time, since nothing in them is timed."""
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"), initializer=_quiet) as pool:
-        futures = [pool.submit(kept, name, function, *arguments, progress=say) for name, function, *arguments in tasks]
-        return [future.result() for future in futures]
-
-
 def _emission(name: str) -> tuple[float, int]:
     """Seconds and characters of a preset's Verilog."""
     began = time.perf_counter()
@@ -71,15 +57,11 @@ def _emission(name: str) -> tuple[float, int]:
     return time.perf_counter() - began, len(text)
 
 
-def _quiet() -> None:
-    warnings.filterwarnings("ignore", message=r"<.*> created but never used")
-
-
 @click.command()
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The page to write.")
 def main(output: Path) -> None:
     """Measures the figures of the documentation."""
-    _quiet()
+    quiet()
     with user_errors():
         measured = []
         for case in (*GOALS, *OTHERS):
@@ -91,7 +73,7 @@ def main(output: Path) -> None:
         seconds, size = kept("edge32", _emission, "edge32")
         schedules = kept("schedules", measure_schedules, say)
         promises = [(f"promises-{name}", measure_promises, (name,)) for name in CONFIGURATIONS]  # the longest ones come first
-        *promised, random, programs, damaged, peaks, on_chip, moved = _side_by_side(
+        *promised, random, programs, damaged, peaks, on_chip, moved = side_by_side(
             *promises, ("random-layers", measure_random), ("random-programs", measure_random_programs), ("fuzzing", fuzz, range(CASES)),
             ("peaks", measure_peaks), ("on-chip", measure_on_chip), ("parameters", measure_parameters))
         figures = Figures(measured[:len(GOALS)], measured[len(GOALS):], array, seconds, size, random, programs, damaged, schedules,
