@@ -46,6 +46,22 @@ def test_equals_brute_force(in_place):
     assert seen > 300 and rewritten > 40 and saved > 50
 
 
+def test_each_part_is_the_best_by_itself():
+    """Between the states that every order visits; what only has to stay below the largest part may be worse."""
+    problem = fold_concats(rewrite(swiftnet.problem("whole"), depthwise=False))
+    states = states_of(problem)
+    forced = forced_states(states)
+    peaks = []
+    for each in (True, False):
+        order = [problem.position(name) for name in schedule(problem, each=each).order]
+        peaks.append([states.peak([v for v in order if z & ~a & 1 << v], a) for a, z in zip(forced, forced[1:])])
+    for a, z, peak in zip(forced, forced[1:], peaks[0]):
+        search = Search(states, a, z, 0, UNBOUNDED)
+        search.run(1_000_000)
+        assert peak == states.peak(search.order, a)
+    assert peaks[0] != peaks[1] and max(peaks[0]) == max(peaks[1])
+
+
 def test_both_directions_are_exact_without_any_help():
     """No order to begin with, and no bound: the search alone, forwards and backwards."""
     for seed in range(300):
