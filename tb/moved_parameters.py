@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from hw.params import SystolicParams
 from hw.presets import preset
 from tb.random_layers import KINDS
-from tb.random_runs import against_reference, against_rtl, prepare
+from tb.random_runs import against_rtl, all_against_reference, prepare
 from tb.rtl import Dram
 
 __all__ = ["BASE", "MOVES", "moved", "run_moved"]
@@ -44,10 +44,4 @@ def run_moved(names: Sequence[str]) -> Counter:
     """
     params = moved(names)
     batch = [prepare(seed, params) for seed in _SEEDS]
-    found = Counter()
-    for prepared in batch:
-        seen = against_reference(prepared)
-        worst = max(found["max_difference"], seen["max_difference"])
-        found += seen
-        found["max_difference"] = worst
-    return found + against_rtl(batch, params, Dram(stall=20, jitter=10, seed=5))
+    return all_against_reference(batch) + against_rtl(batch, params, Dram(stall=20, jitter=10, seed=5))

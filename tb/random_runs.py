@@ -23,7 +23,7 @@ from tb.random_layers import KINDS, Case, random_case
 from tb.reference import Reference
 from tb.rtl import Dram, Run, run_rtl
 
-__all__ = ["SHAPES", "Prepared", "against_reference", "against_rtl", "prepare", "prepare_case",
+__all__ = ["SHAPES", "Prepared", "against_reference", "against_rtl", "all_against_reference", "prepare", "prepare_case",
            "shape_of"]
 
 #: Arrays that random layers run on.
@@ -93,6 +93,16 @@ def against_reference(prepared: Prepared) -> Counter:
             seen["max_difference"] = max(seen["max_difference"], int(difference.max()))
         seen[str(placed.tensor.dtype)] += 1
     return seen
+
+
+def all_against_reference(batch: Sequence[Prepared]) -> Counter:
+    """Counts of ``against_reference`` over all cases, and the largest difference of any."""
+    total = Counter()
+    for found in map(against_reference, batch):
+        worst = max(total["max_difference"], found["max_difference"])
+        total += found
+        total["max_difference"] = worst
+    return total
 
 
 def against_rtl(batch: Sequence[Prepared], params: SystolicParams, dram: Dram | None = None) -> Counter:

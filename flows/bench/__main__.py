@@ -72,7 +72,7 @@ def main(output: Path) -> None:
         say("Verilog of edge32")
         seconds, size = kept("edge32", _emission, "edge32")
         schedules = kept("schedules", measure_schedules, say)
-        promises = [(f"promises-{name}", measure_promises, (name,)) for name in CONFIGURATIONS]  # the longest ones come first
+        promises = [(f"promises-{name}", measure_promises, (name,)) for name in CONFIGURATIONS]  # what takes longest comes first
         *promised, random, programs, damaged, peaks, on_chip, moved = side_by_side(
             *promises, ("random-layers", measure_random), ("random-programs", measure_random_programs), ("fuzzing", fuzz, range(CASES)),
             ("peaks", measure_peaks), ("on-chip", measure_on_chip), ("parameters", measure_parameters))

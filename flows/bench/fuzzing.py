@@ -22,6 +22,7 @@ import onnx
 from click.testing import CliRunner
 
 from flows.bench.damage import damaged_archive, damaged_bytes, damaged_model, damaged_toml
+from flows.bench.side_by_side import say
 from flows.cli import main as tenon
 from flows.pages.examples import EXAMPLES, example
 from hw.presets import preset
@@ -162,7 +163,7 @@ _KINDS = ("model_bytes", "model_parts", "toml", "program", "archive")
 def main(cases: int, first: int) -> None:
     """Feeds damaged inputs to the command line."""
     warnings.filterwarnings("ignore")
-    found = fuzz(range(first, first + cases), lambda text: click.echo(f"bench: {text}", err=True))
+    found = fuzz(range(first, first + cases), say)
     for (kind, status), count in sorted(found.statuses.items()):
         click.echo(f"{kind}: {count} ended with exit status {status}")
     for problem in found.problems:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import click
 
 from compiler.traffic import Traffic, traffic_of
+from flows.bench.side_by_side import say
 from flows.execution import Simulator
 from flows.run import prepare, run
 from hw.presets import preset
@@ -70,7 +71,7 @@ def section(measured: list[OnChip]) -> list[str]:
 @click.command()
 def main() -> None:
     """Prints the section, and ends with status 1 if anything differs from the reference."""
-    measured = measure_on_chip(lambda text: click.echo(f"bench: {text}", err=True))
+    measured = measure_on_chip(say)
     click.echo("\n".join(section(measured)))
     sys.exit(not all(o.equal for o in measured))
 

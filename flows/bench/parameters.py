@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import click
 
+from flows.bench.side_by_side import quiet, say
 from flows.errors import user_errors
 from tb.moved_parameters import BASE, MOVES, run_moved
 
@@ -60,9 +60,9 @@ def section(results: Sequence[Moved]) -> list[str]:
 @click.argument("names", nargs=-1, type=click.Choice(tuple(MOVES)))
 def main(names: tuple[str, ...]) -> None:
     """Moves NAMES, or every parameter."""
-    warnings.filterwarnings("ignore", message=r"<.*> created but never used")
+    quiet()
     with user_errors():
-        results = measure_parameters(names or tuple(MOVES), lambda text: click.echo(f"bench: {text}", err=True))
+        results = measure_parameters(names or tuple(MOVES), say)
     for line in (*_HEAD, *(r.row for r in results)):
         click.echo(line)
     sys.exit(not all(r.right for r in results))

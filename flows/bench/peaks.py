@@ -15,6 +15,7 @@ from compiler.schedule.arena import arena
 from compiler.schedule.exact import schedule
 from compiler.schedule.model import problem_of
 from compiler.schedule.rewrite import fold_concats, rewrite
+from flows.bench.side_by_side import say
 from flows.schedule import ALIGNMENT
 from flows.zoo.resolve import resolve
 
@@ -80,7 +81,7 @@ def section(peaks: list[Peak]) -> list[str]:
 @click.command()
 def main() -> None:
     """Prints the section."""
-    click.echo("\n".join(section(measure_peaks(lambda text: click.echo(f"bench: {text}", err=True)))))
+    click.echo("\n".join(section(measure_peaks(say))))
 
 
 if __name__ == "__main__":

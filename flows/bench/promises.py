@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import click
 
+from flows.bench.side_by_side import quiet, say
 from flows.errors import user_errors
 from hw.presets import preset
 from tb.covenant.lies import lies
@@ -79,9 +79,9 @@ def section(results: Sequence[Promises]) -> list[str]:
 @click.argument("names", nargs=-1, type=click.Choice(tuple(CONFIGURATIONS)))
 def main(names: tuple[str, ...]) -> None:
     """Measures the covenants of NAMES, or of all configurations."""
-    warnings.filterwarnings("ignore", message=r"<.*> created but never used")
+    quiet()
     with user_errors():
-        results = measure_promises(names or tuple(CONFIGURATIONS), lambda text: click.echo(f"bench: {text}", err=True))
+        results = measure_promises(names or tuple(CONFIGURATIONS), say)
     for line in (*_HEAD, *(r.row for r in results)):
         click.echo(line)
     problems = [line for r in results for line in r.problems]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import click
 
+from flows.bench.side_by_side import quiet, say
 from flows.errors import user_errors
 from hw.covenant import covenant
 from tb.illegal_programs import illegal_programs
@@ -52,9 +52,9 @@ def measure_random_programs(progress: Callable[[str], None]) -> list[RandomProgr
 
 
 def main() -> None:
-    warnings.filterwarnings("ignore", message=r"<.*> created but never used")
+    quiet()
     with user_errors():
-        results = measure_random_programs(lambda text: click.echo(f"bench: {text}", err=True))
+        results = measure_random_programs(say)
     click.echo("| array | legal | instructions | illegal | cycles | broken promises |\n|---|---|---|---|---|---|")
     for result in results:
         click.echo(result.row)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tb.random_runs import SHAPES, against_reference, against_rtl, prepare, shape_of
+from tb.random_runs import SHAPES, against_rtl, all_against_reference, prepare, shape_of
 from tb.rtl import Dram
 
 __all__ = ["CASES", "RandomRuns", "measure_random"]
@@ -30,12 +30,7 @@ def measure_random(progress: Callable[[str], None]) -> list[RandomRuns]:
     for number, (array, params) in enumerate(SHAPES.items()):
         progress(f"random layers on {array}")
         batch = [prepare(seed, params) for seed in range(CASES) if shape_of(seed) == array]
-        reference = Counter()
-        for prepared in batch:
-            found = against_reference(prepared)
-            worst = max(reference["max_difference"], found["max_difference"])
-            reference += found
-            reference["max_difference"] = worst
+        reference = all_against_reference(batch)
         rtl = against_rtl(batch, params, Dram(stall=30, jitter=20, seed=number + 1))
         results.append(RandomRuns(array, len(batch), reference, rtl))
     return results

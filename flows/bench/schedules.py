@@ -15,6 +15,7 @@ from compiler.schedule.arena import place
 from compiler.schedule.blocks import greedy_by_size, least_bytes, top_of
 from compiler.schedule.rewrite import fold_concats, rewrite
 from flows.bench.rectangles import cut_rectangle
+from flows.bench.side_by_side import say
 from flows.zoo.irregular import swiftnet
 from flows.zoo.irregular.randwire import unequal
 
@@ -146,7 +147,7 @@ def section(measured: Schedules) -> list[str]:
 @click.command()
 def main() -> None:
     """Prints the section, and ends with status 1 if a goal is missed."""
-    measured = measure_schedules(lambda text: click.echo(f"bench: {text}", err=True))
+    measured = measure_schedules(say)
     click.echo("\n".join(section(measured)))
     for goal in measured.missed:
         click.echo(f"bench: MISSED: {goal}", err=True)
