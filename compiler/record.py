@@ -9,6 +9,7 @@ __all__ = ["check_record"]
 _ANY = "*"  # in place of names: any name, each with a value of this form
 _TENSOR = {"name": str, "shape": [int], "dtype": str, "scale": float, "zero_point": int, "onnx_name": str, "onnx_shape": [int],
            "onnx_order": str}
+_EITHER = (int, str)
 _FORM = {
     "program": int, "name": str, "architecture": str, "fingerprint": str, "instructions": int, "segments": {_ANY: int},
     "inputs": [str], "outputs": [str],
@@ -16,9 +17,8 @@ _FORM = {
     "aliases": {_ANY: {"stored": str, **_TENSOR}},
     "layers": [{"name": str, "op": str, "engine": str, "nodes": [str], "exact": bool, "macs": int, "first": int, "last": int,
                 "mark": int, "bound_cycles": int, "outputs": [str]}],
-    "mapping": {_ANY: {_ANY: (int, str)}},
+    "mapping": {_ANY: {_ANY: _EITHER}},
 }
-_EITHER = (int, str)
 _MOST = 1 << 53  # what a number of JSON holds exactly
 
 

@@ -24,12 +24,11 @@ __all__: list[str] = []
 @handles("Transpose")
 def _transpose(reader: Reader, node) -> None:
     """Any permutation, of constants too."""
-    x = reader.value(0)
-    x = x.array if isinstance(x, Constant) else operand(reader, 0)
+    constant = reader.value(0)
+    x = constant.array if isinstance(constant, Constant) else operand(reader, 0)
     perm = [int(p) for p in reader.attributes().get("perm", reversed(range(len(x.shape))))]
     if sorted(perm) != list(range(len(x.shape))):
         raise Refused(f"its perm must order {len(x.shape)} dimensions, not be {perm}")
-    constant = reader.value(0)
     if isinstance(constant, Constant):
         axis = perm.index(constant.axis % len(perm)) if constant.per_channel else 0
         reader.values[node.output[0]] = replace(constant, array=constant.array.transpose(perm), axis=axis)

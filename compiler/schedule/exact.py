@@ -53,14 +53,10 @@ def schedule(problem: Problem, *, budget: int | None = None, seconds: float = 60
     level = max([level_everywhere(states), *map(states.bytes_in, forced)])
     # Small parts first: what they need is a bound for the large ones. Each leaves time for those that follow.
     waiting = sorted(parts, key=lambda p: p.count)
-    while waiting:
-        enough = max(level, budget or 0)
-        waiting = [p for p in waiting if p.peak > enough]
-        for part in waiting[:1]:
-            now = time.perf_counter()
-            part.search(level, enough, now + (began + seconds - now) / len(waiting), most_states)
-            level = max(level, part.level)
-        waiting = waiting[1:]
+    while waiting := [p for p in waiting if p.peak > max(level, budget or 0)]:
+        now = time.perf_counter()
+        waiting[0].search(level, max(level, budget or 0), now + (began + seconds - now) / len(waiting), most_states)
+        level = max(level, waiting.pop(0).level)
     for part in parts if each else ():
         now = time.perf_counter()
         part.search(0, 0, now + (began + seconds - now) / len(parts), most_states)

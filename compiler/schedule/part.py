@@ -22,9 +22,9 @@ class Part:
 
     def __init__(self, states: States, backwards: States, start: int, goal: int, given: Sequence[int]):
         self._ways = (states, start, goal), (backwards, states.all & ~goal, states.all & ~start)
-        self._inside = goal & ~start
-        self.count = self._inside.bit_count()
-        self.order = [v for v in given if self._inside >> v & 1]
+        inside = goal & ~start
+        self.count = inside.bit_count()
+        self.order = [v for v in given if inside >> v & 1]
         self.peak = states.peak(self.order, start)
         self.level = 0
         self.states = 0
