@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import onnx
 
 from acg.graph import Graph as Covenant
@@ -68,8 +69,9 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
         graph = by_columns(graph)
     graph, parts = folded(graph, covenant.block)
     layers, residence = _arranged(machine, graph, parts, schedule, on_chip)
-    homes, segments = homes_of(graph, layers, covenant, parts, residence.homes)
     constants = Constants(max(ALIGNMENT, covenant.bus_bytes))
+    fixed = {name: constants.put(np.ascontiguousarray(array).tobytes()) for name, array in graph.constants.items()}
+    homes, segments = homes_of(graph, layers, covenant, parts, residence.homes, fixed)
     instructions: list[Instruction] = []
     records: list[LayerRecord] = []
     chosen: dict[str, Mapping] = {}
@@ -99,7 +101,7 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
     instructions = place_tokens(covenant, instructions)
     data = constants.bytes()
     tensors = {name: Placed(graph.tensors[name], home) for name, home in homes.items()
-               if name in named and not home.pieces and not home.on_chip}
+               if name in named and not home.pieces and not home.on_chip and name not in fixed}
     aliases = {}
     for name, tensor in graph.aliases.items():
         if tensor.name in tensors:

@@ -16,7 +16,7 @@ _F32 = np.float32
 
 def evaluate(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Every tensor of the graph, NHWC, for ``inputs`` by tensor name."""
-    values = dict(inputs)
+    values = {**graph.constants, **inputs}
     for kernel in graph.kernels:
         y = graph.tensors[kernel.y]
         result = _EVALUATE[type(kernel)](kernel, [values[n] for n in kernel.inputs], y)

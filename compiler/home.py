@@ -54,11 +54,13 @@ class Home:
 
 def homes_of(graph: Graph, layers: Sequence[Layer], covenant: Covenant,
              parts: Mapping[str, Sequence[tuple[int, str]]] | None = None,
-             on_chip: Mapping[str, Home] | None = None) -> tuple[dict[str, Home], dict[str, int]]:
+             on_chip: Mapping[str, Home] | None = None,
+             constants: Mapping[str, int] | None = None) -> tuple[dict[str, Home], dict[str, int]]:
     """A place for every tensor: ``on_chip`` for those that it names, else in DRAM; and the sizes of DRAM's segments.
 
     The host's tensors are row-major without padding; the others keep their channels in blocks, and each a place of
-    its own, so that all can be looked at after a run. ``parts``: tensors that consist of others (``compiler.fold``).
+    its own, so that all can be looked at after a run. ``parts``: tensors that consist of others (``compiler.fold``);
+    ``constants``: where constant tensors begin in their segment.
     """
     missing = set(covenant.segments) ^ {"CONSTANTS", "ARENA", "INPUTS", "OUTPUTS"}
     if missing:
@@ -68,6 +70,9 @@ def homes_of(graph: Graph, layers: Sequence[Layer], covenant: Covenant,
     homes: dict[str, Home] = {}
     alignment = max(ALIGNMENT, covenant.bus_bytes)
     homes |= on_chip or {}
+    for name, offset in (constants or {}).items():
+        shape = graph.tensors[name].shape
+        homes[name] = Home("CONSTANTS", offset, row_major(shape), tuple(shape), 0)
     names = list(dict.fromkeys([*graph.inputs, *(layer.y for layer in layers if layer.finishes)]))
     for name in (name for name in names if name not in homes):
         shape = graph.tensors[name].shape

@@ -29,7 +29,7 @@ class Tensor:
     scale: float
     zero_point: int
     onnx_name: str = ""
-    onnx_shape: tuple[int, ...] = ()
+    onnx_shape: tuple[int, ...] | None = None
     onnx_order: str = "same"
 
     @property
@@ -41,7 +41,7 @@ class Tensor:
         """The model's tensor out of this one's NHWC array."""
         if self.onnx_order == "NCHW":
             array = array.transpose(0, 3, 1, 2)
-        return array.reshape(self.onnx_shape or self.shape)
+        return array.reshape(self.shape if self.onnx_shape is None else self.onnx_shape)
 
     def from_onnx(self, array: np.ndarray) -> np.ndarray:
         """This tensor's NHWC array out of the model's."""
@@ -59,6 +59,11 @@ class Kernel:
     """
 
     copies: ClassVar[bool] = False  # whether bytes pass as they are
+
+    @property
+    def keeps_steps(self) -> bool:
+        """Whether operands within one step give a result within one step."""
+        return self.copies
 
     name: str
     nodes: tuple[str, ...]
@@ -155,6 +160,7 @@ class Pool(Kernel):
     hi: int = 127
 
     inputs = property(lambda self: (self.x,))
+    keeps_steps = property(lambda self: self.kind == "max")
 
     def verify(self, tensors: Mapping[str, Tensor]) -> None:
         x, y = tensors[self.x], tensors[self.y]
@@ -186,7 +192,7 @@ class Graph:
     """Kernels in an order in which each comes after what it reads.
 
     ``outputs`` are the tensors that the host reads; ``aliases`` are further tensors of the model that hold the same
-    bytes as one of the graph's: model name to tensor.
+    bytes as one of the graph's: model name to tensor. ``constants`` are tensors that kernels read and nobody writes, NHWC.
     """
 
     name: str
@@ -195,6 +201,7 @@ class Graph:
     outputs: tuple[str, ...]
     kernels: tuple[Kernel, ...]
     aliases: Mapping[str, Tensor] = field(default_factory=dict)
+    constants: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def classes(self) -> dict[str, str]:
@@ -203,7 +210,7 @@ class Graph:
         for kernel in self.kernels:
             classes = {found.get(name, "exact") for name in kernel.inputs} - {"exact"}
             if classes:
-                found[kernel.y] = "step" if kernel.copies and classes == {"step"} else "after"
+                found[kernel.y] = "step" if kernel.keeps_steps and classes == {"step"} else "after"
             else:
                 found[kernel.y] = "exact" if kernel.exact else "step"
         return found
@@ -214,7 +221,7 @@ class Graph:
 
     def verify(self) -> None:
         """Raises ValueError, naming the kernel, if one reads what is not there or shapes do not fit."""
-        known = set(self.inputs)
+        known = {*self.inputs, *self.constants}
         names: set[str] = set()
         for kernel in self.kernels:
             _require(kernel.name not in names, kernel, "its name is taken")

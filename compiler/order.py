@@ -65,7 +65,7 @@ def _problem(graph: Graph, layers: Sequence[Layer], parts: Mapping[str, Sequence
 
     operators = []
     for layer in layers:
-        reads = dict.fromkeys(source for name in layer.inputs for source in sources(name))
+        reads = dict.fromkeys(source for name in layer.inputs for source in sources(name) if source not in graph.constants)
         if layer.sums and not layer.products:
             reads[layer.sums] = None
         operators.append(Operator(layer.name, tuple(reads), (layer.writes,),

@@ -46,6 +46,8 @@ class Largest(_Pair):
     lo: int
     hi: int
 
+    keeps_steps = True
+
 
 def rounds_once(qa: tuple[int, int, int], qb: tuple[int, int, int], scale: float, zy: int) -> bool:
     """Whether products of all elements come out alike if scale and zero-point are applied by one fused multiply-add, as here,

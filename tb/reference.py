@@ -45,6 +45,23 @@ def _quantise_constants(model: onnx.ModelProto) -> None:
         graph.node.remove(node)
 
 
+def _unshare_weights(model: onnx.ModelProto) -> None:
+    """Gives each reader of an int8 constant one of its own: the session replaces such a constant by one of uint8 in place, and
+    fails when it meets it again."""
+    graph = model.graph
+    shared = {i.name: i for i in graph.initializer if i.data_type == onnx.TensorProto.INT8}
+    seen: set[str] = set()
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            if name in shared and name in seen:
+                copy = onnx.TensorProto()
+                copy.CopyFrom(shared[name])
+                copy.name = f"{name}.{node.name or node.output[0]}.{place}"
+                graph.initializer.append(copy)
+                node.input[place] = copy.name
+            seen.add(name)
+
+
 class Reference:
     """Runs a model in ONNX Runtime and hands out its quantised tensors.
 
@@ -70,6 +87,7 @@ class Reference:
         exposed = onnx.ModelProto()
         exposed.CopyFrom(model)
         _quantise_constants(exposed)
+        _unshare_weights(exposed)
         known = {o.name for o in exposed.graph.output}
         inputs = {i.name for i in exposed.graph.input}
         for name in tensors:
@@ -78,7 +96,7 @@ class Reference:
                 known.add(name)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what it refuses is said once, by the exception
         if activation_type(exposed) == "int8":
             options.add_session_config_entry("session.qdqisint8allowed", "1")
         else:

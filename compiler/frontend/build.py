@@ -46,9 +46,14 @@ class Epilogue:
     fused: bool = True
 
 
-def window_of(reader: Reader, x: Tensor, kernel: tuple[int, ...]) -> Window:
-    """The node's window attributes over ``x``, with ``auto_pad`` resolved."""
+def window_of(reader: Reader, x: Tensor, kernel: tuple[int, ...], lines: bool = False) -> Window:
+    """The node's window attributes over ``x``, with ``auto_pad`` resolved; ``lines``: the model knows no rows."""
     a = reader.attributes()
+    if lines:
+        kernel = (1, *kernel) if len(kernel) == 1 else kernel
+        a |= {n: [1, *a[n]] for n in ("strides", "dilations") if n in a}
+        if "pads" in a:
+            a["pads"] = [0, a["pads"][0], 0, a["pads"][1]]
     if len(kernel) != 2:
         raise Refused(f"only two spatial dimensions are supported, not {len(kernel)}")
     if min(kernel) < 1:
@@ -96,13 +101,13 @@ def _ceiled(size, kernel, strides, dilations, pads) -> tuple[int, ...]:
 
 
 def build_conv(reader: Reader, reference: Reference, weight: Constant, bias: Constant | None, x: Quantisation, end: Epilogue, *,
-               window: Window) -> None:
-    """A convolution; ``weight`` is quantised, [CO, CI / group, KH, KW]."""
+               window: Window, name: str | None = None) -> None:
+    """A convolution; ``weight`` is quantised, [CO, CI / group, KH, KW]. ``name``: of a result that the model does not have."""
     image = reader.image(reference)
     hwio = weight.array.transpose(2, 3, 1, 0)
     if hwio.shape[2] * window.group != image.shape[3]:
         raise Refused(f"its weights are for {hwio.shape[2] * window.group} channels, its input has {image.shape[3]}")
-    out = _image(reader, image, window, hwio.shape[3], end.y)
+    out = _image(reader, image, window, hwio.shape[3], end.y, name)
     _conv(reader, "Conv", reference, out, hwio, weight, 0, bias, x, end, window)
 
 
@@ -194,9 +199,9 @@ def build_pool(reader: Reader, kind: str, reference: Reference, x: Quantisation,
     reader.add_kernel(kernel, out)
 
 
-def _image(reader: Reader, x: Tensor, window: Window, channels: int, q: Quantisation) -> Reference:
+def _image(reader: Reader, x: Tensor, window: Window, channels: int, q: Quantisation, name: str | None = None) -> Reference:
     oh, ow = output_size(x.shape, window.kernel, window)
-    return reader.tensor(reader.node.output[0], (x.shape[0], channels, oh, ow), q)
+    return reader.tensor(name or reader.node.output[0], (x.shape[0], channels, oh, ow), q, invented=name is not None)
 
 
 def _conv(reader: Reader, op: str, reference: Reference, out: Reference, hwio: np.ndarray, weight: Constant, axis: int,

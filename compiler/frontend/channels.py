@@ -5,6 +5,7 @@ The docstring of each handler is its line in the operator table.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -14,17 +15,17 @@ from compiler.frontend.operands import dequantised
 from compiler.frontend.reader import Reader, Refused, handles
 from compiler.frontend.realise import realises
 from compiler.frontend.values import Constant, Expression, Quantised, Reference
-from compiler.frontend.views import as_image, natural, transposed
+from compiler.frontend.views import as_image, natural, seen_as, transposed
 
-__all__ = ["scale_channels"]
+__all__ = ["image_shape", "scale_channels", "scaled_image"]
 
 _F32 = np.float32
 _FINEST = 1 << 29  # steps of the accumulator that a shift may take
 
 
 def scale_channels(reader: Reader, index: int, factor: np.ndarray, shift: np.ndarray) -> None:
-    """The node as input ``index`` times ``factor`` plus ``shift``, for each channel of an NCHW image; after a convolution,
-    as part of it."""
+    """The node as input ``index`` times ``factor`` plus ``shift``, for each channel, which is the second dimension; after a
+    convolution, as part of it."""
     x, name = reader.value(index), reader.node.output[0]
     if isinstance(x, Expression) and x.op == "conv" and x.clip is None:
         operand, w = x.operands
@@ -35,21 +36,41 @@ def scale_channels(reader: Reader, index: int, factor: np.ndarray, shift: np.nda
         reader.values[name] = replace(x, operands=(operand, wider), bias=Constant((bias * factor + shift).astype(_F32)), loose=True,
                                       nodes=(*x.nodes, reader.node_name), outputs=(*x.outputs, name))
         return
-    reference = as_image(reader, dequantised(reader, index))
-    reader.values[name] = Expression("channels", (reference,), (reader.node_name,), (name,), (factor, shift))
+    reference = dequantised(reader, index)
+    channels = image_shape(reference.shape)[1]
+    if channels != len(factor):
+        raise Refused(f"its constants are for {len(factor)} channels, its input has {channels}")
+    image = as_image(reader, replace(reference, shape=image_shape(reference.shape)))
+    reader.values[name] = Expression("channels", (image,), (reader.node_name,), (name,), (factor, shift, reference.shape))
+
+
+def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Any number of dimensions, of which the second one is the channels', as NCHW."""
+    n, channels, *inside = shape if len(shape) > 1 else (1, *shape)
+    *outer, last = inside or [1]
+    return n, channels, math.prod(outer), last
 
 
 @realises("channels")
 def _realise_channels(reader: Reader, e: Expression, end: Epilogue) -> None:
-    """A depthwise 1x1 convolution. Its unit is so fine that the shift is a whole number of them, and so coarse that both fit."""
-    (reference,) = e.operands
-    factor, shift = (np.asarray(v, np.float64) for v in e.attributes)
+    (image,) = e.operands
+    factor, shift, seen = e.attributes
+    scaled = scaled_image(reader, image, factor, shift, end)
+    reader.values[reader.node.output[0]] = Quantised(seen_as(reader, scaled, seen))
+
+
+def scaled_image(reader: Reader, reference: Reference, factor: np.ndarray, shift: np.ndarray, end: Epilogue,
+                 name: str | None = None) -> Reference:
+    """A depthwise 1x1 convolution. Its unit is so fine that the shift is a whole number of them, and so coarse that both fit.
+    ``name``: of the result, if it is not the node's."""
+    factor, shift = (np.asarray(v, np.float64) for v in (factor, shift))
     q = reader.of_tensor(reference.tensor)
     unit = np.maximum(np.abs(factor) / 127, np.abs(shift) / (float(q.scale) * _FINEST))
     unit = np.where(unit > 0, unit, 1.0)
     weight = Constant(np.rint(factor / unit).astype(np.int8).reshape(-1, 1, 1, 1), unit.astype(_F32), np.zeros(len(unit), np.int8), 0)
     build_conv(reader, reference, weight, Constant(shift.astype(_F32)), q, replace(end, fused=False),
-               window=Window((1, 1), group=len(unit)))
+               window=Window((1, 1), group=len(unit)), name=name)
+    return reader.values[reader.node.output[0]].reference
 
 
 @handles("BatchNormalization")
@@ -96,7 +117,4 @@ def _realise_mean(reader: Reader, e: Expression, end: Epilogue) -> None:
         ones = Constant(np.ones((count, 1), np.int8), np.asarray(_F32(1) / _F32(count)), np.int8(0))
         build_product(reader, "ReduceMean", rows, ones, None, reader.of_tensor(rows.tensor), end)
     # The model sees the result without the dimensions that the kernel gave it.
-    t = reader.tensors[name]
-    order = t.onnx_order if len(shape) == 4 else "same"
-    reader.tensors[name] = replace(t, onnx_shape=shape, onnx_order=order)
-    reader.values[name] = Quantised(Reference(name, shape, order))
+    reader.values[name] = Quantised(seen_as(reader, reader.values[name].reference, shape))

@@ -14,11 +14,11 @@ from compiler.frontend.quantisation import table_of
 from compiler.frontend.reader import Reader, Refused
 from compiler.frontend.realise import realises
 from compiler.frontend.values import Expression, Quantised, Reference
-from compiler.frontend.views import add_move, axes_of, natural, placed
+from compiler.frontend.views import add_move, axes_of, natural, placed, seen_as
 from compiler.ir import Lookup
 from compiler.move import Piece, Step, affine_runs
 
-__all__ = ["Part", "Plan", "copied", "emit", "gathering", "operand", "repeated", "whole"]
+__all__ = ["Part", "Plan", "copied", "emit", "gathering", "operand", "repeated", "requantised", "whole"]
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Plan:
-    """Shape of the result, its pieces, and the real number that stands between them."""
+    """Shape of the result, its pieces, and the real number that stands between them; ``seen``: the shape in which the model
+    sees it, if it is another one."""
 
     op: str
     shape: tuple[int, ...]
     parts: tuple[Part, ...]
     fill: float | None = None
+    seen: tuple[int, ...] | None = None
 
 
 def whole(source: int, shape: Sequence[int], to: Sequence[int]) -> Part:
@@ -56,7 +58,7 @@ def operand(reader: Reader, index: int) -> Reference:
 def emit(reader: Reader, sources: Sequence[Reference], plan: Plan, output: int = 0) -> None:
     """The node's result: at once if its inputs are bytes, else once it is quantised."""
     name = reader.node.output[output]
-    if isinstance(reader.value(0), Quantised):
+    if any(isinstance(reader.value(i), Quantised) for i in range(len(reader.node.input) if reader.node.op_type == "Concat" else 1)):
         q = reader.of_tensor(sources[0].tensor)
         if any(reader.of_tensor(s.tensor) != q for s in sources):
             raise Refused("its 8-bit inputs must have one scale and zero-point")
@@ -85,7 +87,7 @@ def repeated(reader: Reader, x: Reference, shape: tuple[int, ...]) -> Reference:
 def copied(reader: Reader, name: str, sources: Sequence[Reference], plan: Plan, end: Epilogue, *,
             invented: bool = False) -> Reference:
     """Adds the copy, after what gives its operands the parameters of the result."""
-    sources = [_requantised(reader, s, end) for s in sources]
+    sources = [requantised(reader, s, end) for s in sources]
     views = []
     for number, source in enumerate(sources):
         axes = axes_of(reader, source)
@@ -104,7 +106,7 @@ def copied(reader: Reader, name: str, sources: Sequence[Reference], plan: Plan, 
         pieces.append(Piece(part.source, _scaled(zip(axes, part.start)), _scaled(zip(places, part.to)), steps))
     fill = None if plan.fill is None else int(end.y.quantise(np.float32(plan.fill)))
     add_move(reader, plan.op, end.nodes, sources, y, pieces, fill)
-    return y
+    return y if plan.seen is None else seen_as(reader, y, plan.seen)
 
 
 def _scaled(terms) -> tuple[int, int, int, int]:
@@ -114,7 +116,7 @@ def _scaled(terms) -> tuple[int, int, int, int]:
     return tuple(total)
 
 
-def _requantised(reader: Reader, x: Reference, end: Epilogue) -> Reference:
+def requantised(reader: Reader, x: Reference, end: Epilogue) -> Reference:
     """``x`` with the parameters of the result: by a table, if it has others."""
     q = reader.of_tensor(x.tensor)
     if q == end.y and end.clip is None:

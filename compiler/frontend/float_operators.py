@@ -12,13 +12,14 @@ import onnx
 from onnx import numpy_helper
 
 from compiler.frontend.build import Epilogue, build_conv, build_matrices, build_pool, build_product, window_of
+from compiler.frontend.copies import requantised
 from compiler.frontend.operands import bias_of, dequantised, weight_of
 from compiler.frontend.quantisation import table_of
 from compiler.frontend.reader import Reader, Refused, handles
 from compiler.frontend.realise import REALISE, realises
 from compiler.frontend.shapes import flattened, reshaped, squeezed, unsqueezed
 from compiler.frontend.values import Constant, Expression, FloatInput, Quantised, Reference, along
-from compiler.frontend.views import as_image
+from compiler.frontend.views import as_lines, seen_as
 from compiler.ir import Lookup
 
 __all__: list[str] = []
@@ -48,6 +49,16 @@ def _constant(reader: Reader, node) -> None:
         if array is None:
             raise Refused(f"its value must be a tensor or numbers, not {', '.join(a) or 'missing'}")
     reader.values[node.output[0]] = Constant(array)
+
+
+@handles("Shape")
+def _shape_of(reader: Reader, node) -> None:
+    """Of any tensor: a constant."""
+    shape = reader.shapes.get(node.input[0])
+    if shape is None:
+        raise Refused(f"the shape of {node.input[0]!r} is not known")
+    a = reader.attributes()
+    reader.values[node.output[0]] = Constant(np.asarray(shape[a.get("start", 0):a.get("end")], np.int64))
 
 
 @handles("DequantizeLinear")
@@ -89,7 +100,8 @@ def _quantise(reader: Reader, node) -> None:
         reader.values[name] = Quantised(reference)
     elif isinstance(x, Expression):
         # A float result that something else reads too is a float result in the reference.
-        alone = not x.loose and all(reader.uses[output] == 1 for output in x.outputs)
+        alone = not x.loose and all(reader.uses[output] == 1 for output in x.outputs) and reader.floats.isdisjoint(
+            (*x.nodes, reader.node_name))
         REALISE[x.op](reader, x, Epilogue(y, (*x.nodes, reader.node_name), x.clip, alone))
     else:
         raise Refused("its input is not a float tensor that can be quantised")
@@ -120,9 +132,13 @@ def _extended(reader: Reader, x: Expression, **changes) -> None:
 
 @handles("Conv")
 def _conv(reader: Reader, node) -> None:
-    """Two-dimensional; constant weights; any kernel, strides, dilations, pads, auto_pad and groups; bias int32 or float."""
-    x, w, b = as_image(reader, dequantised(reader, 0)), weight_of(reader, 1), bias_of(reader, 2)
-    _expression(reader, "conv", (x, w), attributes=window_of(reader, reader.image(x), w.array.shape[2:]), bias=b)
+    """One- or two-dimensional; constant weights; any kernel, strides, dilations, pads, auto_pad and groups; bias int32 or
+    float."""
+    reference, w, b = dequantised(reader, 0), weight_of(reader, 1), bias_of(reader, 2)
+    if w.array.ndim == 3 and len(reference.shape) == 3:
+        w = replace(w, array=w.array[:, :, None], axis=w.axis % 3 + (w.axis % 3 > 1))
+    x, lines = as_lines(reader, reference)
+    _expression(reader, "conv", (x, w), attributes=(window_of(reader, reader.image(x), w.array.shape[2:], lines), lines), bias=b)
 
 
 @handles("MatMul")
@@ -175,22 +191,24 @@ def _clip(reader: Reader, node) -> None:
     _extended(reader, x, clip=(low, high))
 
 
-@handles("MaxPool", "AveragePool", "GlobalAveragePool")
+@handles("MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool")
 def _pool(reader: Reader, node) -> None:
-    """Two-dimensional; any kernel, strides and pads, ceil_mode; MaxPool with dilations, with the parameters of its
+    """One- or two-dimensional; any kernel, strides and pads, ceil_mode; MaxPool with dilations, with the parameters of its
     input, and also on 8-bit elements; AveragePool exact where reciprocals provably round as divisions do."""
     if len(node.output) > 1 and node.output[1]:
         raise Refused("indices of the maxima are not supported")
-    kind = {"MaxPool": "max", "AveragePool": "average", "GlobalAveragePool": "global"}[node.op_type]
+    whole = node.op_type.startswith("Global")
+    kind = "max" if node.op_type.endswith("MaxPool") else "global" if whole else "average"
     direct = reader.value(0)
     x = direct.reference if isinstance(direct, Quantised) and kind == "max" else dequantised(reader, 0)
-    x = as_image(reader, x)
-    window = None if kind == "global" else window_of(reader, reader.image(x), reader.attributes()["kernel_shape"])
+    x, lines = as_lines(reader, x)
+    window = None if whole else window_of(reader, reader.image(x), reader.attributes()["kernel_shape"], lines)
     if isinstance(direct, Quantised):
         q = reader.of_tensor(x.tensor)
         build_pool(reader, kind, x, q, Epilogue(q, (reader.node_name,)), window=window)
+        _without_rows(reader, lines)
     else:
-        _expression(reader, kind, (x,), attributes=window)
+        _expression(reader, kind, (x,), attributes=(window, lines))
 
 
 @handles("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Dropout")
@@ -251,7 +269,8 @@ def _realise_same(reader: Reader, e: Expression, end: Epilogue) -> None:
     name = reader.node.output[0]
     if end.clip is None and x == end.y:
         reader.values[name] = Quantised(reference)
-        reader.aliases[name] = reader.view(reference, name)
+        if name not in reader.invented:
+            reader.aliases[name] = reader.view(reference, name)
         return
     low, high = (np.float32(v) for v in end.clip or (-np.inf, np.inf))
     out = reader.like(name, reference, end.y)
@@ -263,7 +282,17 @@ def _realise_same(reader: Reader, e: Expression, end: Epilogue) -> None:
 @realises("conv")
 def _realise_conv(reader: Reader, e: Expression, end: Epilogue) -> None:
     x, w = e.operands
-    build_conv(reader, x, w, e.bias, reader.of_tensor(x.tensor), end, window=e.attributes)
+    window, lines = e.attributes
+    build_conv(reader, x, w, e.bias, reader.of_tensor(x.tensor), end, window=window)
+    _without_rows(reader, lines)
+
+
+def _without_rows(reader: Reader, lines: bool) -> None:
+    """The node's result as the model sees it, if it knows one spatial dimension only."""
+    if lines:
+        reference = reader.values[reader.node.output[0]].reference
+        n, c, _, w = reference.shape
+        reader.values[reader.node.output[0]] = Quantised(seen_as(reader, reference, (n, c, w)))
 
 
 @realises("product")
@@ -284,14 +313,15 @@ def _realise_matrices(reader: Reader, e: Expression, end: Epilogue) -> None:
 @realises("global")
 def _realise_average(reader: Reader, e: Expression, end: Epilogue) -> None:
     (x,) = e.operands
-    build_pool(reader, e.op, x, reader.of_tensor(x.tensor), end, window=e.attributes)
+    window, lines = e.attributes
+    build_pool(reader, e.op, x, reader.of_tensor(x.tensor), end, window=window)
+    _without_rows(reader, lines)
 
 
 @realises("max")
 def _realise_max(reader: Reader, e: Expression, end: Epilogue) -> None:
-    (x,) = e.operands
-    q = reader.of_tensor(x.tensor)
-    if q != end.y or end.clip is not None:
-        raise Refused("it comes after a MaxPool, which must keep the scale and zero-point of its input")
-    build_pool(reader, "max", x, q, end, window=e.attributes)
+    (x,), (window, lines) = e.operands, e.attributes
+    x = requantised(reader, x, end)  # rounding keeps order
+    build_pool(reader, "max", x, end.y, replace(end, clip=None), window=window)
+    _without_rows(reader, lines)
 

@@ -18,7 +18,7 @@ from compiler.frontend.realise import realises
 from compiler.frontend.values import Constant, Expression, FloatInput, Quantised
 from compiler.ir import Lookup
 
-__all__ = ["Function", "function_of", "of_one_element"]
+__all__ = ["Function", "function_of", "of_one_element", "unary"]
 
 _F32 = np.float32
 _Real = Callable[[np.ndarray], np.ndarray]  # binary32 in, binary32 out
@@ -82,7 +82,8 @@ def _realise(reader: Reader, e: Expression, end: Epilogue) -> None:
                              table_of(f.apply, x, end.y)), out)
 
 
-def _unary(reader: Reader, apply: _Real, exact: bool) -> None:
+def unary(reader: Reader, apply: _Real, exact: bool) -> None:
+    """The node as a function of its first input; ``exact``: the reference computes it by the same binary32 operations."""
     x, name = reader.value(0), reader.node.input[0]
     if isinstance(x, FloatInput):
         raise Refused(f"its input {name!r} is float: it must be quantised first (QuantizeLinear, DequantizeLinear)")
@@ -107,22 +108,25 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 _TRANSCENDENTAL: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "Sigmoid": _sigmoid, "Tanh": np.tanh, "Erf": _erf, "Exp": np.exp, "Log": np.log, "Sqrt": np.sqrt,
     "Softplus": lambda x: np.log1p(np.exp(x)), "Softsign": lambda x: x / (1 + np.abs(x)), "Reciprocal": lambda x: 1 / x,
+    "Mish": lambda x: x * np.tanh(np.log1p(np.exp(x))), "Sin": np.sin, "Cos": np.cos, "Tan": np.tan, "Atan": np.arctan,
+    "Asin": np.arcsin, "Acos": np.arccos, "Sinh": np.sinh, "Cosh": np.cosh, "Asinh": np.arcsinh, "Acosh": np.arccosh, "Atanh": np.arctanh,
+    "Swish": lambda x: x * _sigmoid(x), "QuickGelu": lambda x: x * _sigmoid(1.702 * x),
 }
 
 
 @handles(*_TRANSCENDENTAL)
 def _transcendental(reader: Reader, node) -> None:
     """Of one tensor, as a table: the function in binary64, rounded to binary32 before it is quantised."""
-    _unary(reader, _precise(_TRANSCENDENTAL[node.op_type]), False)
+    unary(reader, _precise(_TRANSCENDENTAL[node.op_type]), False)
 
 
 @handles("Gelu")
 def _gelu(reader: Reader, node) -> None:
     """Of one tensor, as a table; exact and tanh approximation."""
     if reader.attributes().get("approximate", b"none") == b"tanh":
-        _unary(reader, _precise(lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))), False)
+        unary(reader, _precise(lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))), False)
     else:
-        _unary(reader, _precise(lambda x: 0.5 * x * (1 + _erf(x / math.sqrt(2)))), False)
+        unary(reader, _precise(lambda x: 0.5 * x * (1 + _erf(x / math.sqrt(2)))), False)
 
 
 @handles("Elu", "Selu", "Celu")
@@ -133,10 +137,10 @@ def _elu(reader: Reader, node) -> None:
     alpha = float(a.get("alpha", 1.67326319217681884765625 if kind == "Selu" else 1.0))
     gamma = float(a.get("gamma", 1.05070102214813232421875)) if kind == "Selu" else 1.0
     inner = alpha if kind == "Celu" else 1.0
-    _unary(reader, _precise(lambda x: gamma * np.where(x > 0, x, alpha * np.expm1(x / inner))), False)
+    unary(reader, _precise(lambda x: gamma * np.where(x > 0, x, alpha * np.expm1(x / inner))), False)
 
 
-@handles("LeakyRelu", "HardSigmoid", "HardSwish", "Neg", "Abs", "ThresholdedRelu")
+@handles("LeakyRelu", "HardSigmoid", "HardSwish", "Neg", "Abs", "ThresholdedRelu", "Floor", "Ceil", "Round", "Sign")
 def _piecewise(reader: Reader, node) -> None:
     """Of one tensor, as a table, in binary32 as the operator is written."""
     a = reader.attributes()
@@ -147,18 +151,10 @@ def _piecewise(reader: Reader, node) -> None:
         "LeakyRelu": lambda x: np.where(x >= 0, x, alpha * x),
         "HardSigmoid": lambda x: np.clip(alpha * x + beta, zero, one),
         "HardSwish": lambda x: x * np.clip(x * sixth + _F32(0.5), zero, one),
-        "Neg": np.negative, "Abs": np.abs, "ThresholdedRelu": lambda x: np.where(x > alpha, x, zero),
+        "Neg": np.negative, "Abs": np.abs, "Floor": np.floor, "Ceil": np.ceil, "Round": np.rint, "Sign": np.sign,
+        "ThresholdedRelu": lambda x: np.where(x > alpha, x, zero),
     }[node.op_type]
-    _unary(reader, apply, True)
-
-
-@handles("PRelu")
-def _prelu(reader: Reader, node) -> None:
-    """With one slope for all channels, as a table."""
-    slope = reader.value(1)
-    if not isinstance(slope, Constant) or slope.array.size != 1:
-        raise Refused("its slope must be one constant number")
-    _unary(reader, lambda x: np.where(x >= 0, x, x * slope.real.reshape(())), True)
+    unary(reader, apply, True)
 
 
 @handles("Cast")

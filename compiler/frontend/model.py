@@ -9,6 +9,17 @@ from google.protobuf.message import DecodeError
 
 from compiler.errors import CompileError
 
+_QCDQ = "convert it to QuantizeLinear and DequantizeLinear with 8 bits"
+#: Operators of quantised models in forms that have no integer arithmetic of 8 bits, and how to export instead.
+_OTHER_FORMS = {
+    **dict.fromkeys(("Quant", "IntQuant", "FloatQuant", "BipolarQuant", "Trunc"),
+                    f"QONNX's arbitrary precision; {_QCDQ} (Brevitas: export_onnx_qcdq; qonnx: its QCDQ conversion)"),
+    "DynamicQuantizeLinear": "it is quantised dynamically, with scales from each input; quantise it statically (tenon quantize)",
+    **dict.fromkeys(("MatMulInteger", "ConvInteger", "DynamicQuantizeMatMul", "MatMulIntegerToFloat"),
+                    "it is quantised dynamically, without scales of results; quantise it statically (tenon quantize)"),
+    "MatMulNBits": "its weights have fewer than 8 bits; quantise the float model (tenon quantize)",
+}
+
 __all__ = ["check_quantised", "input_shapes", "load_model"]
 
 
@@ -39,6 +50,8 @@ def load_model(path: str | Path) -> onnx.ModelProto:
         raise CompileError(f"{path}: is not an ONNX model, or is damaged (a name is not UTF-8 text)")
     if not model.graph.node:
         raise CompileError(f"{path}: is not an ONNX model, or is truncated (it has no nodes)")
+    if any(not o.type.tensor_type.HasField("shape") for o in model.graph.output):
+        model = _with_shapes(model)
     try:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError) as error:
@@ -47,6 +60,14 @@ def load_model(path: str | Path) -> onnx.ModelProto:
         if "No opset import for domain" not in text and "No Op registered" not in text:
             raise CompileError(f"{path}: is not a valid ONNX model: {text}") from None
     return model
+
+
+def _with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with the shapes that its outputs leave out, where ONNX infers them."""
+    try:
+        return onnx.shape_inference.infer_shapes(model)
+    except (onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
+        raise CompileError(f"shapes of the model do not fit: {str(error).splitlines()[0]}") from None
 
 
 def input_shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
@@ -73,10 +94,10 @@ def input_shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
 
 
 def check_quantised(model: onnx.ModelProto) -> None:
-    """Raises CompileError if the model is float, or if its shapes contradict each other."""
-    if not any(node.op_type.startswith(("QuantizeLinear", "QLinear", "QGemm")) for node in model.graph.node):
-        raise CompileError("the model is float: quantise it first, with calibration data")
-    try:
-        onnx.shape_inference.infer_shapes(model, data_prop=True)
-    except (onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
-        raise CompileError(f"shapes of the model do not fit: {str(error).splitlines()[0]}") from None
+    """Raises CompileError if the model is float, or quantised in a form that says something else."""
+    kinds = {node.op_type for node in (*model.graph.node, *(n for f in model.functions for n in f.node))}
+    for kind, why in _OTHER_FORMS.items():
+        if kind in kinds:
+            raise CompileError(f"the model has {kind} nodes: {why}")
+    if not any(kind.startswith(("QuantizeLinear", "QLinear", "QGemm")) for kind in kinds):
+        raise CompileError("the model is float: quantise it first: tenon quantize MODEL.onnx --calibration FILE.npz -o QUANTISED.onnx")

@@ -5,6 +5,7 @@ The docstring of each handler is its line in the operator table.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -172,9 +173,9 @@ def _check_size(shape: Sequence[int]) -> None:
         raise Refused(f"its result of {math.prod(shape)} bytes is larger than any memory: at most {MOST_BYTES} are supported")
 
 
-def _gathered(reader: Reader, x: Reference, indices: Sequence[Sequence[int]]) -> None:
-    """The result that takes, along each dimension, the elements of these indices."""
-    emit(reader, [x], Plan(reader.node.op_type, tuple(map(len, indices)), gathering(indices)))
+def _gathered(reader: Reader, x: Reference, indices: Sequence[Sequence[int]], seen: tuple[int, ...] | None = None) -> None:
+    """The result that takes, along each dimension, the elements of these indices; ``seen`` by the model in another shape."""
+    emit(reader, [x], Plan(reader.node.op_type, tuple(map(len, indices)), gathering(indices), seen=seen))
 
 
 @handles("Resize")
@@ -212,26 +213,54 @@ def _resize(reader: Reader, node) -> None:
 
 @handles("Gather")
 def _gather(reader: Reader, node) -> None:
-    """With a constant list of indices, along any axis."""
+    """With constant indices, along any axis."""
     x = operand(reader, 0)
     axis = int(reader.attributes().get("axis", 0)) % len(x.shape)
     chosen = reader.constant(1, "indices")
-    if chosen.ndim != 1:
-        raise Refused("its indices must be a list")
+    inside = (*x.shape[:axis], *chosen.shape, *x.shape[axis + 1:])  # what the model sees; here all indices are along one axis
+    chosen = chosen.reshape(-1)
     size = x.shape[axis]
     if any(not -size <= i < size for i in chosen):
         raise Refused(f"its indices must be in {-size}..{size - 1}")
     index = [int(i) % size for i in chosen]
-    _gathered(reader, x, [index if d == axis else range(e) for d, e in enumerate(x.shape)])
+    _gathered(reader, x, [index if d == axis else range(e) for d, e in enumerate(x.shape)], inside)
+
+
+@handles("DepthToSpace", "SpaceToDepth")
+def _blocks(reader: Reader, node) -> None:
+    """Both orders of DepthToSpace, DCR and CRD."""
+    x = operand(reader, 0)
+    if len(x.shape) != 4:
+        raise Refused(f"its input must have 4 dimensions (NCHW), not {len(x.shape)}")
+    a = reader.attributes()
+    b, deep = int(a["blocksize"]), node.op_type == "DepthToSpace"
+    n, c, h, w = x.shape
+    if b < 1 or deep and c % (b * b) or not deep and (h % b or w % b):
+        raise Refused(f"{list(x.shape)} is no whole number of blocks of {b}")
+    if deep:
+        c, h, w = c // (b * b), h * b, w * b  # of the image that is large in space, as below
+    small = (n, c * b * b, h // b, w // b)
+    column = deep and a.get("mode", b"DCR") == b"CRD"  # an element's channels stand together, not those of a place in a block
+    parts = []
+    for i, j in itertools.product(range(b), range(b)):
+        place = i * b + j
+        first, step = (place, b * b) if column else (place * c, 1)
+        packed, spread = (0, first, 0, 0), (0, 0, i, j)
+        steps = ((n, 0, 1, 1), (c, 1, step, 1), (h // b, 2, 1, b), (w // b, 3, 1, b))  # extent, dimension, step in both
+        if deep:
+            parts.append(Part(0, packed, spread, tuple((e, d, p, d, s) for e, d, p, s in steps)))
+        else:
+            parts.append(Part(0, spread, packed, tuple((e, d, s, d, p) for e, d, p, s in steps)))
+    emit(reader, [x], Plan(node.op_type, (n, c, h, w) if deep else small, tuple(parts)))
 
 
 @handles("Expand", "Tile")
 def _expand(reader: Reader, node) -> None:
-    """By constant shapes or repeats; the number of dimensions stays."""
+    """By constant shapes or repeats."""
     x = operand(reader, 0)
     given = _list(reader, 1, "shape or repeats")
     if len(given) > len(x.shape):
-        raise Refused("it must not add dimensions")
+        x = replace(x, shape=(1,) * (len(given) - len(x.shape)) + x.shape)
     given = [1] * (len(x.shape) - len(given)) + given
     _check_size([max(g, e) if node.op_type == "Expand" else g * e for g, e in zip(given, x.shape)])
     if node.op_type == "Expand":

@@ -9,8 +9,10 @@ __all__ = ["bias_of", "dequantised", "weight_of"]
 
 
 def dequantised(reader: Reader, index: int) -> Reference:
-    """The quantised tensor behind the node's input, which is used as it is."""
+    """The quantised tensor behind the node's input, which is used as it is; a constant becomes one."""
     x, name = reader.value(index), reader.node.input[index]
+    if isinstance(x, Constant):
+        return reader.constant_tensor(x)
     if isinstance(x, FloatInput):
         raise Refused(f"its input {name!r} is float: it must be quantised first (QuantizeLinear, DequantizeLinear)")
     if isinstance(x, Expression) and (x.op != "dequantise" or x.clip):

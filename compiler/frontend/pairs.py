@@ -28,12 +28,6 @@ __all__: list[str] = []
 _F32 = np.float32
 
 
-def _operand(reader: Reader, index: int) -> Reference:
-    if isinstance(reader.value(index), Constant):
-        raise Refused(f"its input {reader.node.input[index]!r} is constant, of more than one element and not one for each channel")
-    return dequantised(reader, index)
-
-
 def _channelwise(reader: Reader) -> bool:
     """The node as a factor and a shift for each channel, if its second operand is constant and has one number for each; of
     what commutes, either operand."""
@@ -66,7 +60,7 @@ def _repeats(a: Sequence[int], b: Sequence[int]) -> bool:
 
 def _two(reader: Reader, op: str) -> None:
     name = reader.node.output[0]
-    operands = tuple(_operand(reader, i) for i in range(len(reader.node.input)))
+    operands = tuple(dequantised(reader, i) for i in range(len(reader.node.input)))
     reader.values[name] = Expression(op, operands, (reader.node_name,), (name,))
 
 
@@ -98,6 +92,20 @@ def _add(reader: Reader, node) -> None:
             return
     if not _channelwise(reader):
         _two(reader, "add")
+
+
+@handles("Sum")
+def _sum(reader: Reader, node) -> None:
+    """Of one activation: itself; of two, as Add, within one step."""
+    if len(node.input) > 2:
+        raise Refused(f"it has {len(node.input)} inputs: add them two by two, each sum quantised")
+    name = node.output[0]
+    if len(node.input) == 1:
+        x = reader.value(0)
+        reader.values[name] = replace(x, outputs=(*x.outputs, name)) if isinstance(x, Expression) else x
+    else:
+        operands = tuple(dequantised(reader, i) for i in range(2))
+        reader.values[name] = Expression("add", operands, (reader.node_name,), (name,), loose=True)
 
 
 @realises("add")

@@ -13,7 +13,10 @@ import onnx
 from onnx import numpy_helper
 
 from compiler.errors import CompileError, UnsupportedError
-from compiler.frontend.model import check_quantised, input_shapes
+from compiler.evaluate import evaluate
+from compiler.frontend.fold import fold
+from compiler.frontend.model import check_quantised
+from compiler.frontend.prepare import Prepared, prepared
 from compiler.frontend.quantisation import Quantisation
 from compiler.frontend.values import Constant, Expression, FloatInput, Quantised, Reference, Value
 from compiler.ir import Graph, Kernel, Tensor
@@ -52,6 +55,7 @@ def load_handlers() -> None:
         integer_operators,
         movement,
         pairs,
+        prelu,
         rows,
         transpose,
     )
@@ -68,19 +72,20 @@ def read_graph(model: onnx.ModelProto) -> Graph:
         Once, naming every node that is not supported, its operator and the reason.
     """
     load_handlers()
-    shapes = input_shapes(model)
     check_quantised(model)
-    return Reader(model, shapes).read()
+    return Reader(prepared(model)).read()
 
 
 class Reader:
     """State of one walk: values of the model's tensors so far, and the graph that grows.
 
-    ``shapes`` are those of the model's inputs. ``uses`` counts how often the model reads each tensor.
+    ``shapes`` are those of the model's tensors, as far as ONNX infers them, of its inputs at least. ``uses`` counts how
+    often the model reads each tensor.
     """
 
-    def __init__(self, model: onnx.ModelProto, shapes: dict[str, tuple[int, ...]]):
-        self.model, self.shapes = model, shapes
+    def __init__(self, given: Prepared):
+        model = given.model
+        self.model, self.shapes, self.invented, self.floats = model, given.shapes, given.invented, given.floats
         self.uses = Counter(n for node in model.graph.node for n in node.input) + Counter(o.name for o in model.graph.output)
         self.names: set[str] = set()  # of kernels
         self.unscaled: set[str] = set()  # inputs of 8-bit elements that nothing has read yet
@@ -88,6 +93,7 @@ class Reader:
         self.tensors: dict[str, Tensor] = {}
         self.inputs: list[str] = []
         self.kernels: list[Kernel] = []
+        self.constants: dict[str, np.ndarray] = {}  # those of the tensors that nobody writes
         self.aliases: dict[str, Tensor] = {}
         self.node: onnx.NodeProto | None = None
 
@@ -108,11 +114,15 @@ class Reader:
             handler = HANDLERS.get(node.op_type) if node.domain in ("", "ai.onnx", "com.microsoft") else None
             known = [self.values.get(n) for n in node.input if n]
             try:
+                if known and all(isinstance(v, Constant) for v in known) and (folded := fold(self, node, known)) is not None:
+                    self.values.update(folded)
+                    continue
                 if handler is None:
                     raise Refused("the operator is not supported")
                 if all(v is not None for v in known):
                     try:
                         handler(self, node)
+                        self._adopt(node)
                     except _MALFORMED as error:  # attributes or constants that no writer of models writes
                         raise Refused(f"it is malformed ({type(error).__name__}: {error})") from None
                     continue
@@ -127,13 +137,36 @@ class Reader:
             raise UnsupportedError(reasons)
         if not self.kernels:
             raise CompileError("the model computes nothing: none of its outputs depends on an operator other than a copy")
-        result = Graph(graph.name or "network", self.tensors, tuple(self.inputs), tuple(outputs), tuple(self.kernels),
-                       self.aliases)
+        result = Graph(graph.name or "network", self.tensors, tuple(self.inputs), tuple(outputs), tuple(self._computed(outputs)),
+                       self.aliases, self.constants)
         try:
             result.verify()
         except ValueError as error:
             raise CompileError(f"the model is malformed: {error}") from None
         return result
+
+    def _adopt(self, node: onnx.NodeProto) -> None:
+        """A tensor that has no name in the model gets that of the first tensor there that holds the same bytes."""
+        for name in node.output:
+            found = self.values.get(name)
+            if isinstance(found, Quantised) and name not in self.invented and not self.tensors[found.reference.tensor].onnx_name:
+                reference = found.reference
+                self.tensors[reference.tensor] = replace(self.tensors[reference.tensor], onnx_name=name, onnx_shape=reference.shape,
+                                                         onnx_order=reference.order)
+
+    def _computed(self, outputs: list[str]) -> list[Kernel]:
+        """The kernels that need to run: copies and tables of constants are carried out here."""
+        kept = []
+        for kernel in self.kernels:
+            fixed = all(name in self.constants for name in kernel.inputs) and kernel.exact and kernel.y not in outputs
+            if fixed:
+                alone = Graph("constant", self.tensors, (), (kernel.y,), (kernel,), constants=self.constants)
+                self.constants[kernel.y] = evaluate(alone, {})[kernel.y]
+            else:
+                kept.append(kernel)
+        read = {name for kernel in kept for name in kernel.inputs}
+        self.constants = {name: array for name, array in self.constants.items() if name in read}
+        return kept
 
     def _input(self, value: onnx.ValueInfoProto) -> None:
         kind = value.type.tensor_type.elem_type
@@ -175,9 +208,9 @@ class Reader:
 
     def constant(self, index: int, what: str) -> np.ndarray:
         value = self.value(index)
-        if not isinstance(value, Constant) or value.scale is not None:
+        if not isinstance(value, Constant):
             raise Refused(f"its {what} must be constant")
-        return value.array
+        return value.array if value.scale is None else value.real
 
     def attributes(self) -> dict[str, object]:
         return {a.name: onnx.helper.get_attribute_value(a) for a in self.node.attribute}
@@ -212,12 +245,13 @@ class Reader:
         """A new tensor of the graph for the model's tensor ``name``; a model's shape of four dimensions is NCHW unless
         ``nhwc`` is given. ``invented``: the model has no such tensor."""
         if nhwc is None:
-            if not 1 <= len(shape) <= 4:
-                raise Refused(f"tensors must have 1 to 4 dimensions, not {len(shape)}")
+            if len(shape) > 4:
+                raise Refused(f"tensors must have at most 4 dimensions, not {len(shape)}")
             order = "NCHW" if len(shape) == 4 else "same"
             nhwc = (shape[0], *shape[2:], shape[1]) if order == "NCHW" else (1,) * (4 - len(shape)) + tuple(shape)
         if math.prod(nhwc) > MOST_BYTES:
             raise CompileError(f"tensor {name!r} of {math.prod(nhwc)} bytes is larger than any memory: at most {MOST_BYTES} are supported")
+        invented = invented or name in self.invented
         self.tensors[name] = Tensor(name, tuple(nhwc), q.dtype, float(q.scale), q.zero_point, "" if invented else name,
                                     tuple(shape), order)
         return Reference(name, tuple(shape), order)
@@ -225,6 +259,17 @@ class Reader:
     def fresh_tensor(self, stem: str) -> str:
         """A name for a tensor that the model does not have."""
         return next(name for name in (f"{stem}.{i}" for i in itertools.count(1)) if name not in self.tensors and name not in self.uses)
+
+    def constant_tensor(self, value: Constant) -> Reference:
+        """A tensor of the graph for a constant, quantised per tensor, that stands where an activation may."""
+        if value.scale is None:
+            raise Refused("its constant operand is float: it must be quantised first (QuantizeLinear, DequantizeLinear)")
+        if value.scale.size != 1 or value.zero_point.size != 1 or value.array.dtype not in (np.int8, np.uint8):
+            raise Refused("its constant operand must be quantised per tensor to int8 or uint8")
+        q = Quantisation(np.float32(value.scale.reshape(())), int(value.zero_point.reshape(())), str(value.array.dtype))
+        reference = self.tensor(self.fresh_tensor(f"{self.node_name}.constant"), value.array.shape or (1,), q, invented=True)
+        self.constants[reference.tensor] = np.ascontiguousarray(self.tensors[reference.tensor].from_onnx(value.array))
+        return reference
 
     def like(self, name: str, reference: Reference, q: Quantisation) -> Reference:
         """A new tensor laid out and seen as ``reference`` is."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from compiler.frontend.reader import Reader, Refused
 from compiler.frontend.values import Reference
 from compiler.ir import Tensor
 from compiler.move import Move, Piece, Step, Vector
 
-__all__ = ["add_move", "as_image", "axes_of", "natural", "placed", "transposed"]
+__all__ = ["add_move", "as_image", "as_lines", "axes_of", "natural", "placed", "seen_as", "transposed"]
 
 _ORIGIN: Vector = (0, 0, 0, 0)
 
@@ -95,6 +96,24 @@ def as_image(reader: Reader, reference: Reference) -> Reference:
     if len(reference.shape) != 4:
         raise Refused(f"its input must have 4 dimensions (NCHW), not {len(reference.shape)}")
     return natural(reader, reference, "NCHW")
+
+
+def as_lines(reader: Reader, reference: Reference) -> tuple[Reference, bool]:
+    """The view as an NCHW image, and whether it has one spatial dimension only: its images are then single rows."""
+    if len(reference.shape) != 3:
+        return as_image(reader, reference), False
+    n, c, w = reference.shape
+    return as_image(reader, Reference(reference.tensor, (n, c, 1, w), reference.order)), True
+
+
+def seen_as(reader: Reader, reference: Reference, shape: Sequence[int]) -> Reference:
+    """A tensor that the node makes, as the model sees it: reshaped, though the kernel that writes it knows another shape."""
+    shape, order = tuple(shape), reference.order
+    n, h, w, c = reader.tensors[reference.tensor].shape
+    if h * w == 1:
+        order = "NCHW" if shape == (n, c, 1, 1) else "same"
+    reader.tensors[reference.tensor] = replace(reader.tensors[reference.tensor], onnx_shape=shape, onnx_order=order)
+    return Reference(reference.tensor, shape, order)
 
 
 def _same_order(t: Tensor, ours: str, theirs: str) -> bool:

@@ -1,0 +1,75 @@
+"""What a model says beside its arithmetic is resolved before it is read: functions of its own, nodes that nothing reads,
+shapes that are not written down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx
+import onnx.inliner
+
+from compiler.errors import CompileError
+from compiler.frontend.commute import commuted
+from compiler.frontend.model import input_shapes
+from compiler.frontend.surgery import Surgery
+
+__all__ = ["Prepared", "inferred", "prepared"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A model ready to be read. ``shapes``: of its tensors, as far as ONNX infers them; ``invented``: tensors that the
+    user's model does not have; ``floats``: nodes that the reference computes in float because of what is around them."""
+
+    model: onnx.ModelProto
+    shapes: dict[str, tuple[int, ...]]
+    invented: frozenset[str]
+    floats: frozenset[str]
+
+
+def prepared(model: onnx.ModelProto) -> Prepared:
+    """``model``, which stays as it is, with functions inlined, dead nodes dropped, and quantisation beside what computes.
+
+    Raises
+    ------
+    CompileError
+        If its shapes contradict each other.
+    """
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    if copy.functions:
+        copy = onnx.inliner.inline_local_functions(copy)
+    shapes = input_shapes(copy) | inferred(copy)
+    surgery = Surgery(copy)
+    surgery.nodes = _alive(surgery)
+    surgery.index()
+    floats = commuted(surgery)
+    surgery.nodes = _alive(surgery)
+    return Prepared(surgery.write(), shapes, frozenset(surgery.invented), frozenset(floats))
+
+
+def inferred(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
+    """Static shapes of the model's tensors."""
+    try:
+        graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    except (onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
+        raise CompileError(f"shapes of the model do not fit: {str(error).splitlines()[0]}") from None
+    found = {}
+    for value in (*graph.value_info, *graph.output, *graph.input):
+        kind = value.type.tensor_type
+        if kind.HasField("shape") and all(d.HasField("dim_value") for d in kind.shape.dim):
+            found[value.name] = tuple(d.dim_value for d in kind.shape.dim)
+    return found
+
+
+def _alive(surgery: Surgery) -> list[onnx.NodeProto]:
+    """The nodes that an output depends on."""
+    wanted, kept = set(surgery.outputs), []
+    for node in reversed(surgery.nodes):
+        if wanted.intersection(node.output):
+            kept.append(node)
+            wanted.update(node.input)
+            for attribute in node.attribute:  # bodies read tensors of the graph around them
+                for body in (attribute.g, *attribute.graphs):
+                    wanted.update(name for inner in body.node for name in inner.input)
+    return kept[::-1]
