@@ -60,7 +60,7 @@ class Comparison:
 
 
 def compare(program: Program, graph: Graph, model: onnx.ModelProto, feeds: Sequence[Feeds],
-            results: Sequence[Tensors]) -> tuple[Comparison, list[dict[str, np.ndarray]]]:
+            results: Sequence[Tensors], entered: Sequence[Feeds] | None = None) -> tuple[Comparison, list[dict[str, np.ndarray]]]:
     """Every tensor that ``program`` leaves in DRAM against the reference's; also the reference's outputs for each run.
 
     Parameters
@@ -69,6 +69,8 @@ def compare(program: Program, graph: Graph, model: onnx.ModelProto, feeds: Seque
         The model's inputs of each run.
     results : sequence
         The program's tensors after each run; none to have the reference's outputs alone.
+    entered : sequence, optional
+        What the accelerator's part of the model gets of them, if the host computes something before it.
 
     Raises
     ------
@@ -82,7 +84,8 @@ def compare(program: Program, graph: Graph, model: onnx.ModelProto, feeds: Seque
     comparison, expected_outputs = Comparison(), []
     for number, given in enumerate(feeds):
         expected = reference.run(given)
-        defined = evaluate(graph, read_inputs(graph, given)) if results and "after" in classes.values() else {}
+        inputs = entered[number] if entered else given
+        defined = evaluate(graph, read_inputs(graph, inputs)) if results and "after" in classes.values() else {}
         expected_outputs.append({name: expected[name] for name in outputs})
         for tensor, kind in classes.items() if results else ():
             got = program.tensors[tensor].tensor.to_onnx(results[number][tensor])

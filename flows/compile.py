@@ -11,7 +11,7 @@ import onnx
 from acg.graph import Graph as Covenant
 from compiler.checker import check_program
 from compiler.compile import compile_graph
-from compiler.frontend import load_model, read_graph
+from compiler.frontend import Split, load_model, read_parts
 from compiler.ir import Graph
 from compiler.program import Program
 from flows.errors import UserError
@@ -32,6 +32,7 @@ class Compiled:
     program: Program
     model: onnx.ModelProto
     graph: Graph
+    parts: Split  # what of the model the host runs
 
 
 def compile_source(source: Source, covenant: Covenant, *, schedule: str = "optimal", on_chip: bool = False,
@@ -45,10 +46,10 @@ def compile_source(source: Source, covenant: Covenant, *, schedule: str = "optim
     CompileError
         If the model is not supported, or the configuration cannot hold a layer.
     """
-    graph = read_graph(source.model)
+    graph, parts = read_parts(source.model)
     program = compile_graph(graph, covenant, schedule=schedule, on_chip=on_chip, progress=progress)
     check_program(covenant, program.image(), program.segments)
-    return Compiled(program, source.model, graph)
+    return Compiled(program, source.model, graph, parts)
 
 
 def save_folder(compiled: Compiled, folder: Path) -> list[Path]:
@@ -75,11 +76,11 @@ def load_folder(folder: Path, covenant: Covenant | None) -> Compiled:
     """
     program = Program.load(folder, covenant)
     model = load_model(folder / "model.onnx")
-    graph = read_graph(model)
+    graph, parts = read_parts(model)
     unknown = [name for name in program.tensors if name not in graph.tensors]
     if unknown:
         raise UserError(f"{folder}: model.onnx has no tensor {unknown[0]!r}: it is not the model that the program was made of")
-    return Compiled(program, model, graph)
+    return Compiled(program, model, graph, parts)
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,9 @@ def placements(compiled: Compiled) -> list[Placement]:
     constants = {i.name for i in compiled.model.graph.initializer}
     inputs = {i.name for i in compiled.model.graph.input} - constants
     outputs = {o.name for o in compiled.model.graph.output}
+    edges = {o: why for part, why in ((compiled.parts.head, "float, before anything is quantised"),
+                                      (compiled.parts.tail, "float, after the last quantised tensor")) if part is not None
+             for node in part.graph.node for o in node.output}
     found = []
     for node in compiled.model.graph.node:
         name = node.name or node.output[0]
@@ -106,6 +110,8 @@ def placements(compiled: Compiled) -> list[Placement]:
         layer = by_node.get(name)
         if layer is not None:
             where, why = layer.engine, "" if layer.macs else "no products of activations and weights"
+        elif node.output[0] in edges and node.output[0] not in constants:
+            where, why = "host", edges[node.output[0]]
         elif node.output[0] in constants:
             where, why = "compiler", "constant"
         elif node.op_type == "QuantizeLinear" and node.input[0] in inputs:

@@ -16,6 +16,7 @@ from flows.comparison import compare
 from flows.compile import Compiled, compile_source, load_folder
 from flows.errors import UserError
 from flows.execution import Execution, Simulator, Tensors, execute
+from flows.host_parts import enter
 from flows.report import Accuracy, Report, report_of
 from flows.source import Feeds, Source, open_source, random_feeds, read_feeds
 from hw.params import SystolicParams
@@ -110,12 +111,13 @@ def run(job: Job, simulator: Simulator, *, dram: Dram | None = None, waves: Wave
         As ``compare`` and ``execute`` do.
     """
     compiled = job.compiled
-    tensors = [read_inputs(compiled.graph, feeds) for feeds in job.feeds]
+    entered = enter(compiled.parts, job.feeds)
+    tensors = [read_inputs(compiled.graph, feeds) for feeds in entered]
     execution = execute(compiled.program, tensors, simulator, params=job.params, dram=dram, waves=waves, observe=observe,
                         progress=progress)
     comparison = accuracy = None
     if execution.tensors:
-        comparison, expected = compare(compiled.program, compiled.graph, compiled.model, job.feeds, execution.tensors)
+        comparison, expected = compare(compiled.program, compiled.graph, compiled.model, job.feeds, execution.tensors, entered)
         if job.labels is not None:
             accuracy = _accuracy(compiled, job.labels, execution.tensors, expected)
     runs = len(execution.tensors) or len(execution.cycles)

@@ -99,8 +99,8 @@ def random_feeds(model: onnx.ModelProto, graph: Graph, count: int, seed: int = 1
         feeds = {}
         for name, (shape, dtype) in declared.items():
             tensor = tensors.get(name)
-            if tensor is None:  # an input that nothing reads
-                feeds[name] = np.zeros(shape, dtype)
+            if tensor is None:  # an input that the host reads, or nothing
+                feeds[name] = rng.standard_normal(shape).astype(dtype) if dtype.kind == "f" else np.zeros(shape, dtype)
                 continue
             low, high = tensor.bounds
             elements = rng.integers(low, high + 1, shape)

@@ -26,8 +26,9 @@ def _kind(function):
 def exported(kind: str, seed: int) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
     """A model of a kind, whose output says nothing of its shape, and inputs for it."""
     b = ModelBuilder(np.random.default_rng((seed, *map(ord, kind))))
-    output = EXPORTED[kind](b)
-    graph = helper.make_graph(b.nodes, kind, b.inputs, [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)], b.initialisers)
+    outputs = [EXPORTED[kind](b), *([b.extra] if hasattr(b, "extra") else [])]
+    results = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
+    graph = helper.make_graph(b.nodes, kind, b.inputs, results, b.initialisers)
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=8), b.feeds
 
@@ -183,3 +184,29 @@ def unread_nodes(b):
 def rescaled_maximum(b):
     """A MaxPool whose result has a scale of its own."""
     return b.quantise(b.op("MaxPool", [b.input([1, 2, 6, 6])], kernel_shape=[3, 3], strides=[2, 2]), 0.2)
+
+
+@_kind
+def float_tail(b):
+    """The last layers are not quantised; one of them may read what is quantised as well."""
+    x = b.quantise(b.op("Relu", [_conv(b, b.input([1, 3, 6, 6]), 3, 4)]))
+    if b.rng.random() < 0.5:
+        real = _conv(b, x, 4, 5)
+        b.extra = b.op("Softmax", [b.op("Sigmoid", [real])], axis=1)
+        return b.quantise(real)
+    x = b.op("GlobalAveragePool", [_conv(b, x, 4, 5)])
+    return b.op("Softmax", [b.op("Reshape", [x, _ints(b, 1, 5)])], axis=1)
+
+
+@_kind
+def float_head(b):
+    """The input is prepared in float, or looked up by numbers, before it is quantised."""
+    if b.rng.random() < 0.5:
+        x = b.op("Div", [b.op("Sub", [_float(b, [1, 3, 6, 6]), b.put(b.rng.normal(0, 1, (1, 3, 1, 1)).astype(np.float32))]),
+                         b.put(b.rng.uniform(0.5, 2, (1, 3, 1, 1)).astype(np.float32))])
+        return b.quantise(_conv(b, b.quantise(b.op("Transpose", [x], perm=[0, 1, 3, 2])), 3, 4))
+    name = b.fresh("x")
+    b.inputs.append(helper.make_tensor_value_info(name, TensorProto.INT64, [2, 5]))
+    b.feeds[name] = b.rng.integers(0, 12, (2, 5))
+    x = b.quantise(b.op("Gather", [b.put(b.rng.normal(0, 2, (12, 8)).astype(np.float32)), name]))
+    return b.quantise(b.op("Relu", [x]))

@@ -15,13 +15,13 @@ from onnx import numpy_helper
 from compiler.frontend.quantisation import Quantisation
 from compiler.frontend.surgery import Surgery
 
-__all__ = ["commuted"]
+__all__ = ["EXTREMES", "MOVING", "SHAPING", "commuted"]
 
 #: Operators that hand elements on as they are; the first input has them, or all of Concat's.
-_MOVING = {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Slice", "Split", "Gather", "Expand", "Tile",
+MOVING = {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Slice", "Split", "Gather", "Expand", "Tile",
            "DepthToSpace", "SpaceToDepth", "Concat", "Pad", "Dropout"}
-_SHAPING = {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"}  # the reader looks through them
-_EXTREMES = {"MaxPool", "GlobalMaxPool"}
+SHAPING = {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"}  # the reader looks through them
+EXTREMES = {"MaxPool", "GlobalMaxPool"}
 #: Those through which the reference itself carries quantisation, so that what is around them stays an integer kernel there.
 _CARRIED = {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "MaxPool", "Identity"}
 _MONOTONE = {"Relu", "Clip"}
@@ -43,7 +43,7 @@ def _step(s: Surgery, node: onnx.NodeProto, floats: set[str]) -> bool:
         return _function_first(s, node)
     if node.op_type == "QuantizeLinear":
         return _quantise_first(s, node, floats)
-    if node.op_type in _MOVING | _EXTREMES:
+    if node.op_type in MOVING | EXTREMES:
         return _dequantise_last(s, node, floats)
     return False
 
@@ -55,7 +55,7 @@ def _data(node: onnx.NodeProto) -> list[str]:
 def _moves(s: Surgery, name: str) -> onnx.NodeProto | None:
     """The node that makes a tensor, if it moves activations."""
     node = s.maker.get(name)
-    if node is None or node.op_type not in _MOVING | _EXTREMES or name in s.constants:
+    if node is None or node.op_type not in MOVING | EXTREMES or name in s.constants:
         return None
     return None if node.op_type == "MaxPool" and len([o for o in node.output if o]) > 1 else node
 
@@ -63,7 +63,7 @@ def _moves(s: Surgery, name: str) -> onnx.NodeProto | None:
 def _activation(s: Surgery, name: str, through: bool = True) -> onnx.NodeProto | None:
     """The DequantizeLinear of an activation that makes a tensor, ``through`` changes of its shape."""
     node = s.maker.get(name)
-    while through and node is not None and node.op_type in _SHAPING:
+    while through and node is not None and node.op_type in SHAPING:
         name = node.input[0]
         node = s.maker.get(name)
     return node if node is not None and node.op_type == "DequantizeLinear" and name not in s.constants else None
@@ -83,7 +83,7 @@ def _function_first(s: Surgery, node: onnx.NodeProto) -> bool:
     moving = _moves(s, node.input[0])
     if moving is None or len(_data(moving)) > 1 or len(moving.output) > 1 or moving.op_type == "Pad" or not s.alone(node.input[0]):
         return False
-    if moving.op_type in _EXTREMES and node.op_type not in _MONOTONE or _activation(s, moving.input[0]):
+    if moving.op_type in EXTREMES and node.op_type not in _MONOTONE or _activation(s, moving.input[0]):
         return False
     between = s.fresh(moving.input[0])
     s.replace([moving, node], [_renamed(node, [moving.input[0], *node.input[1:]], [between]),
@@ -127,7 +127,7 @@ def _dequantise_last(s: Surgery, node: onnx.NodeProto, floats: set[str]) -> bool
     readers = [r for o in results for r in s.readers[o]]
     if readers and all(r.op_type == "QuantizeLinear" for r in readers) and not any(o in s.outputs for o in results):
         return False
-    if node.op_type in _SHAPING and not any(r.op_type in (_MOVING | _EXTREMES) - _SHAPING for r in readers):
+    if node.op_type in SHAPING and not any(r.op_type in (MOVING | EXTREMES) - SHAPING for r in readers):
         return False
     between = [s.fresh(o) if o else "" for o in node.output]
     moved = _renamed(node, [dequantise.input[0], *node.input[1:]], between)

@@ -3,6 +3,7 @@ shapes that are not written down."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import onnx
@@ -11,6 +12,7 @@ import onnx.inliner
 from compiler.errors import CompileError
 from compiler.frontend.commute import commuted
 from compiler.frontend.model import input_shapes
+from compiler.frontend.split import Split, split
 from compiler.frontend.surgery import Surgery
 
 __all__ = ["Prepared", "inferred", "prepared"]
@@ -18,13 +20,15 @@ __all__ = ["Prepared", "inferred", "prepared"]
 
 @dataclass(frozen=True)
 class Prepared:
-    """A model ready to be read. ``shapes``: of its tensors, as far as ONNX infers them; ``invented``: tensors that the
+    """A model ready to be read: ``parts`` of it for host and accelerator; ``shapes`` of its tensors, as far as ONNX infers
+    them; ``invented``: tensors that the
     user's model does not have; ``floats``: nodes that the reference computes in float because of what is around them."""
 
-    model: onnx.ModelProto
+    parts: Split
     shapes: dict[str, tuple[int, ...]]
     invented: frozenset[str]
     floats: frozenset[str]
+    uses: Counter[str]  # how often the whole model reads each tensor
 
 
 def prepared(model: onnx.ModelProto) -> Prepared:
@@ -45,7 +49,10 @@ def prepared(model: onnx.ModelProto) -> Prepared:
     surgery.index()
     floats = commuted(surgery)
     surgery.nodes = _alive(surgery)
-    return Prepared(surgery.write(), shapes, frozenset(surgery.invented), frozenset(floats))
+    surgery.index()
+    uses = Counter(n for node in surgery.nodes for n in node.input) + Counter(surgery.outputs)
+    shapes |= inferred(surgery.write()) if surgery.invented else {}
+    return Prepared(split(surgery, shapes), shapes, frozenset(surgery.invented), frozenset(floats), uses)
 
 
 def inferred(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -18,10 +17,11 @@ from compiler.frontend.fold import fold
 from compiler.frontend.model import check_quantised
 from compiler.frontend.prepare import Prepared, prepared
 from compiler.frontend.quantisation import Quantisation
+from compiler.frontend.split import Split
 from compiler.frontend.values import Constant, Expression, FloatInput, Quantised, Reference, Value
 from compiler.ir import Graph, Kernel, Tensor
 
-__all__ = ["HANDLERS", "MOST_BYTES", "Reader", "Refused", "handles", "load_handlers", "read_graph"]
+__all__ = ["HANDLERS", "MOST_BYTES", "Reader", "Refused", "handles", "load_handlers", "read_graph", "read_parts"]
 
 
 _NAMES = {number: name for name, number in onnx.TensorProto.DataType.items()}
@@ -71,9 +71,15 @@ def read_graph(model: onnx.ModelProto) -> Graph:
     UnsupportedError
         Once, naming every node that is not supported, its operator and the reason.
     """
+    return read_parts(model)[0]
+
+
+def read_parts(model: onnx.ModelProto) -> tuple[Graph, Split]:
+    """As ``read_graph``, with what the host runs before and after it."""
     load_handlers()
     check_quantised(model)
-    return Reader(prepared(model)).read()
+    ready = prepared(model)
+    return Reader(ready).read(), ready.parts
 
 
 class Reader:
@@ -84,9 +90,9 @@ class Reader:
     """
 
     def __init__(self, given: Prepared):
-        model = given.model
+        model = given.parts.body
         self.model, self.shapes, self.invented, self.floats = model, given.shapes, given.invented, given.floats
-        self.uses = Counter(n for node in model.graph.node for n in node.input) + Counter(o.name for o in model.graph.output)
+        self.uses = given.uses
         self.names: set[str] = set()  # of kernels
         self.unscaled: set[str] = set()  # inputs of 8-bit elements that nothing has read yet
         self.values: dict[str, Value | None] = {}  # None: of a node that was refused
