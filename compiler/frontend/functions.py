@@ -110,7 +110,6 @@ _TRANSCENDENTAL: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "Softplus": lambda x: np.log1p(np.exp(x)), "Softsign": lambda x: x / (1 + np.abs(x)), "Reciprocal": lambda x: 1 / x,
     "Mish": lambda x: x * np.tanh(np.log1p(np.exp(x))), "Sin": np.sin, "Cos": np.cos, "Tan": np.tan, "Atan": np.arctan,
     "Asin": np.arcsin, "Acos": np.arccos, "Sinh": np.sinh, "Cosh": np.cosh, "Asinh": np.arcsinh, "Acosh": np.arccosh, "Atanh": np.arctanh,
-    "Swish": lambda x: x * _sigmoid(x), "QuickGelu": lambda x: x * _sigmoid(1.702 * x),
 }
 
 

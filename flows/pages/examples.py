@@ -177,6 +177,11 @@ def _layer_norm(b: ModelBuilder):
     return b.quantise(b.op("LayerNormalization", [b.input([3, 40]), *factors])), [3, 40], False
 
 
+def _shape(b: ModelBuilder):
+    x = b.input(_IMAGE)
+    return b.quantise(b.op("Relu", [b.op("Reshape", [x, b.op("Shape", [x])])])), _IMAGE, False
+
+
 _FLAT = [1, 8 * 6 * 6]
 
 #: For each operator, what adds it to a model and returns the output's name, shape, and whether it is 8-bit.
@@ -193,6 +198,11 @@ EXAMPLES: dict[str, Callable[[ModelBuilder], tuple[str, list[int], bool]]] = {
     "MaxPool": _image("MaxPool", [1, 8, 5, 5], same=True, kernel_shape=[2, 2]),
     "AveragePool": _image("AveragePool", [1, 8, 5, 5], kernel_shape=[2, 2]),
     "GlobalAveragePool": _image("GlobalAveragePool", [1, 8, 1, 1]),
+    "GlobalMaxPool": _image("GlobalMaxPool", [1, 8, 1, 1], same=True),
+    "DepthToSpace": _image("DepthToSpace", [1, 2, 12, 12], same=True, blocksize=2),
+    "SpaceToDepth": _image("SpaceToDepth", [1, 32, 3, 3], same=True, blocksize=2),
+    "Shape": _shape,
+    "Sum": _pair("Sum"),
     "Flatten": _same("Flatten", _FLAT),
     "Reshape": _same("Reshape", _FLAT, np.array(_FLAT, np.int64)),
     "Identity": _same("Identity", _IMAGE),
@@ -210,7 +220,8 @@ EXAMPLES: dict[str, Callable[[ModelBuilder], tuple[str, list[int], bool]]] = {
     "Squeeze": _unary("Squeeze", np.array([], np.int64)),
     "Unsqueeze": _unary("Unsqueeze", np.array([], np.int64)),
     **{op: _unary(op) for op in ("Sigmoid", "Tanh", "Erf", "Exp", "Log", "Sqrt", "Softplus", "Softsign", "Reciprocal", "Elu", "Selu",
-                                 "Celu", "LeakyRelu", "HardSigmoid", "HardSwish", "Neg", "Abs", "ThresholdedRelu")},
+                                 "Celu", "LeakyRelu", "HardSigmoid", "HardSwish", "Neg", "Abs", "ThresholdedRelu", "Floor", "Ceil", "Round", "Sign", "Mish",
+                                 "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh")},
     "Gelu": _unary("Gelu", domain="com.microsoft"),
     "PRelu": _unary("PRelu", np.float32(0.2)),
     "Cast": _unary("Cast", to=1),
@@ -235,11 +246,16 @@ EXAMPLES: dict[str, Callable[[ModelBuilder], tuple[str, list[int], bool]]] = {
 }
 
 
+_SINCE = {"Mish": 18}  # operators that are newer than the examples' operator set
+
+
 def example(operator: str) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
     """The model of ``operator`` with inputs for it. KeyError for an operator without one."""
     b = ModelBuilder(np.random.default_rng(1), "uint8")
     output, shape, integer = EXAMPLES[operator](b)
-    return b.model(output, shape, integer), b.feeds
+    model = b.model(output, shape, integer)
+    model.opset_import[0].version = max(model.opset_import[0].version, _SINCE.get(operator, 0))
+    return model, b.feeds
 
 
 def operators() -> tuple[str, ...]:
