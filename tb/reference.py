@@ -49,6 +49,21 @@ def _unshare_weights(model: onnx.ModelProto) -> None:
     """Gives each reader of an int8 constant one of its own: the session replaces such a constant by one of uint8 in place, and
     fails when it meets it again."""
     graph = model.graph
+    weights = {n.output[0]: n for n in graph.node if n.op_type == "DequantizeLinear" and n.input[0] in {i.name for i in graph.initializer}}
+    read: set[str] = set()
+    nodes = []
+    for node in graph.node:  # each reader of a dequantised constant gets a node of its own first, as the session does
+        for place, name in enumerate(node.input):
+            if name in weights and name in read:
+                copy = onnx.NodeProto()
+                copy.CopyFrom(weights[name])
+                copy.name = copy.output[0] = node.input[place] = f"{name}.{node.name or node.output[0]}.{place}"
+                nodes.append(copy)
+            read.add(name)
+        nodes.append(node)
+    nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(nodes)
     shared = {i.name: i for i in graph.initializer if i.data_type == onnx.TensorProto.INT8}
     seen: set[str] = set()
     for node in graph.node:
