@@ -69,7 +69,7 @@ def _tensor(t: dict, where: str) -> None:
     _must(t["scale"] > 0 and math.isfinite(t["scale"]), f"{where} must have a positive scale")
     _must(-128 <= t["zero_point"] <= 255, f"{where} must have a zero-point of a byte")
     _must(math.prod(t["onnx_shape"]) == math.prod(t["shape"]), f"{where} has another shape in its model, of other size")
-    _must(t["onnx_order"] == "same" or t["onnx_order"] == "NCHW" and len(t["onnx_shape"]) == 4, f"{where} has no known order")
+    _must(t["onnx_order"] == "same" or t["onnx_order"] == "NCHW" and len(t["onnx_shape"]) >= 4, f"{where} has no known order")
 
 
 def _formed(value: object, form: object, where: str) -> None:

@@ -95,7 +95,7 @@ def copied(reader: Reader, name: str, sources: Sequence[Reference], plan: Plan, 
             sources[number] = source = natural(reader, source)
             axes = axes_of(reader, source)
         views.append(axes)
-    order = "NCHW" if len(plan.shape) == 4 and all(s.order == "NCHW" for s in sources) else "same"
+    order = "NCHW" if len(plan.shape) >= 4 and all(_is_image(reader, s, plan.shape) for s in sources) else "same"
     nhwc, places = placed(plan.shape, order)
     y = reader.tensor(name, plan.shape, end.y, nhwc=nhwc, order=order, invented=invented)
     pieces = []
@@ -107,6 +107,12 @@ def copied(reader: Reader, name: str, sources: Sequence[Reference], plan: Plan, 
     fill = None if plan.fill is None else int(end.y.quantise(np.float32(plan.fill)))
     add_move(reader, plan.op, end.nodes, sources, y, pieces, fill)
     return y if plan.seen is None else seen_as(reader, y, plan.seen)
+
+
+def _is_image(reader: Reader, x: Reference, result: tuple[int, ...]) -> bool:
+    """Whether a result is to have an image's order because this operand has: with more dimensions, if rows and columns stay
+    what they are, so that only channels are split."""
+    return x.order == "NCHW" and (len(result) == 4 or result[-2:] == reader.tensors[x.tensor].shape[1:3])
 
 
 def _scaled(terms) -> tuple[int, int, int, int]:

@@ -31,7 +31,8 @@ def _dimensions(t: Tensor, order: str) -> list[tuple[int, int]]:
 
 
 def axes_of(reader: Reader, reference: Reference) -> list[Vector] | None:
-    """What a step along each of the view's dimensions is in the tensor; None if a dimension is not one of the tensor's.
+    """What a step along each of the view's dimensions is in the tensor; None if a dimension is neither one of the tensor's nor
+    a digit of one.
 
     Dimensions of one element may stand anywhere.
     """
@@ -40,17 +41,22 @@ def axes_of(reader: Reader, reference: Reference) -> list[Vector] | None:
         if reader.tensors[reference.tensor].shape == nhwc:
             return places
     have = [(e, a) for e, a in _dimensions(reader.tensors[reference.tensor], reference.order) if e > 1]
-    if [e for e, _ in have] != [e for e in reference.shape if e > 1]:
+    steps = _steps(reference.shape, have)
+    if steps is None or any(len(parts) > 1 for parts in steps):
         return None
-    axes = iter(have)
-    return [_unit(next(axes)[1]) if e > 1 else _ORIGIN for e in reference.shape]
+    return [parts[0][1] if parts else _ORIGIN for parts in steps]
 
 
 def placed(shape: Sequence[int], order: str) -> tuple[tuple[int, int, int, int], list[Vector]]:
     """NHWC shape of a new tensor that the model sees as ``shape``, and the steps along its dimensions.
 
-    Beyond four dimensions, all elements stand in a row.
+    Beyond four dimensions, all elements stand in a row, or, in the order of an image, all dimensions between the first one
+    and the last two are digits of the channels.
     """
+    if len(shape) > 4 and order == "NCHW":
+        n, *digits, h, w = shape
+        weights = [math.prod(digits[i + 1:]) for i in range(len(digits))]
+        return (n, h, w, math.prod(digits)), [_unit(0), *(_unit(3, by) for by in weights), _unit(1), _unit(2)]
     if len(shape) > 4:
         weights = [math.prod(shape[i + 1:]) for i in range(len(shape))]
         return (1, 1, 1, math.prod(shape)), [_unit(3, w) for w in weights]
