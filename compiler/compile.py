@@ -19,6 +19,7 @@ from compiler.home import ALIGNMENT, Home, homes_of
 from compiler.instruction import Instruction
 from compiler.ir import Conv, Graph
 from compiler.join import joined
+from compiler.large_windows import cut_means
 from compiler.layer import Layer, layers_of
 from compiler.lower import lower
 from compiler.lower.emitter import Constants
@@ -64,7 +65,7 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
     """
     machine = Machine(covenant)
     named = graph.tensors  # what passes over the graph add is nobody else's
-    graph = unchained(graph)
+    graph = cut_means(machine, unchained(graph))
     if machine.takes_columns:
         graph = by_columns(graph)
     graph, parts = folded(graph, covenant.block)

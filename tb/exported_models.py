@@ -210,3 +210,10 @@ def float_head(b):
     b.feeds[name] = b.rng.integers(0, 12, (2, 5))
     x = b.quantise(b.op("Gather", [b.put(b.rng.normal(0, 2, (12, 8)).astype(np.float32)), name]))
     return b.quantise(b.op("Relu", [x]))
+
+
+@_kind
+def large_mean(b):
+    """A mean over an image that no small buffer holds."""
+    height, width = (int(v) for v in b.rng.integers(60, 90, 2))
+    return b.quantise(b.op("GlobalAveragePool", [b.input([1, int(b.rng.integers(3, 12)), height, width])]))
