@@ -160,6 +160,7 @@ def schedule_(model: str, budget: int | None, explicit: bool, json_file: Path | 
 @click.option("--runs", type=click.IntRange(1, 1000), help="Inputs to run one after the other.  [default: 100 test images, or 1]")
 @click.option("--simulator", type=click.Choice(_SIMULATORS), default="verilator", show_default=True)
 @click.option("--dram", "dram_text", metavar="SETTINGS", help="DRAM model in RTL, such as latency=100,stall=20,seed=3.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write the model's outputs there, an .npz file.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report there, for other tools.")
 @click.option("--trace", type=click.Path(path_type=Path), help="Write a timeline of the first run there, for Perfetto (ui.perfetto.dev).")
 @click.option("--waves", type=click.Path(path_type=Path), help="Record all signals there: .vcd, or .fst (RTL only).")
@@ -167,8 +168,8 @@ def schedule_(model: str, budget: int | None, explicit: bool, json_file: Path | 
 @click.option("--waves-to", type=click.IntRange(1), help="Record until this cycle of the first run.")
 @_arranging
 def run(model: str, config: str | None, inputs: Path | None, runs: int | None, simulator: str, dram_text: str | None,
-        json_file: Path | None, trace: Path | None, waves: Path | None, waves_from: int | None, waves_to: int | None,
-        schedule: str | None, on_chip: bool) -> None:
+        output: Path | None, json_file: Path | None, trace: Path | None, waves: Path | None, waves_from: int | None,
+        waves_to: int | None, schedule: str | None, on_chip: bool) -> None:
     """Runs a model, or a program folder, and compares every tensor with ONNX Runtime.
 
     Exit status 1 if anything differs from the reference that must be equal.
@@ -176,6 +177,7 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
     with user_errors():
         from flows.execution import Simulator
         from flows.outputs import check_file, new_file
+        from flows.results import save_outputs
         from flows.run import prepare
         from flows.run import run as execute
         from flows.tables import print_report
@@ -189,7 +191,11 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
                 raise UserError(f"{option} needs RTL: use it with --simulator verilator or icarus")
         if trace is not None and chosen is Simulator.FUNCTIONAL:
             raise UserError("--trace needs cycles: use it with --simulator verilator, icarus or model")
-        for path in filter(None, (json_file, trace, waves)):
+        if output is not None and chosen is Simulator.MODEL:
+            raise UserError("--output needs values: use it with --simulator verilator, icarus or functional")
+        if output is not None and output.suffix != ".npz":
+            raise UserError(f"--output: {output} must end in .npz")
+        for path in filter(None, (output, json_file, trace, waves)):
             check_file(path)
         recorder = _waves(waves, waves_from, waves_to)
         if in_rtl:
@@ -208,6 +214,8 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
         with _status(f"simulating {job.name} on {job.params.name}{hint}") as say:
             report, execution = execute(job, chosen, dram=dram, waves=recorder, observe=trace is not None, progress=tell)
         print_report(report)
+        if output is not None:
+            save_outputs(output, job.compiled, execution.tensors)
         if json_file is not None:
             with new_file(json_file) as work:
                 work.write_text(report.to_json(), encoding="utf-8")

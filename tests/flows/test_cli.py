@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from flows.cli import main
 from flows.zoo import layers
 from tb import toolchain
+from tb.reference import Reference
 
 GEMM = "zoo:gemm_5x12x9"
 
@@ -157,6 +158,39 @@ def test_a_folder_runs_as_the_model_does(program, tmp_path):
     assert (tmp_path / "w.vcd").stat().st_size > 10_000
 
 
+def load(path):
+    with np.load(path) as archive:
+        return dict(archive)
+
+
+@pytest.mark.parametrize("simulator", ["functional", pytest.param("verilator", marks=pytest.mark.rtl)])
+def test_outputs_are_the_references(simulator, program, tmp_path):
+    for name, runs in (("one", 1), ("three", 3)):
+        x = np.random.default_rng(runs).uniform(-2, 2, (5, 12)).astype(np.float32)
+        np.savez(tmp_path / "x.npz", x=x)
+        result = tenon("run", program, "--simulator", simulator, "--input", tmp_path / "x.npz", "--runs", runs,
+                       "--output", tmp_path / f"{name}.npz")
+        assert result.exit_code == 0, result.output
+        expected = Reference(onnx.load(program / "model.onnx")).run({"x": x})
+        outputs = load(tmp_path / f"{name}.npz")
+        assert outputs.keys() == expected.keys() == {"y"}
+        assert outputs["y"].dtype == expected["y"].dtype == np.float32
+        assert np.array_equal(outputs["y"], expected["y"] if runs == 1 else np.stack([expected["y"]] * runs))
+
+
+def test_an_output_that_stays_quantised_is_written_as_it_is(gemm, tmp_path):
+    def quantised(model):
+        model.graph.output[0].CopyFrom(helper.make_tensor_value_info("file", TensorProto.UINT8, [5, 9]))
+        node = model.graph.node.pop()
+        model.graph.node[-1].output[0] = "file"  # a name that numpy.savez takes for its own
+        assert node.op_type == "DequantizeLinear"
+
+    result = tenon("run", edited(gemm, quantised), "--config", "tiny", "--simulator", "functional", "--output", tmp_path / "y.npz")
+    assert result.exit_code == 0, result.output
+    outputs = load(tmp_path / "y.npz")
+    assert outputs.keys() == {"file"} and outputs["file"].dtype == np.uint8 and outputs["file"].shape == (5, 9)
+
+
 def test_every_cycle_of_a_network_belongs_to_a_layer(tmp_path):
     assert tenon("run", "zoo:digits", "--config", "edge8", "--simulator", "model", "--json", tmp_path / "r.json").exit_code == 0
     report = json.loads((tmp_path / "r.json").read_text())
@@ -165,8 +199,6 @@ def test_every_cycle_of_a_network_belongs_to_a_layer(tmp_path):
 
 
 def test_a_difference_is_exit_status_1(program, monkeypatch):
-    from tb.reference import Reference
-
     run = Reference.run
 
     def wrong(self, inputs):
@@ -366,6 +398,7 @@ def test_a_model_needs_a_configuration():
 
 @pytest.mark.parametrize(("options", "word"), [
     (["--simulator", "functional", "--trace", "t.json"], "--trace"), (["--simulator", "model", "--waves", "w.vcd"], "--waves"),
+    (["--simulator", "model", "--output", "y.npz"], "--output needs values"), (["--output", "y.txt"], "must end in .npz"),
     (["--simulator", "model", "--dram", "stall=3"], "--dram"), (["--dram", "latncy=3"], "'latncy=3'"), (["--dram", "stall=x"], "'stall=x'"),
     (["--waves-from", "3"], "--waves"), (["--waves", "w.txt"], ".vcd"), (["--waves", ".vcd"], ".vcd"),
     (["--waves", "w.vcd", "--waves-from", "30", "--waves-to", "30"], "--waves-to must be more than"),
@@ -391,3 +424,4 @@ def test_a_file_in_the_way(tmp_path):
 def test_a_report_that_cannot_be_written(program, tmp_path):
     (tmp_path / "file").write_text("")
     refused(tenon("run", program, "--simulator", "model", "--json", tmp_path / "file" / "r.json"), "file")
+    refused(tenon("run", program, "--simulator", "functional", "--output", tmp_path / "file" / "y.npz"), "file")
