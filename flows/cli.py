@@ -204,7 +204,7 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
         dram = _dram(dram_text)
         with _status(f"compiling {model}") as say:
             job = prepare(model, params, inputs=inputs, runs=runs, schedule=schedule, on_chip=on_chip,
-                          progress=lambda layer: say(f"compiling {model}: {layer}"))
+                          progress=lambda layer: say(f"compiling {model}: {layer}"), note=_note)
         count = len(job.feeds)
 
         def tell(number: int, cycles: int) -> None:
@@ -301,6 +301,10 @@ def _dram(text: str | None):
             raise UserError(f"--dram: {name} must be in {low}..{high}, not {value}")
         values[name] = int(value)
     return Dram(**values)
+
+
+def _note(text: str) -> None:
+    click.echo(f"tenon: note: {text}", err=True)
 
 
 @contextlib.contextmanager

@@ -41,7 +41,8 @@ class Job:
 
 
 def prepare(model: str, params: SystolicParams | None, *, inputs: Path | None = None, runs: int | None = None,
-            schedule: str | None = None, on_chip: bool = False, progress: Callable[[str], None] | None = None) -> Job:
+            schedule: str | None = None, on_chip: bool = False, progress: Callable[[str], None] | None = None,
+            note: Callable[[str], None] = lambda _: None) -> Job:
     """Compiles ``model`` (or loads it, if it is a program folder) and finds its inputs.
 
     Parameters
@@ -54,6 +55,8 @@ def prepare(model: str, params: SystolicParams | None, *, inputs: Path | None = 
         How many inputs; all test images up to 100, else one.
     schedule, on_chip :
         As ``compile_source`` has them; a program folder is compiled already.
+    note : callable, optional
+        Told what was done to the inputs that nobody asked for.
 
     Raises
     ------
@@ -75,7 +78,7 @@ def prepare(model: str, params: SystolicParams | None, *, inputs: Path | None = 
         compiled = compile_source(source, graph_of(params), schedule=schedule or "optimal", on_chip=on_chip, progress=progress)
     labels = None
     if inputs is not None:
-        feeds = [read_feeds(inputs, source.model)] * (runs or 1)
+        feeds = [read_feeds(inputs, source.model, note)] * (runs or 1)
     elif source.inputs is not None:
         count = runs or (_IMAGES if source.labels else 1)
         feeds = source.inputs(count)

@@ -178,6 +178,30 @@ def test_outputs_are_the_references(simulator, program, tmp_path):
         assert np.array_equal(outputs["y"], expected["y"] if runs == 1 else np.stack([expected["y"]] * runs))
 
 
+def test_numbers_of_64_bits_are_rounded_with_a_note(program, tmp_path):
+    x = np.random.default_rng(1).uniform(-2, 2, (5, 12))
+    for name in ("float64", "float32"):
+        np.savez(tmp_path / f"{name}.npz", x=x.astype(name))
+        result = tenon("run", program, "--simulator", "functional", "--input", tmp_path / f"{name}.npz", "--runs", 2,
+                       "--output", tmp_path / f"y_{name}.npz")
+        assert result.exit_code == 0, result.output
+        notes = [line for line in result.stderr.splitlines() if line.startswith("tenon: note: ")]
+        assert len(notes) == (name == "float64") and all("'x' rounded from float64 to float32" in line for line in notes)
+    assert np.array_equal(load(tmp_path / "y_float64.npz")["y"], load(tmp_path / "y_float32.npz")["y"])
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.int64, np.float64])
+def test_integers_of_another_width_are_refused(dtype, gemm, tmp_path):
+    def quantised(model):
+        model.graph.input[0].CopyFrom(helper.make_tensor_value_info(model.graph.node[0].output[0], TensorProto.UINT8, [5, 12]))
+        del model.graph.node[0]
+
+    name = onnx.load(edited(gemm, quantised)).graph.input[0].name
+    np.savez(tmp_path / "in.npz", **{name: np.zeros((5, 12), dtype)})
+    refused(tenon("run", gemm, "--config", "tiny", "--simulator", "functional", "--input", tmp_path / "in.npz"),
+            "in.npz", f"must be uint8, not {np.dtype(dtype)}")
+
+
 def test_an_output_that_stays_quantised_is_written_as_it_is(gemm, tmp_path):
     def quantised(model):
         model.graph.output[0].CopyFrom(helper.make_tensor_value_info("file", TensorProto.UINT8, [5, 9]))
@@ -362,10 +386,11 @@ def test_a_missing_tool(monkeypatch):
 
 @pytest.mark.parametrize(("arrays", "words"), [
     ({"x": np.zeros((5, 11), np.float32)}, ["'x'", "[5, 12]", "[5, 11]"]),
-    ({"x": np.zeros((5, 12), np.float64)}, ["'x'", "float32", "float64"]),
+    ({"x": np.full((5, 12), 1e39)}, ["'x'", "too large for float32"]),
+    ({"x": np.zeros((5, 12), np.int32)}, ["'x'", "must be float32, not int32"]),
     ({"y": np.zeros((5, 12), np.float32)}, ["'y'", "x"]),
     ({}, ["'x'", "missing"]),
-], ids=["shape", "type", "name", "none"])
+], ids=["shape", "range", "type", "name", "none"])
 def test_a_wrong_input(arrays, words, program, tmp_path):
     np.savez(tmp_path / "in.npz", **arrays)
     refused(tenon("run", program, "--simulator", "functional", "--input", tmp_path / "in.npz"), "in.npz", *words)
