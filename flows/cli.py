@@ -99,17 +99,23 @@ def _arranging(command):
                         help="Order of layers: the model's, or for little memory.  [default: optimal]")(on_chip(command))
 
 
+_shapes = click.option("--shape", "shapes", multiple=True, metavar="NAME=SIZES",
+                       help="Size of a dynamic dimension (N=1), or all of an input (image=1x3x224x224); may be repeated.")
+
+
 @main.command("compile")
 @click.argument("model")
 @click.option("--config", required=True, help="Preset or TOML file of the hardware.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build/program"), show_default=True,
               help="Folder to write.")
+@_shapes
 @_arranging
-def compile_(model: str, config: str, output: Path, schedule: str | None, on_chip: bool) -> None:
+def compile_(model: str, config: str, output: Path, shapes: tuple[str, ...], schedule: str | None, on_chip: bool) -> None:
     """Compiles MODEL into a program folder, and says where each node runs."""
     with user_errors():
         from flows.compile import FILES, compile_source, placements, save_folder
         from flows.outputs import check_folder
+        from flows.shapes import read_sizes
         from flows.source import open_source
         from flows.tables import print_placements, print_traffic
         from hw.config import load_config
@@ -117,7 +123,7 @@ def compile_(model: str, config: str, output: Path, schedule: str | None, on_chi
 
         graph = graph_of(load_config(config))
         check_folder(output, FILES)
-        source = open_source(model)
+        source = open_source(model, read_sizes(shapes))
         with _status(f"compiling {source.name}") as say:
             compiled = compile_source(source, graph, schedule=schedule or "optimal", on_chip=on_chip,
                                       progress=lambda layer: say(f"compiling {source.name}: {layer}"))
@@ -166,10 +172,11 @@ def schedule_(model: str, budget: int | None, explicit: bool, json_file: Path | 
 @click.option("--waves", type=click.Path(path_type=Path), help="Record all signals there: .vcd, or .fst (RTL only).")
 @click.option("--waves-from", type=click.IntRange(0), help="Record from this cycle of the first run on.")
 @click.option("--waves-to", type=click.IntRange(1), help="Record until this cycle of the first run.")
+@_shapes
 @_arranging
 def run(model: str, config: str | None, inputs: Path | None, runs: int | None, simulator: str, dram_text: str | None,
         output: Path | None, json_file: Path | None, trace: Path | None, waves: Path | None, waves_from: int | None,
-        waves_to: int | None, schedule: str | None, on_chip: bool) -> None:
+        waves_to: int | None, shapes: tuple[str, ...], schedule: str | None, on_chip: bool) -> None:
     """Runs a model, or a program folder, and compares every tensor with ONNX Runtime.
 
     Exit status 1 if anything differs from the reference that must be equal.
@@ -180,6 +187,7 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
         from flows.results import save_outputs
         from flows.run import prepare
         from flows.run import run as execute
+        from flows.shapes import read_sizes
         from flows.tables import print_report
         from flows.trace import timeline_text
         from hw.config import load_config
@@ -201,9 +209,9 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
         if in_rtl:
             _require_tools(simulator, recorder)
         params = load_config(config) if config is not None else None
-        dram = _dram(dram_text)
+        dram, sizes = _dram(dram_text), read_sizes(shapes)
         with _status(f"compiling {model}") as say:
-            job = prepare(model, params, inputs=inputs, runs=runs, schedule=schedule, on_chip=on_chip,
+            job = prepare(model, params, inputs=inputs, runs=runs, sizes=sizes, schedule=schedule, on_chip=on_chip,
                           progress=lambda layer: say(f"compiling {model}: {layer}"), note=_note)
         count = len(job.feeds)
 

@@ -14,6 +14,7 @@ from compiler.frontend import load_model
 from compiler.ir import Graph
 from flows import zoo
 from flows.errors import UserError
+from flows.shapes import Sizes, fix_shapes
 from tb.runner import cache_folder
 
 __all__ = ["Feeds", "Source", "open_source", "random_feeds", "read_arrays", "read_feeds", "single"]
@@ -31,18 +32,20 @@ class Source:
     labels: Callable[[int], np.ndarray] | None = None
 
 
-def open_source(model: str) -> Source:
-    """The model called ``model``: ``zoo:NAME``, or a file.
+def open_source(model: str, sizes: Sizes | None = None) -> Source:
+    """The model called ``model``: ``zoo:NAME``, or a file. ``sizes``: of its dynamic dimensions, by name.
 
     Raises
     ------
     CompileError
         If the file is not an ONNX model, or there is no such built-in.
+    UserError
+        If ``sizes`` do not fit it.
     """
     if zoo.is_zoo(model):
         found = zoo.resolve(model, cache_folder() / "zoo")
-        return Source(found.name, found.model, found.inputs, found.labels)
-    return Source(Path(model).name, load_model(model))
+        return Source(found.name, fix_shapes(found.model, sizes or {}), found.inputs, found.labels)
+    return Source(Path(model).name, fix_shapes(load_model(model), sizes or {}))
 
 
 def read_feeds(path: Path, model: onnx.ModelProto, note: Callable[[str], None] = lambda _: None) -> Feeds:

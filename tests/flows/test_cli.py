@@ -262,6 +262,20 @@ def test_dynamic_shapes(gemm):
     refused(tenon("run", gemm, "--config", "tiny", "--simulator", "model"), "'x'", "dynamic", "batch")
 
 
+def test_shapes_that_are_given(gemm, tmp_path):
+    edited(gemm, lambda model: setattr(model.graph.input[0].type.tensor_type.shape.dim[0], "dim_param", "batch"))
+    options = ["--config", "tiny", "--simulator", "functional"]
+    result = tenon("run", gemm, *options, "--shape", "batch=7", "--output", tmp_path / "y.npz")
+    assert result.exit_code == 0, result.output
+    assert load(tmp_path / "y.npz")["y"].shape == (7, 9)
+    assert tenon("compile", gemm, "--config", "tiny", "--shape", "x=3x12", "-o", tmp_path / "p").exit_code == 0
+    assert tenon("run", tmp_path / "p", "--simulator", "functional").exit_code == 0
+    refused(tenon("run", gemm, *options, "--shape", "N=7"), "'N'", "'batch'", "'x'")
+    refused(tenon("compile", gemm, "--config", "tiny", "--shape", "N=7", "-o", tmp_path / "q"), "'N'", "'batch'", "'x'")
+    refused(tenon("run", tmp_path / "p", "--simulator", "functional", "--shape", "batch=3"), "compiled already", "--shape")
+    assert not (tmp_path / "q").exists()
+
+
 def test_float_without_calibration(tmp_path):
     path = tmp_path / "float.onnx"
     graph = helper.make_graph(
