@@ -99,17 +99,23 @@ def _arranging(command):
                         help="Order of layers: the model's, or for little memory.  [default: optimal]")(on_chip(command))
 
 
+_shapes = click.option("--shape", "shapes", multiple=True, metavar="NAME=SIZES",
+                       help="Size of a dynamic dimension (N=1), or all of an input (image=1x3x224x224); may be repeated.")
+
+
 @main.command("compile")
 @click.argument("model")
 @click.option("--config", required=True, help="Preset or TOML file of the hardware.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build/program"), show_default=True,
               help="Folder to write.")
+@_shapes
 @_arranging
-def compile_(model: str, config: str, output: Path, schedule: str | None, on_chip: bool) -> None:
+def compile_(model: str, config: str, output: Path, shapes: tuple[str, ...], schedule: str | None, on_chip: bool) -> None:
     """Compiles MODEL into a program folder, and says where each node runs."""
     with user_errors():
         from flows.compile import FILES, compile_source, placements, save_folder
         from flows.outputs import check_folder
+        from flows.shapes import read_sizes
         from flows.source import open_source
         from flows.tables import print_placements, print_traffic
         from hw.config import load_config
@@ -117,7 +123,7 @@ def compile_(model: str, config: str, output: Path, schedule: str | None, on_chi
 
         graph = graph_of(load_config(config))
         check_folder(output, FILES)
-        source = open_source(model)
+        source = open_source(model, read_sizes(shapes))
         with _status(f"compiling {source.name}") as say:
             compiled = compile_source(source, graph, schedule=schedule or "optimal", on_chip=on_chip,
                                       progress=lambda layer: say(f"compiling {source.name}: {layer}"))
@@ -160,15 +166,17 @@ def schedule_(model: str, budget: int | None, explicit: bool, json_file: Path | 
 @click.option("--runs", type=click.IntRange(1, 1000), help="Inputs to run one after the other.  [default: 100 test images, or 1]")
 @click.option("--simulator", type=click.Choice(_SIMULATORS), default="verilator", show_default=True)
 @click.option("--dram", "dram_text", metavar="SETTINGS", help="DRAM model in RTL, such as latency=100,stall=20,seed=3.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write the model's outputs there, an .npz file.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report there, for other tools.")
 @click.option("--trace", type=click.Path(path_type=Path), help="Write a timeline of the first run there, for Perfetto (ui.perfetto.dev).")
 @click.option("--waves", type=click.Path(path_type=Path), help="Record all signals there: .vcd, or .fst (RTL only).")
 @click.option("--waves-from", type=click.IntRange(0), help="Record from this cycle of the first run on.")
 @click.option("--waves-to", type=click.IntRange(1), help="Record until this cycle of the first run.")
+@_shapes
 @_arranging
 def run(model: str, config: str | None, inputs: Path | None, runs: int | None, simulator: str, dram_text: str | None,
-        json_file: Path | None, trace: Path | None, waves: Path | None, waves_from: int | None, waves_to: int | None,
-        schedule: str | None, on_chip: bool) -> None:
+        output: Path | None, json_file: Path | None, trace: Path | None, waves: Path | None, waves_from: int | None,
+        waves_to: int | None, shapes: tuple[str, ...], schedule: str | None, on_chip: bool) -> None:
     """Runs a model, or a program folder, and compares every tensor with ONNX Runtime.
 
     Exit status 1 if anything differs from the reference that must be equal.
@@ -176,8 +184,10 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
     with user_errors():
         from flows.execution import Simulator
         from flows.outputs import check_file, new_file
+        from flows.results import save_outputs
         from flows.run import prepare
         from flows.run import run as execute
+        from flows.shapes import read_sizes
         from flows.tables import print_report
         from flows.trace import timeline_text
         from hw.config import load_config
@@ -189,16 +199,20 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
                 raise UserError(f"{option} needs RTL: use it with --simulator verilator or icarus")
         if trace is not None and chosen is Simulator.FUNCTIONAL:
             raise UserError("--trace needs cycles: use it with --simulator verilator, icarus or model")
-        for path in filter(None, (json_file, trace, waves)):
+        if output is not None and chosen is Simulator.MODEL:
+            raise UserError("--output needs values: use it with --simulator verilator, icarus or functional")
+        if output is not None and output.suffix != ".npz":
+            raise UserError(f"--output: {output} must end in .npz")
+        for path in filter(None, (output, json_file, trace, waves)):
             check_file(path)
         recorder = _waves(waves, waves_from, waves_to)
         if in_rtl:
             _require_tools(simulator, recorder)
         params = load_config(config) if config is not None else None
-        dram = _dram(dram_text)
+        dram, sizes = _dram(dram_text), read_sizes(shapes)
         with _status(f"compiling {model}") as say:
-            job = prepare(model, params, inputs=inputs, runs=runs, schedule=schedule, on_chip=on_chip,
-                          progress=lambda layer: say(f"compiling {model}: {layer}"))
+            job = prepare(model, params, inputs=inputs, runs=runs, sizes=sizes, schedule=schedule, on_chip=on_chip,
+                          progress=lambda layer: say(f"compiling {model}: {layer}"), note=_note)
         count = len(job.feeds)
 
         def tell(number: int, cycles: int) -> None:
@@ -208,6 +222,8 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
         with _status(f"simulating {job.name} on {job.params.name}{hint}") as say:
             report, execution = execute(job, chosen, dram=dram, waves=recorder, observe=trace is not None, progress=tell)
         print_report(report)
+        if output is not None:
+            save_outputs(output, job.compiled, execution.tensors)
         if json_file is not None:
             with new_file(json_file) as work:
                 work.write_text(report.to_json(), encoding="utf-8")
@@ -293,6 +309,10 @@ def _dram(text: str | None):
             raise UserError(f"--dram: {name} must be in {low}..{high}, not {value}")
         values[name] = int(value)
     return Dram(**values)
+
+
+def _note(text: str) -> None:
+    click.echo(f"tenon: note: {text}", err=True)
 
 
 @contextlib.contextmanager

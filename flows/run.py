@@ -18,6 +18,7 @@ from flows.errors import UserError
 from flows.execution import Execution, Simulator, Tensors, execute
 from flows.host_parts import enter
 from flows.report import Accuracy, Report, report_of
+from flows.shapes import Sizes
 from flows.source import Feeds, Source, open_source, random_feeds, read_feeds
 from hw.params import SystolicParams
 from tb.gateware import graph_of
@@ -42,7 +43,8 @@ class Job:
 
 
 def prepare(model: str, params: SystolicParams | None, *, inputs: Path | None = None, runs: int | None = None,
-            schedule: str | None = None, on_chip: bool = False, progress: Callable[[str], None] | None = None) -> Job:
+            sizes: Sizes | None = None, schedule: str | None = None, on_chip: bool = False,
+            progress: Callable[[str], None] | None = None, note: Callable[[str], None] = lambda _: None) -> Job:
     """Compiles ``model`` (or loads it, if it is a program folder) and finds its inputs.
 
     Parameters
@@ -53,8 +55,10 @@ def prepare(model: str, params: SystolicParams | None, *, inputs: Path | None = 
         An ``.npz`` file with the model's inputs; else the built-in's test inputs, or seeded random ones.
     runs : int, optional
         How many inputs; all test images up to 100, else one.
-    schedule, on_chip :
-        As ``compile_source`` has them; a program folder is compiled already.
+    sizes, schedule, on_chip :
+        As ``open_source`` and ``compile_source`` have them; a program folder is compiled already.
+    note : callable, optional
+        Told what was done to the inputs that nobody asked for.
 
     Raises
     ------
@@ -63,8 +67,8 @@ def prepare(model: str, params: SystolicParams | None, *, inputs: Path | None = 
     """
     folder = Path(model)
     if folder.is_dir():
-        if schedule is not None or on_chip:
-            raise UserError(f"{model} is compiled already: give --schedule and --on-chip to tenon compile")
+        if schedule is not None or on_chip or sizes:
+            raise UserError(f"{model} is compiled already: give --schedule, --on-chip and --shape to tenon compile")
         if params is None:
             params = _own_parameters(folder)
         compiled = load_folder(folder, graph_of(params))
@@ -72,11 +76,11 @@ def prepare(model: str, params: SystolicParams | None, *, inputs: Path | None = 
     else:
         if params is None:
             raise CompileError(f"{model}: give the hardware to compile it for, with --config")
-        source = open_source(model)
+        source = open_source(model, sizes)
         compiled = compile_source(source, graph_of(params), schedule=schedule or "optimal", on_chip=on_chip, progress=progress)
     labels = None
     if inputs is not None:
-        feeds = [read_feeds(inputs, source.model)] * (runs or 1)
+        feeds = [read_feeds(inputs, source.model, note)] * (runs or 1)
     elif source.inputs is not None:
         count = runs or (_IMAGES if source.labels else 1)
         feeds = source.inputs(count)

@@ -14,9 +14,10 @@ from compiler.frontend import load_model
 from compiler.ir import Graph
 from flows import zoo
 from flows.errors import UserError
+from flows.shapes import Sizes, fix_shapes
 from tb.runner import cache_folder
 
-__all__ = ["Feeds", "Source", "open_source", "random_feeds", "read_feeds"]
+__all__ = ["Feeds", "Source", "open_source", "random_feeds", "read_arrays", "read_feeds", "single"]
 
 Feeds = dict[str, np.ndarray]  # the model's inputs by name
 
@@ -31,27 +32,75 @@ class Source:
     labels: Callable[[int], np.ndarray] | None = None
 
 
-def open_source(model: str) -> Source:
-    """The model called ``model``: ``zoo:NAME``, or a file.
+def open_source(model: str, sizes: Sizes | None = None) -> Source:
+    """The model called ``model``: ``zoo:NAME``, or a file. ``sizes``: of its dynamic dimensions, by name.
 
     Raises
     ------
     CompileError
         If the file is not an ONNX model, or there is no such built-in.
+    UserError
+        If ``sizes`` do not fit it.
     """
     if zoo.is_zoo(model):
         found = zoo.resolve(model, cache_folder() / "zoo")
-        return Source(found.name, found.model, found.inputs, found.labels)
-    return Source(Path(model).name, load_model(model))
+        return Source(found.name, fix_shapes(found.model, sizes or {}), found.inputs, found.labels)
+    return Source(Path(model).name, fix_shapes(load_model(model), sizes or {}))
 
 
-def read_feeds(path: Path, model: onnx.ModelProto) -> Feeds:
-    """The inputs in an ``.npz`` file, checked against the model's.
+def read_feeds(path: Path, model: onnx.ModelProto, note: Callable[[str], None] = lambda _: None) -> Feeds:
+    """The inputs in an ``.npz`` file, checked against the model's; binary64 is rounded where the model wants binary32.
+
+    ``note`` is told of that.
 
     Raises
     ------
     UserError
         If the file cannot be read, or an input is missing, unknown, or of the wrong shape or type.
+    """
+    feeds = read_arrays(path)
+    wanted = _declared(model)
+    for name in feeds:
+        if name not in wanted:
+            raise UserError(f"{path}: {name!r} is not an input of the model; its inputs are {', '.join(wanted)}")
+    rounded = []
+    for name, (shape, dtype) in wanted.items():
+        if name not in feeds:
+            raise UserError(f"{path}: input {name!r} is missing; it must be {dtype} of shape {list(shape)}")
+        if feeds[name].shape != shape:
+            raise UserError(f"{path}: input {name!r} must have shape {list(shape)}, not {list(feeds[name].shape)}")
+        if feeds[name].dtype == np.float64 and dtype == np.float32:
+            feeds[name] = single(path, name, feeds[name])
+            rounded.append(name)
+        if feeds[name].dtype != dtype:
+            raise UserError(f"{path}: input {name!r} must be {dtype}, not {feeds[name].dtype}")
+    if rounded:
+        note(f"{path}: {', '.join(map(repr, rounded))} rounded from float64 to float32")
+    return feeds
+
+
+def single(path: Path, name: str, array: np.ndarray) -> np.ndarray:
+    """A binary64 array in binary32.
+
+    Raises
+    ------
+    UserError
+        If a number is too large for that.
+    """
+    with np.errstate(over="ignore"):
+        result = array.astype(np.float32)
+    if (np.isinf(result) & np.isfinite(array)).any():
+        raise UserError(f"{path}: {name!r} has numbers that are too large for float32")
+    return result
+
+
+def read_arrays(path: Path) -> Feeds:
+    """The arrays of an ``.npz`` file.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read, or holds something else.
     """
     try:
         if not zipfile.is_zipfile(path) and path.stat().st_size:
@@ -64,19 +113,9 @@ def read_feeds(path: Path, model: onnx.ModelProto) -> Feeds:
         raise
     except Exception as error:  # what a damaged header makes of numpy's reader is nowhere promised
         raise UserError(f"{path}: is not an .npz file of arrays: {(str(error) or type(error).__name__).splitlines()[0]}") from None
-    wanted = _declared(model)
     for name, array in feeds.items():
         if not isinstance(array, np.ndarray):
             raise UserError(f"{path}: {name!r} is no array (numpy.savez writes arrays)")
-        if name not in wanted:
-            raise UserError(f"{path}: {name!r} is not an input of the model; its inputs are {', '.join(wanted)}")
-    for name, (shape, dtype) in wanted.items():
-        if name not in feeds:
-            raise UserError(f"{path}: input {name!r} is missing; it must be {dtype} of shape {list(shape)}")
-        if feeds[name].shape != shape:
-            raise UserError(f"{path}: input {name!r} must have shape {list(shape)}, not {list(feeds[name].shape)}")
-        if feeds[name].dtype != dtype:
-            raise UserError(f"{path}: input {name!r} must be {dtype}, not {feeds[name].dtype}")
     return feeds
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from acg.interpret import run as execute
 from acg.mnemonic import INSTRUCTION_BYTES, EncodingError, Header, Mnemonic, decode
@@ -85,14 +86,19 @@ class FunctionalSimulator:
             For an illegal instruction, before it does anything.
         """
         memories = {**self.memories, **segments}
-        for index, instruction in enumerate(program):
-            mnemonic, fields = instruction.mnemonic, instruction.fields
-            broken = mnemonic.violations(fields, self.memory_bytes)
-            if broken:
-                raise ProgramError(index, "; ".join(broken))
-            try:
-                execute(mnemonic.effect, fields, memories)
-            except IndexError as error:
-                raise ProgramError(index, f"{mnemonic.name}: {error}") from None
-            if trace is not None:
-                trace(index, instruction)
+        # An instruction's products are small: threads of the BLAS spend more time on waiting for each other than on them.
+        with threadpool_limits(1, user_api="blas"):
+            for index, instruction in enumerate(program):
+                self._step(index, instruction, memories)
+                if trace is not None:
+                    trace(index, instruction)
+
+    def _step(self, index: int, instruction: Instruction, memories: Mapping[str, np.ndarray]) -> None:
+        mnemonic, fields = instruction.mnemonic, instruction.fields
+        broken = mnemonic.violations(fields, self.memory_bytes)
+        if broken:
+            raise ProgramError(index, "; ".join(broken))
+        try:
+            execute(mnemonic.effect, fields, memories)
+        except IndexError as error:
+            raise ProgramError(index, f"{mnemonic.name}: {error}") from None

@@ -20,6 +20,6 @@ def surround(out: Emitter, home: Home, fill: int) -> None:
     for name, rows, columns, row, column in (("above", top, whole, -top, -left), ("below", bottom, whole, h, -left),
                                              ("left", h, left, 0, -left), ("right", h, right, 0, w)):
         if rows * columns:
-            walks = [*outer, Walk(rows, 0, axes["h"]), Walk(columns * home.block, 0, 1)]
+            walks = [*outer, Walk(rows, 0, axes["h"]), Walk(columns * home.block, 1, 1)]
             near = home.segment, home.offset + home.layout.offset(h=row, w=column)
             out.load(walks, (CONSTANTS, 0), near, f"margin {name}", fill=fill, rows=(0, 0))

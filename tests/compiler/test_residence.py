@@ -1,5 +1,6 @@
 """Networks whose tensors stay on chip: random irregular ones, on several arrays, against the kernels' definition and in RTL."""
 
+import math
 from collections import Counter
 
 import numpy as np
@@ -18,6 +19,7 @@ from hw.presets import preset
 from tb.kernel_networks import mismatches
 from tb.random_layers import Case
 from tb.random_runs import SHAPES, against_rtl, prepare_case
+from tb.transfers import transfer_of
 
 ARRAYS = {
     "4x4": preset("tiny"), "16x16": preset("edge16"),
@@ -100,6 +102,21 @@ def test_on_chip_saves_traffic_and_changes_no_result():
             assert mismatches(program, graph, quantise_inputs(graph, feeds)) == 0
             stored[on_chip] += sum(i.mnemonic.evaluate("occupancy", i.fields) for i in program.instructions if i.mnemonic.name == "STORE")
     assert stored[True] < 0.6 * stored[False], stored
+
+
+def test_margins_are_written_a_word_a_cycle():
+    """A margin's rows are contiguous on chip, and nothing is read for them."""
+    graph = covenant(preset("edge16"))
+    margins = cycles = written = 0
+    for seed in range(3):
+        program = compile_graph(read_graph(irregular(seed)[0]), graph, on_chip=True, effort=1)
+        for instruction in (i for i in program.instructions if i.note.startswith("margin")):
+            transfer = transfer_of(instruction, frozenset(graph.memory_bytes), graph.bus_bytes, 16)
+            assert not any(transfer.beats)
+            margins, cycles = margins + 1, cycles + sum(transfer.cycles)
+            written += math.prod(loop.count(instruction.fields) for loop in instruction.mnemonic.effect.loops)
+    assert margins > 10
+    assert cycles < 2 * written / graph.bus_bytes, (cycles, written)  # a row may begin and end within a word
 
 
 def test_an_unknown_schedule_is_refused():

@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from flows.cli import main
 from flows.zoo import layers
 from tb import toolchain
+from tb.reference import Reference
 
 GEMM = "zoo:gemm_5x12x9"
 
@@ -157,6 +158,63 @@ def test_a_folder_runs_as_the_model_does(program, tmp_path):
     assert (tmp_path / "w.vcd").stat().st_size > 10_000
 
 
+def load(path):
+    with np.load(path) as archive:
+        return dict(archive)
+
+
+@pytest.mark.parametrize("simulator", ["functional", pytest.param("verilator", marks=pytest.mark.rtl)])
+def test_outputs_are_the_references(simulator, program, tmp_path):
+    for name, runs in (("one", 1), ("three", 3)):
+        x = np.random.default_rng(runs).uniform(-2, 2, (5, 12)).astype(np.float32)
+        np.savez(tmp_path / "x.npz", x=x)
+        result = tenon("run", program, "--simulator", simulator, "--input", tmp_path / "x.npz", "--runs", runs,
+                       "--output", tmp_path / f"{name}.npz")
+        assert result.exit_code == 0, result.output
+        expected = Reference(onnx.load(program / "model.onnx")).run({"x": x})
+        outputs = load(tmp_path / f"{name}.npz")
+        assert outputs.keys() == expected.keys() == {"y"}
+        assert outputs["y"].dtype == expected["y"].dtype == np.float32
+        assert np.array_equal(outputs["y"], expected["y"] if runs == 1 else np.stack([expected["y"]] * runs))
+
+
+def test_numbers_of_64_bits_are_rounded_with_a_note(program, tmp_path):
+    x = np.random.default_rng(1).uniform(-2, 2, (5, 12))
+    for name in ("float64", "float32"):
+        np.savez(tmp_path / f"{name}.npz", x=x.astype(name))
+        result = tenon("run", program, "--simulator", "functional", "--input", tmp_path / f"{name}.npz", "--runs", 2,
+                       "--output", tmp_path / f"y_{name}.npz")
+        assert result.exit_code == 0, result.output
+        notes = [line for line in result.stderr.splitlines() if line.startswith("tenon: note: ")]
+        assert len(notes) == (name == "float64") and all("'x' rounded from float64 to float32" in line for line in notes)
+    assert np.array_equal(load(tmp_path / "y_float64.npz")["y"], load(tmp_path / "y_float32.npz")["y"])
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.int64, np.float64])
+def test_integers_of_another_width_are_refused(dtype, gemm, tmp_path):
+    def quantised(model):
+        model.graph.input[0].CopyFrom(helper.make_tensor_value_info(model.graph.node[0].output[0], TensorProto.UINT8, [5, 12]))
+        del model.graph.node[0]
+
+    name = onnx.load(edited(gemm, quantised)).graph.input[0].name
+    np.savez(tmp_path / "in.npz", **{name: np.zeros((5, 12), dtype)})
+    refused(tenon("run", gemm, "--config", "tiny", "--simulator", "functional", "--input", tmp_path / "in.npz"),
+            "in.npz", f"must be uint8, not {np.dtype(dtype)}")
+
+
+def test_an_output_that_stays_quantised_is_written_as_it_is(gemm, tmp_path):
+    def quantised(model):
+        model.graph.output[0].CopyFrom(helper.make_tensor_value_info("file", TensorProto.UINT8, [5, 9]))
+        node = model.graph.node.pop()
+        model.graph.node[-1].output[0] = "file"  # a name that numpy.savez takes for its own
+        assert node.op_type == "DequantizeLinear"
+
+    result = tenon("run", edited(gemm, quantised), "--config", "tiny", "--simulator", "functional", "--output", tmp_path / "y.npz")
+    assert result.exit_code == 0, result.output
+    outputs = load(tmp_path / "y.npz")
+    assert outputs.keys() == {"file"} and outputs["file"].dtype == np.uint8 and outputs["file"].shape == (5, 9)
+
+
 def test_every_cycle_of_a_network_belongs_to_a_layer(tmp_path):
     assert tenon("run", "zoo:digits", "--config", "edge8", "--simulator", "model", "--json", tmp_path / "r.json").exit_code == 0
     report = json.loads((tmp_path / "r.json").read_text())
@@ -165,8 +223,6 @@ def test_every_cycle_of_a_network_belongs_to_a_layer(tmp_path):
 
 
 def test_a_difference_is_exit_status_1(program, monkeypatch):
-    from tb.reference import Reference
-
     run = Reference.run
 
     def wrong(self, inputs):
@@ -204,6 +260,20 @@ def test_a_model_that_is_not_there(tmp_path):
 def test_dynamic_shapes(gemm):
     edited(gemm, lambda model: setattr(model.graph.input[0].type.tensor_type.shape.dim[0], "dim_param", "batch"))
     refused(tenon("run", gemm, "--config", "tiny", "--simulator", "model"), "'x'", "dynamic", "batch")
+
+
+def test_shapes_that_are_given(gemm, tmp_path):
+    edited(gemm, lambda model: setattr(model.graph.input[0].type.tensor_type.shape.dim[0], "dim_param", "batch"))
+    options = ["--config", "tiny", "--simulator", "functional"]
+    result = tenon("run", gemm, *options, "--shape", "batch=7", "--output", tmp_path / "y.npz")
+    assert result.exit_code == 0, result.output
+    assert load(tmp_path / "y.npz")["y"].shape == (7, 9)
+    assert tenon("compile", gemm, "--config", "tiny", "--shape", "x=3x12", "-o", tmp_path / "p").exit_code == 0
+    assert tenon("run", tmp_path / "p", "--simulator", "functional").exit_code == 0
+    refused(tenon("run", gemm, *options, "--shape", "N=7"), "'N'", "'batch'", "'x'")
+    refused(tenon("compile", gemm, "--config", "tiny", "--shape", "N=7", "-o", tmp_path / "q"), "'N'", "'batch'", "'x'")
+    refused(tenon("run", tmp_path / "p", "--simulator", "functional", "--shape", "batch=3"), "compiled already", "--shape")
+    assert not (tmp_path / "q").exists()
 
 
 def test_float_without_calibration(tmp_path):
@@ -330,10 +400,11 @@ def test_a_missing_tool(monkeypatch):
 
 @pytest.mark.parametrize(("arrays", "words"), [
     ({"x": np.zeros((5, 11), np.float32)}, ["'x'", "[5, 12]", "[5, 11]"]),
-    ({"x": np.zeros((5, 12), np.float64)}, ["'x'", "float32", "float64"]),
+    ({"x": np.full((5, 12), 1e39)}, ["'x'", "too large for float32"]),
+    ({"x": np.zeros((5, 12), np.int32)}, ["'x'", "must be float32, not int32"]),
     ({"y": np.zeros((5, 12), np.float32)}, ["'y'", "x"]),
     ({}, ["'x'", "missing"]),
-], ids=["shape", "type", "name", "none"])
+], ids=["shape", "range", "type", "name", "none"])
 def test_a_wrong_input(arrays, words, program, tmp_path):
     np.savez(tmp_path / "in.npz", **arrays)
     refused(tenon("run", program, "--simulator", "functional", "--input", tmp_path / "in.npz"), "in.npz", *words)
@@ -366,6 +437,7 @@ def test_a_model_needs_a_configuration():
 
 @pytest.mark.parametrize(("options", "word"), [
     (["--simulator", "functional", "--trace", "t.json"], "--trace"), (["--simulator", "model", "--waves", "w.vcd"], "--waves"),
+    (["--simulator", "model", "--output", "y.npz"], "--output needs values"), (["--output", "y.txt"], "must end in .npz"),
     (["--simulator", "model", "--dram", "stall=3"], "--dram"), (["--dram", "latncy=3"], "'latncy=3'"), (["--dram", "stall=x"], "'stall=x'"),
     (["--waves-from", "3"], "--waves"), (["--waves", "w.txt"], ".vcd"), (["--waves", ".vcd"], ".vcd"),
     (["--waves", "w.vcd", "--waves-from", "30", "--waves-to", "30"], "--waves-to must be more than"),
@@ -391,3 +463,4 @@ def test_a_file_in_the_way(tmp_path):
 def test_a_report_that_cannot_be_written(program, tmp_path):
     (tmp_path / "file").write_text("")
     refused(tenon("run", program, "--simulator", "model", "--json", tmp_path / "file" / "r.json"), "file")
+    refused(tenon("run", program, "--simulator", "functional", "--output", tmp_path / "file" / "y.npz"), "file")

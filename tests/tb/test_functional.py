@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from acg.mnemonic import Header, encode
 from hw import mnemonics
@@ -35,6 +36,20 @@ def gemm(m, scale):
         (VECTOR, {"n_o0": m, "x_o0": 1, "d_o0": 1, "s_value": scale, "lo": -128, "hi": 127}),
         (STORE, {"seg": "outputs", "n": 4 * m}),
     )
+
+
+def test_products_take_one_thread():
+    """Threads that wait for each other cost four times the processor time; outside of a run the setting is as it was."""
+    threads = []
+
+    def count(*_):
+        threads.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+
+    with threadpool_limits(2, user_api="blas"):
+        before = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+        FunctionalSimulator(MEMORIES).run(gemm(2, 1.0), segments(), trace=count)
+        assert before == [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    assert threads and set(threads) == {1}
 
 
 def test_a_product_of_matrices():
