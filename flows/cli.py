@@ -223,7 +223,7 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
             report, execution = execute(job, chosen, dram=dram, waves=recorder, observe=trace is not None, progress=tell)
         print_report(report)
         if output is not None:
-            save_outputs(output, job.compiled, execution.tensors)
+            save_outputs(output, job.compiled, job.feeds, execution.tensors)
         if json_file is not None:
             with new_file(json_file) as work:
                 work.write_text(report.to_json(), encoding="utf-8")

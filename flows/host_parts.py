@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import onnx
 
 from compiler.frontend import Split
 from compiler.frontend.quantisation import Quantisation
@@ -31,16 +32,16 @@ def leave(parts: Split, program: Program, entered: Sequence[Feeds], results: Seq
     tail = None if parts.tail is None else Reference(parts.tail)
     found = []
     for given, tensors in zip(entered, results, strict=True):
-        known = dict(given) | {o.name: _real(program, o.name, tensors) for o in parts.body.graph.output}
+        known = dict(given) | {o.name: _result(program, o, tensors) for o in parts.body.graph.output}
         if tail is not None:
             known |= tail.run({i.name: known[i.name] for i in parts.tail.graph.input})
         found.append({name: known[name] for name in outputs})
     return found
 
 
-def _real(program: Program, name: str, tensors: Mapping[str, np.ndarray]) -> np.ndarray:
+def _result(program: Program, output: onnx.ValueInfoProto, tensors: Mapping[str, np.ndarray]) -> np.ndarray:
     """An output of the body as the model has it: bytes, or dequantised."""
-    tensor, view = program.aliases[name]
+    tensor, view = program.aliases[output.name]
     array = view.to_onnx(tensors[tensor])
-    own = program.tensors[tensor].tensor.onnx_name == name
-    return array if own else Quantisation(np.float32(view.scale), view.zero_point, view.dtype).dequantise(array)
+    elements = output.type.tensor_type.elem_type in (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)
+    return array if elements else Quantisation(np.float32(view.scale), view.zero_point, view.dtype).dequantise(array)
