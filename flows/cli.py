@@ -135,6 +135,48 @@ def compile_(model: str, config: str, output: Path, shapes: tuple[str, ...], sch
             click.echo(f"{path}  {path.stat().st_size:,} bytes")
 
 
+@main.command()
+@click.argument("model")
+@click.option("--calibration", type=click.Path(path_type=Path), metavar="FILE|DIR",
+              help=".npz file with an array of samples for each input, or a folder of such files.")
+@click.option("--random-calibration", "random_count", type=click.IntRange(1, 10_000), metavar="N",
+              help="N random inputs for want of samples: the results mean little.")
+@click.option("--labels", type=click.Path(path_type=Path), help=".npy file with the samples' classes: prints the accuracy.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="ONNX file to write.")
+@_shapes
+def quantize(model: str, calibration: Path | None, random_count: int | None, labels: Path | None, output: Path,
+             shapes: tuple[str, ...]) -> None:
+    """Quantises a float MODEL to 8 bits with samples of its inputs, and says what that changes on them."""
+    with user_errors():
+        from compiler.frontend.quantize import check_float
+        from flows.outputs import check_file, new_file
+        from flows.quantize import drift, quantize_model, random_samples, read_labels, read_samples, right
+        from flows.shapes import read_sizes
+        from flows.source import open_source
+        from flows.tables import print_quantised
+
+        if (calibration is None) == (random_count is None):
+            raise UserError("give samples of the inputs with --calibration, or else --random-calibration")
+        if labels is not None and calibration is None:
+            raise UserError("--labels needs the samples that they belong to: use it with --calibration")
+        check_file(output)
+        if output.exists() and Path(model).exists() and output.samefile(model):
+            raise UserError(f"{output}: is the model itself; give another file with -o")
+        source = open_source(model, read_sizes(shapes))
+        check_float(source.model)
+        samples = read_samples(calibration, source.model) if calibration is not None else random_samples(source.model, random_count)
+        classes = read_labels(labels, len(samples)) if labels is not None else None
+        with _status(f"quantising {source.name} with {len(samples)} samples") as say:
+            quantised = quantize_model(source.model, samples, "data" if calibration is not None else "random")
+            say(f"running {source.name} before and after")
+            measured = (drift(source.model, quantised, samples) if classes is None else
+                        right(source.model, quantised, samples, classes))
+        with new_file(output) as work:
+            work.write_bytes(quantised.SerializeToString())
+        print_quantised(measured, len(samples))
+        click.echo(f"{output}  {output.stat().st_size:,} bytes")
+
+
 @main.command("schedule")
 @click.argument("model")
 @click.option("--budget", type=click.IntRange(1), help="Bytes that the order has to keep to.")
