@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,7 +19,18 @@ __all__ = ["main"]
 _SIMULATORS = ("verilator", "icarus", "functional", "model")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Interruptible(click.Group):
+    """Ends with 128 + SIGINT at Ctrl-C, as shells expect it; click itself would end with 1, which means a difference here."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("tenon: interrupted", err=True)
+            ctx.exit(128 + signal.SIGINT)
+
+
+@click.group(cls=_Interruptible, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version(), prog_name="tenon")
 def main() -> None:
     """Generates DNN accelerators, compiles ONNX networks for them, and runs both in RTL simulation.
