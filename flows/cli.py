@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from flows.version import version
 
 __all__ = ["main"]
 
+_PAUSE_SECONDS = 30  # between lines on progress where they stay
 _SIMULATORS = ("verilator", "icarus", "functional", "model")
 
 
@@ -238,6 +240,7 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
     with user_errors():
         from flows.execution import Simulator
         from flows.outputs import check_file, new_file
+        from flows.progress import Progress, expected_cycles
         from flows.results import save_outputs
         from flows.run import prepare
         from flows.run import run as execute
@@ -267,14 +270,11 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
         with _status(f"compiling {model}") as say:
             job = prepare(model, params, inputs=inputs, runs=runs, sizes=sizes, schedule=schedule, on_chip=on_chip,
                           progress=lambda layer: say(f"compiling {model}: {layer}"), note=_note)
-        count = len(job.feeds)
-
-        def tell(number: int, cycles: int) -> None:
-            say(f"simulating run {number + 1} of {count}, {cycles:,} cycles" if cycles else f"simulating run {number + 1} of {count}")
-
         hint = " (the first time, its simulator is compiled: half a minute)" if in_rtl else ""
         with _status(f"simulating {job.name} on {job.params.name}{hint}") as say:
-            report, execution = execute(job, chosen, dram=dram, waves=recorder, observe=trace is not None, progress=tell)
+            progress = Progress(len(job.feeds), expected_cycles(job.compiled.program, dram) if in_rtl else None)
+            report, execution = execute(job, chosen, dram=dram, waves=recorder, observe=trace is not None,
+                                        progress=lambda number, cycles: say(progress.text(number, cycles)))
         print_report(report)
         if output is not None:
             save_outputs(output, job.compiled, execution.tensors)
@@ -371,13 +371,21 @@ def _note(text: str) -> None:
 
 @contextlib.contextmanager
 def _status(text: str) -> Iterator[Callable[[str], None]]:
-    """Shows on stderr what is going on: moving on a terminal, one line elsewhere."""
+    """Shows on stderr what is going on: moving on a terminal, elsewhere a line at the start and now and then."""
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False, markup=False)
     if not console.is_terminal:
+        last = time.monotonic()
         console.print(f"{text} ...", soft_wrap=True)
-        yield lambda _: None
+
+        def say(update: str) -> None:
+            nonlocal last
+            if time.monotonic() - last >= _PAUSE_SECONDS:
+                last = time.monotonic()
+                console.print(f"{update} ...", soft_wrap=True)
+
+        yield say
         return
     with console.status(text) as status:
         yield status.update
