@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,10 +17,22 @@ from flows.version import version
 
 __all__ = ["main"]
 
+_PAUSE_SECONDS = 30  # between lines on progress where they stay
 _SIMULATORS = ("verilator", "icarus", "functional", "model")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Interruptible(click.Group):
+    """Ends with 128 + SIGINT at Ctrl-C, as shells expect it; click itself would end with 1, which means a difference here."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("tenon: interrupted", err=True)
+            ctx.exit(128 + signal.SIGINT)
+
+
+@click.group(cls=_Interruptible, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version(), prog_name="tenon")
 def main() -> None:
     """Generates DNN accelerators, compiles ONNX networks for them, and runs both in RTL simulation.
@@ -135,6 +149,48 @@ def compile_(model: str, config: str, output: Path, shapes: tuple[str, ...], sch
             click.echo(f"{path}  {path.stat().st_size:,} bytes")
 
 
+@main.command()
+@click.argument("model")
+@click.option("--calibration", type=click.Path(path_type=Path), metavar="FILE|DIR",
+              help=".npz file with an array of samples for each input, or a folder of such files.")
+@click.option("--random-calibration", "random_count", type=click.IntRange(1, 10_000), metavar="N",
+              help="N random inputs for want of samples: the results mean little.")
+@click.option("--labels", type=click.Path(path_type=Path), help=".npy file with the samples' classes: prints the accuracy.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="ONNX file to write.")
+@_shapes
+def quantize(model: str, calibration: Path | None, random_count: int | None, labels: Path | None, output: Path,
+             shapes: tuple[str, ...]) -> None:
+    """Quantises a float MODEL to 8 bits with samples of its inputs, and says what that changes on them."""
+    with user_errors():
+        from compiler.frontend.quantize import check_float
+        from flows.outputs import check_file, new_file
+        from flows.quantize import drift, quantize_model, random_samples, read_labels, read_samples, right
+        from flows.shapes import read_sizes
+        from flows.source import open_source
+        from flows.tables import print_quantised
+
+        if (calibration is None) == (random_count is None):
+            raise UserError("give samples of the inputs with --calibration, or else --random-calibration")
+        if labels is not None and calibration is None:
+            raise UserError("--labels needs the samples that they belong to: use it with --calibration")
+        check_file(output)
+        if output.exists() and Path(model).exists() and output.samefile(model):
+            raise UserError(f"{output}: is the model itself; give another file with -o")
+        source = open_source(model, read_sizes(shapes))
+        check_float(source.model)
+        samples = read_samples(calibration, source.model) if calibration is not None else random_samples(source.model, random_count)
+        classes = read_labels(labels, len(samples)) if labels is not None else None
+        with _status(f"quantising {source.name} with {len(samples)} samples") as say:
+            quantised = quantize_model(source.model, samples, "data" if calibration is not None else "random")
+            say(f"running {source.name} before and after")
+            measured = (drift(source.model, quantised, samples) if classes is None else
+                        right(source.model, quantised, samples, classes))
+        with new_file(output) as work:
+            work.write_bytes(quantised.SerializeToString())
+        print_quantised(measured, len(samples))
+        click.echo(f"{output}  {output.stat().st_size:,} bytes")
+
+
 @main.command("schedule")
 @click.argument("model")
 @click.option("--budget", type=click.IntRange(1), help="Bytes that the order has to keep to.")
@@ -184,6 +240,7 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
     with user_errors():
         from flows.execution import Simulator
         from flows.outputs import check_file, new_file
+        from flows.progress import Progress, expected_cycles
         from flows.results import save_outputs
         from flows.run import prepare
         from flows.run import run as execute
@@ -213,14 +270,11 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
         with _status(f"compiling {model}") as say:
             job = prepare(model, params, inputs=inputs, runs=runs, sizes=sizes, schedule=schedule, on_chip=on_chip,
                           progress=lambda layer: say(f"compiling {model}: {layer}"), note=_note)
-        count = len(job.feeds)
-
-        def tell(number: int, cycles: int) -> None:
-            say(f"simulating run {number + 1} of {count}, {cycles:,} cycles" if cycles else f"simulating run {number + 1} of {count}")
-
         hint = " (the first time, its simulator is compiled: half a minute)" if in_rtl else ""
         with _status(f"simulating {job.name} on {job.params.name}{hint}") as say:
-            report, execution = execute(job, chosen, dram=dram, waves=recorder, observe=trace is not None, progress=tell)
+            progress = Progress(len(job.feeds), expected_cycles(job.compiled.program, dram) if in_rtl else None)
+            report, execution = execute(job, chosen, dram=dram, waves=recorder, observe=trace is not None,
+                                        progress=lambda number, cycles: say(progress.text(number, cycles)))
         print_report(report)
         if output is not None:
             save_outputs(output, job.compiled, job.feeds, execution.tensors)
@@ -317,13 +371,21 @@ def _note(text: str) -> None:
 
 @contextlib.contextmanager
 def _status(text: str) -> Iterator[Callable[[str], None]]:
-    """Shows on stderr what is going on: moving on a terminal, one line elsewhere."""
+    """Shows on stderr what is going on: moving on a terminal, elsewhere a line at the start and now and then."""
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False, markup=False)
     if not console.is_terminal:
+        last = time.monotonic()
         console.print(f"{text} ...", soft_wrap=True)
-        yield lambda _: None
+
+        def say(update: str) -> None:
+            nonlocal last
+            if time.monotonic() - last >= _PAUSE_SECONDS:
+                last = time.monotonic()
+                console.print(f"{update} ...", soft_wrap=True)
+
+        yield say
         return
     with console.status(text) as status:
         yield status.update

@@ -13,11 +13,13 @@ from compiler.traffic import traffic_of
 from flows.area import Area
 from flows.compile import Placement
 from flows.doctor import Check
+from flows.quantize import Drift, Right
 from flows.report import Report
 from flows.schedule import Ordered
 from tb.covenant.claim import Claim
 
-__all__ = ["print_area", "print_checks", "print_claims", "print_orders", "print_placements", "print_report", "print_traffic"]
+__all__ = ["print_area", "print_checks", "print_claims", "print_orders", "print_placements", "print_quantised", "print_report",
+           "print_traffic"]
 
 
 _WIDE = 110  # columns of a terminal that has room for stalls
@@ -35,6 +37,23 @@ def _number(value: int | None) -> str:
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def print_quantised(measured: Right | list[Drift], samples: int) -> None:
+    """What a quantised model lost, on the samples that it was calibrated with."""
+    console = _console()
+    if isinstance(measured, Right):
+        before, after = (f"{n:,} of {samples:,} ({_percent(n / samples)})" for n in (measured.before, measured.after))
+        console.print(f"right answers on the calibration samples: {before} before, {after} after")
+        return
+    console.print(f"float and quantised outputs on {samples:,} calibration samples", soft_wrap=True)
+    table = Table()
+    table.add_column("output", overflow="fold")
+    for name in ("largest error", "relative RMS error"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for line in measured:
+        table.add_row(line.output, f"{line.max_abs:.4g}", _percent(line.relative_rms))
+    console.print(table)
 
 
 def print_report(report: Report) -> None:

@@ -14,7 +14,9 @@ import onnx
 from compiler.errors import CompileError
 from compiler.frontend.model import input_shapes
 
-__all__ = ["calibration_feeds", "quantize"]
+__all__ = ["calibration_feeds", "check_float", "input_types", "quantize"]
+
+_QUANTISED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantize", "QLinear", "QGemm", "QAttention", "MatMulInteger", "ConvInteger")
 
 
 def quantize(model: onnx.ModelProto, calibration: Mapping[str, np.ndarray]) -> onnx.ModelProto:
@@ -28,8 +30,9 @@ def quantize(model: onnx.ModelProto, calibration: Mapping[str, np.ndarray]) -> o
     Raises
     ------
     CompileError
-        If the samples do not fit the model, or the quantiser fails.
+        If the model is quantised already, the samples do not fit it, or the quantiser fails.
     """
+    check_float(model)
     # Only float models need it, and it takes a second to import.
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -53,7 +56,24 @@ def quantize(model: onnx.ModelProto, calibration: Mapping[str, np.ndarray]) -> o
                             weight_type=QuantType.QInt8, per_channel=True)
         except Exception as error:  # of many kinds, also from C++
             raise CompileError(f"ONNX Runtime cannot quantise the model: {str(error).strip().splitlines()[0]}") from None
-        return onnx.load(result)
+        quantised = onnx.load(result)
+    if not any(node.op_type == "QuantizeLinear" for node in quantised.graph.node):
+        raise CompileError("ONNX Runtime finds nothing in the model that it can quantise")
+    return quantised
+
+
+def check_float(model: onnx.ModelProto) -> None:
+    """Raises CompileError if the model has integers where it would get them."""
+    for node in model.graph.node:
+        if node.op_type.startswith(_QUANTISED):
+            raise CompileError(f"the model is quantised already: {node.name or node.output[0]} ({node.op_type})")
+
+
+def input_types(model: onnx.ModelProto) -> dict[str, np.dtype]:
+    """Types of the elements of the model's inputs."""
+    initialised = {i.name for i in model.graph.initializer}
+    return {value.name: np.dtype(onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type))
+            for value in model.graph.input if value.name not in initialised}
 
 
 def calibration_feeds(model: onnx.ModelProto, calibration: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
@@ -63,9 +83,9 @@ def calibration_feeds(model: onnx.ModelProto, calibration: Mapping[str, np.ndarr
     Raises
     ------
     CompileError
-        If an input is missing, unknown, or of a wrong shape or type.
+        If an input is missing, unknown, or of a wrong shape or type, or has what is no number.
     """
-    shapes = input_shapes(model)
+    shapes, types = input_shapes(model), input_types(model)
     if unknown := sorted(set(calibration) - set(shapes)):
         raise CompileError(f"calibration data for {unknown[0]!r}, which is not an input of the model: "
                            f"its inputs are {', '.join(shapes)}")
@@ -74,8 +94,8 @@ def calibration_feeds(model: onnx.ModelProto, calibration: Mapping[str, np.ndarr
         if name not in calibration:
             raise CompileError(f"calibration data for input {name!r} are missing: an array of samples of shape {list(shape)}")
         array = np.asarray(calibration[name])
-        if array.dtype != np.float32:
-            raise CompileError(f"calibration data for input {name!r} must be float32, not {array.dtype}")
+        if array.dtype != types[name]:
+            raise CompileError(f"calibration data for input {name!r} must be {types[name]}, not {array.dtype}")
         if array.shape[1:] == shape:
             samples[name] = array
         elif shape[0] == 1 and array.shape[1:] == shape[1:]:
@@ -83,6 +103,9 @@ def calibration_feeds(model: onnx.ModelProto, calibration: Mapping[str, np.ndarr
         else:
             raise CompileError(f"calibration data for input {name!r} must be samples of shape {list(shape)}, "
                                f"not an array of {list(array.shape)}")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            sample = int(np.argwhere(~np.isfinite(array))[0][0])
+            raise CompileError(f"calibration data for input {name!r} must be numbers, not NaN or infinity, as in sample {sample}")
     counts = {name: len(array) for name, array in samples.items()}
     if len(set(counts.values())) != 1 or not min(counts.values()):
         raise CompileError(f"calibration data must have the same number of samples for every input, at least one: {counts}")

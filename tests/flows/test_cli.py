@@ -3,8 +3,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 
 import numpy as np
@@ -63,7 +65,7 @@ def edited(path, change):
 
 def test_help_names_every_command():
     text = tenon("--help").stdout
-    assert all(f"\n  {name} " in text for name in ("generate", "acg", "compile", "run", "disasm", "doctor"))
+    assert all(f"\n  {name} " in text for name in ("generate", "acg", "quantize", "compile", "run", "disasm", "doctor"))
     assert tenon("--version").stdout == "tenon, version 0.1.0\n"
 
 
@@ -326,6 +328,21 @@ def test_a_reader_that_stops(program):
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 1
+
+
+@pytest.mark.parametrize("simulator", ["functional", pytest.param("verilator", marks=pytest.mark.rtl)])
+def test_an_interrupt(simulator, tmp_path):
+    """Ctrl-C while it simulates: exit status 130, a line, nothing half-written."""
+    command = [sys.executable, "-m", "flows.cli", "run", "zoo:digits", "--config", "tiny", "--simulator", simulator, "--runs", "1000",
+               "--output", str(tmp_path / "y.npz")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stderr.readline().startswith("compiling ")
+        assert process.stderr.readline().startswith("simulating ")
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output, errors) == (130, "", "tenon: interrupted\n")
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_preset(tmp_path):
