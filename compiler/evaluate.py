@@ -8,6 +8,7 @@ import numpy as np
 
 from compiler.binary32 import fma
 from compiler.ir import Add, Conv, Graph, Kernel, Lookup, Pool, Tensor
+from compiler.mean import mean_by_reciprocals
 
 __all__ = ["evaluate", "evaluates"]
 
@@ -79,7 +80,7 @@ def _pool(kernel: Pool, operands, y: Tensor) -> np.ndarray:
             count += inside[:, :, :, i, j]
     if kernel.count_include_pad:
         count[:] = kernel.kernel[0] * kernel.kernel[1]
-    return _clamped((total / count) / _F32(kernel.sy) + _F32(kernel.zy), 0, kernel)
+    return mean_by_reciprocals(total, count, kernel)  # as the reference divides, where the kernel is exact
 
 
 def _lookup(kernel: Lookup, operands, y: Tensor) -> np.ndarray:

@@ -140,8 +140,8 @@ class Add(Kernel):
 
 @dataclass(frozen=True)
 class Pool(Kernel):
-    """``kind`` max: the largest element. average: binary32 sum of ``sx * (x - zx)`` in row-major order, divided by the
-    count and by ``sy``. global: ``rne(f32(sum (x - zx)) * scale) + zy``, ``scale = sx / (sy * n)``.
+    """``kind`` max: the largest element. average: binary32 sum of ``sx * (x - zx)`` in row-major order, times the reciprocals
+    of the count and of ``sy``. global: ``rne(f32(sum (x - zx)) * scale) + zy``, ``scale = sx / (sy * n)``.
     """
 
     kind: str

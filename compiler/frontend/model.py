@@ -88,7 +88,7 @@ def input_shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
         if not kind.HasField("shape") or any(not isinstance(d, int) or d <= 0 for d in dims):
             shown = ", ".join(str(d or "?") for d in dims)
             raise CompileError(f"input {value.name!r} has the dynamic shape [{shown}]: fix every dimension of it, "
-                               f"for example with onnx.tools.update_model_dims")
+                               f"with --shape NAME=SIZE, or all with --shape {value.name}=1x3x224x224, say")
         shapes[value.name] = tuple(dims)
     return shapes
 
@@ -100,4 +100,5 @@ def check_quantised(model: onnx.ModelProto) -> None:
         if kind in kinds:
             raise CompileError(f"the model has {kind} nodes: {why}")
     if not any(kind.startswith(("QuantizeLinear", "QLinear", "QGemm")) for kind in kinds):
-        raise CompileError("the model is float: quantise it first: tenon quantize MODEL.onnx --calibration FILE.npz -o QUANTISED.onnx")
+        raise CompileError("the model is float: quantise it first, with calibration data: "
+                           "tenon quantize MODEL.onnx --calibration FILE.npz -o QUANTISED.onnx")

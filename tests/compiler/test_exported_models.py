@@ -84,7 +84,7 @@ def test_functions_of_the_model_are_inlined():
     ("Quant", "qonnx.custom_op.general", "export_onnx_qcdq"),
     ("DynamicQuantizeLinear", "", "quantise it statically"),
     ("MatMulInteger", "", "quantise it statically"),
-    ("Relu", "", "the model is float: quantise it first: tenon quantize"),
+    ("Relu", "", "the model is float: quantise it first, .* tenon quantize"),
 ])
 def test_other_forms_are_told_how_to_export(tmp_path: Path, op, domain, words):
     node = helper.make_node(op, ["x"], ["y"], domain=domain)
