@@ -34,7 +34,10 @@ from compiler.search import search
 from compiler.space import space_of
 from compiler.tokens import place_tokens
 
-__all__ = ["compile_graph", "compile_model"]
+__all__ = ["MOST_INSTRUCTIONS", "compile_graph", "compile_model"]
+
+MOST_INSTRUCTIONS = 1 << 18  # of a program: dispatching more would take longer than whole networks do
+
 
 def compile_model(model: onnx.ModelProto, covenant: Covenant, **options) -> Program:
     """Compiles a quantised ONNX model: ``compile_graph`` of what the frontend reads."""
@@ -92,6 +95,11 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
             known[key] = picked
         chosen[layer.name] = picked
         code = lower(machine, graph, layer, homes, picked, constants, number)
+        if len(instructions) + len(code) > MOST_INSTRUCTIONS:
+            longest = max((*records, layer), key=lambda r: len(code) if r is layer else r.last - r.first)
+            nodes = ", ".join(longest.nodes if longest is not layer else (n for k in layer.kernels for n in k.nodes))
+            raise CompileError(f"layer {longest.name} ({nodes}) takes most of more than {MOST_INSTRUCTIONS} instructions: "
+                               f"change the model there, or the configuration")
         mark = number + 1 if number + 1 < covenant.sequencer.marks else 0
         code[-1] = replace(code[-1], header=Header(mark=mark))
         instructions, early = joined(instructions, code)

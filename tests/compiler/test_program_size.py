@@ -1,0 +1,21 @@
+"""A program of too many instructions is refused, with the layer that takes most of them."""
+
+import re
+
+import pytest
+
+from compiler import compile as compiling
+from compiler.errors import CompileError
+from hw.config import load_config
+from tb.exported_models import exported
+from tb.gateware import graph_of
+
+
+def test_the_longest_layer_is_named(monkeypatch):
+    model, _ = exported("large_mean", 0)
+    covenant = graph_of(load_config("tiny"))
+    program = compiling.compile_model(model, covenant)
+    longest = max(program.layers, key=lambda layer: layer.last - layer.first)
+    monkeypatch.setattr(compiling, "MOST_INSTRUCTIONS", len(program.instructions) - 1)
+    with pytest.raises(CompileError, match=re.escape(f"layer {longest.name} (")):
+        compiling.compile_model(model, covenant)
