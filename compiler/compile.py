@@ -13,6 +13,7 @@ from acg.graph import Graph as Covenant
 from acg.mnemonic import Header
 from compiler.chains import unchained
 from compiler.columns import by_columns
+from compiler.errors import CompileError
 from compiler.fold import folded
 from compiler.frontend import read_graph
 from compiler.home import ALIGNMENT, Home, homes_of

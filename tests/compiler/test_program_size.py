@@ -11,8 +11,9 @@ from tb.exported_models import exported
 from tb.gateware import graph_of
 
 
-def test_the_longest_layer_is_named(monkeypatch):
-    model, _ = exported("large_mean", 0)
+@pytest.mark.parametrize("kind", ["large_mean", "float_tail"])
+def test_the_longest_layer_is_named(monkeypatch, kind):
+    model, _ = exported(kind, 0)
     covenant = graph_of(load_config("tiny"))
     program = compiling.compile_model(model, covenant)
     longest = max(program.layers, key=lambda layer: layer.last - layer.first)
