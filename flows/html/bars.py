@@ -40,7 +40,7 @@ def _bar(run: RunRecord, layer: LayerRow, y: int, most: int) -> Markup:
     marks = [
         element("title", f"{layer.name} ({layer.op}) on {layer.engine}: {said}; limit: {limit.name}"),
         element("rect", x=0, y=y, width=_LEFT + _WIDTH + _RIGHT, height=_ROW, class_="hit"),
-        element("text", short(layer.name, 36), x=_LEFT - 10, y=y + 16, text_anchor="end"),
+        element("text", short(layer.name, 30), x=_LEFT - 10, y=y + 16, text_anchor="end"),
     ]
     if length > 0:
         marks.append(element("rect", x=_LEFT, y=y + 3, width=max(length, 1.0), height=13, rx=2, class_=f"fill-{limit.kind}"))

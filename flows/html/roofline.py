@@ -90,7 +90,11 @@ def _roof(x: _Axis, y: _Axis, bus: int, peak: int) -> list[Markup]:
 
 
 def _points(run: RunRecord, points: list[tuple[LayerRow, float, float]], x: _Axis, y: _Axis) -> list[Markup]:
-    marks, names, taken = [], [], []
+    marks, names = [], []
+    # Names go where no point, no other name and not the array's own text is.
+    taken = [(x.at(use) - 6, y.at(rate) - 6, x.at(use) + 6, y.at(rate) + 6) for _, use, rate in points]
+    roof = y.at(run.peak_macs_per_cycle)
+    taken.append((_LEFT + _WIDTH - 200, roof - 20, _LEFT + _WIDTH, roof))
     for number, (layer, use, rate) in enumerate(sorted(points, key=lambda p: -p[0].cycles)):
         limit = limit_of(layer, run)
         at = x.at(use), y.at(rate)

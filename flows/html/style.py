@@ -47,6 +47,6 @@ section > p:last-child { margin-bottom: 0; }
 table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums; }
 th, td { padding: 4px 10px; text-align: left; border-bottom: 1px solid var(--line); }
 th { position: sticky; top: 0; background: var(--card); color: var(--soft); font-weight: 600; white-space: nowrap; }
-td { max-width: 340px; overflow-wrap: anywhere; } .number { text-align: right; white-space: nowrap; }
+td { max-width: 340px; overflow-wrap: anywhere; } td:first-child { min-width: 150px; } .number { text-align: right; white-space: nowrap; }
 tbody tr:hover { background: var(--page); } tbody tr:last-child td { border-bottom: 0; }
 """

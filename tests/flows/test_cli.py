@@ -62,7 +62,7 @@ def edited(path, change):
 
 def test_help_names_every_command():
     text = tenon("--help").stdout
-    assert all(f"\n  {name} " in text for name in ("generate", "acg", "compile", "run", "disasm", "doctor"))
+    assert all(f"\n  {name} " in text for name in ("generate", "acg", "compile", "run", "report", "disasm", "doctor"))
     assert tenon("--version").stdout == "tenon, version 0.1.0\n"
 
 
