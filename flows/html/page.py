@@ -20,7 +20,8 @@ def run_page(run: RunRecord) -> str:
         headline(run),
         _section("Cycles by layer", "In the order in which they run, each from the end of the layer before it. Colours say what takes up "
                                     "at least half of the cycles.", layer_bars(run)),
-        _section("Roofline", "What the array reached in each layer with products, and what it and the bus allow.", roofline(run)),
+        _section("Roofline", "What the array reached in each layer with products, and what it and the bus allow. "
+                 "Colours as above.", roofline(run)),
         _section("Engines over time", "The stronger the colour, the more of a layer's cycles the engine was at work in.",
                  engine_strips(run)),
         _section("What engines waited for", "Cycles by layer; bold: the layer's own engine. Busy with an instruction, and in that time "

@@ -82,7 +82,7 @@ def _roof(x: _Axis, y: _Axis, bus: int, peak: int) -> list[Markup]:
     angle = math.degrees(math.atan2(corner[1] - y.at(start * bus), max(corner[0] - x.at(start), 1e-9)))
     at = x.at(middle), y.at(middle * bus) - 8
     marks = [element("path", d=f"{slope}H{_LEFT + _WIDTH}", class_="roof"),
-             element("text", f"array: {peak:,} MACs per cycle", x=_LEFT + _WIDTH - 6, y=corner[1] - 7, text_anchor="end", class_="halo")]
+             element("text", f"array: {peak:,} MACs per cycle", x=_LEFT + _WIDTH - 6, y=corner[1] - 16, text_anchor="end", class_="halo")]
     if corner[0] - x.at(start) > 160:
         marks.append(element("text", f"bus: {bus:,} bytes per cycle", x=at[0], y=at[1], text_anchor="middle", class_="halo",
                              transform=f"rotate({angle:.1f} {at[0]:.1f} {at[1]:.1f})"))
@@ -91,10 +91,10 @@ def _roof(x: _Axis, y: _Axis, bus: int, peak: int) -> list[Markup]:
 
 def _points(run: RunRecord, points: list[tuple[LayerRow, float, float]], x: _Axis, y: _Axis) -> list[Markup]:
     marks, names = [], []
-    # Names go where no point, no other name and not the array's own text is.
+    # Names go where there is no point, no other name, and not the text of the array's line.
     taken = [(x.at(use) - 6, y.at(rate) - 6, x.at(use) + 6, y.at(rate) + 6) for _, use, rate in points]
     roof = y.at(run.peak_macs_per_cycle)
-    taken.append((_LEFT + _WIDTH - 200, roof - 20, _LEFT + _WIDTH, roof))
+    taken.append((_LEFT + _WIDTH - 200, roof - 30, _LEFT + _WIDTH, roof - 12))
     for number, (layer, use, rate) in enumerate(sorted(points, key=lambda p: -p[0].cycles)):
         limit = limit_of(layer, run)
         at = x.at(use), y.at(rate)
