@@ -289,6 +289,23 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
 
 
 @main.command()
+@click.argument("run_json", metavar="RUN.json", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="File to write.")
+def report(run_json: Path, output: Path) -> None:
+    """Makes a page for the browser of what tenon run --json wrote into RUN.json."""
+    with user_errors():
+        from flows.html import read_record, run_page
+        from flows.outputs import new_file
+
+        if output.exists() and run_json.exists() and output.samefile(run_json):
+            raise UserError(f"{output}: is the file to read; give another with -o")
+        page = run_page(read_record(run_json))
+        with new_file(output) as work:
+            work.write_text(page, encoding="utf-8")
+        click.echo(f"{output}  {output.stat().st_size:,} bytes")
+
+
+@main.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def disasm(folder: Path) -> None:
     """Prints the instructions of a program folder."""

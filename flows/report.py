@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import onnx
 
 from compiler.program import LayerRecord, Program
+from compiler.traffic import traffic_of
 from flows.comparison import REFERENCE, Comparison
+from flows.compile import Placement
+from flows.engine_use import EngineUse, use_by_counters, use_by_timeline
 from flows.execution import Execution, Simulator
 from flows.version import version
 
@@ -22,7 +25,8 @@ _CAUSES = ("TOKEN", "BANK", "BUS", "EMPTY")
 class LayerLine:
     """A layer in the first run. ``cycles`` from the end of the layer before it; ``stalls`` of its engine, by cause.
 
-    None: the simulator does not know.
+    ``dram_bytes`` crossed the bus in these cycles, whomever they were for; ``traffic_bytes`` are what the layer's own instructions
+    load and store; ``engines``: what each engine did in these cycles. None: the simulator does not know.
     """
 
     name: str
@@ -32,6 +36,9 @@ class LayerLine:
     macs: int
     bound_cycles: int
     stalls: Mapping[str, int] | None
+    dram_bytes: int | None
+    traffic_bytes: int
+    engines: Mapping[str, EngineUse] | None
 
     def utilization(self, peak: int) -> float | None:
         """Share of the array's multiply-accumulates that were used."""
@@ -65,6 +72,8 @@ class Report:
     wall_seconds: float
     layers: tuple[LayerLine, ...]
     accuracy: Accuracy | None
+    bus_bytes_per_cycle: int
+    placements: Sequence[Placement]
 
     @property
     def utilization(self) -> float | None:
@@ -90,13 +99,15 @@ class Report:
             "undefined": compared.undefined if compared else 0,
             "accuracy": asdict(self.accuracy) if self.accuracy else None,
             "wall_seconds": self.wall_seconds, "cycles_per_second": self.cycles_per_second,
+            "bus_bytes_per_cycle": self.bus_bytes_per_cycle,
             "layers": [asdict(layer) for layer in self.layers],
+            "placements": [asdict(placement) for placement in self.placements],
         }
         return json.dumps(fields, indent=1) + "\n"
 
 
 def report_of(program: Program, model: onnx.ModelProto, name: str, simulator: Simulator, execution: Execution, runs: int, *,
-              comparison: Comparison | None, accuracy: Accuracy | None) -> Report:
+              comparison: Comparison | None, accuracy: Accuracy | None, placements: Sequence[Placement] = ()) -> Report:
     """Sums up ``runs`` of ``program``."""
     covenant = program.covenant
     beats = [execution.counters.get(name) for name in ("READ_BEATS", "WRITE_BEATS")]
@@ -104,28 +115,68 @@ def report_of(program: Program, model: onnx.ModelProto, name: str, simulator: Si
     cycles = execution.cycles
     return Report(covenant.name, name, simulator.value, runs, sum(cycles) if cycles else None, cycles[0] if cycles else None,
                   sum(layer.macs for layer in program.layers), covenant.peak_macs_per_cycle, read, written, comparison,
-                  execution.wall_seconds, layer_lines(program, model, execution), accuracy)
+                  execution.wall_seconds, layer_lines(program, model, execution), accuracy, covenant.bus_bytes, placements)
 
 
 def layer_lines(program: Program, model: onnx.ModelProto, execution: Execution) -> tuple[LayerLine, ...]:
     """Attributes every cycle of the first run to a layer, from the time stamps at the layers' ends."""
     operators = {node.name or node.output[0]: node.op_type for node in model.graph.node}
-    stamps = {stamp.mark: stamp for stamp in execution.stamps}
+    ends = _ends(program, execution)
+    observed: dict[int, dict[str, EngineUse]] = {}
+    if execution.timeline is not None:
+        uses = use_by_timeline(program, execution.timeline, [cycle for cycle, _ in ends.values()])
+        observed = dict(zip(ends, uses))
+    # Stamps of the cycle model hold no counters: its last ones are those of the whole run, not of the last layer.
+    counting = all(counters for _, counters in ends.values())
     lines: list[LayerLine] = []
-    before, counted = 0, {}
+    before: int = 0
+    counted: Mapping[str, int] = {}
     for number, layer in enumerate(program.layers):
-        cycles = stalls = None
-        stamp = stamps.get(layer.mark)
-        last = number == len(program.layers) - 1
-        if execution.cycles and (stamp is not None or last):
-            end = execution.cycles[0] if last else stamp.cycle  # from the last stamp to the interrupt: the last layer's
-            counters = execution.counters if last else stamp.counters
-            cycles = end - before
-            stalls = _stalls(layer.engine, counters, counted)
+        cycles = stalls = moved = engines = None
+        if number in ends:
+            end, counters = ends[number]
+            cycles, engines = end - before, observed.get(number)
+            if counting:
+                stalls = _stalls(layer.engine, counters, counted)
+                moved = _moved(program, counters, counted)
+                engines = _engines(program, counters, counted, engines) or engines
             before, counted = end, counters
         name, op = _label(layer, operators)
-        lines.append(LayerLine(name, op, layer.engine, cycles, layer.macs, layer.bound_cycles, stalls))
+        traffic = traffic_of(program.covenant, program.instructions[layer.first:layer.last + 1])
+        lines.append(LayerLine(name, op, layer.engine, cycles, layer.macs, layer.bound_cycles, stalls, moved,
+                               traffic.read + traffic.written, engines))
     return tuple(lines)
+
+
+def _ends(program: Program, execution: Execution) -> dict[int, tuple[int, Mapping[str, int]]]:
+    """For each layer whose end is known, by number: its cycle, and the counters then."""
+    if not execution.cycles:
+        return {}
+    stamps = {stamp.mark: stamp for stamp in execution.stamps}
+    last = len(program.layers) - 1
+    ends = {}
+    for number, layer in enumerate(program.layers):
+        stamp = stamps.get(layer.mark)
+        if number == last:
+            ends[number] = execution.cycles[0], execution.counters  # from the last stamp to the interrupt: the last layer's
+        elif stamp is not None:
+            ends[number] = stamp.cycle, stamp.counters
+    return ends
+
+
+def _moved(program: Program, now: Mapping[str, int], before: Mapping[str, int]) -> int | None:
+    names = ("READ_BEATS", "WRITE_BEATS")
+    if not all(name in now for name in names):
+        return None
+    return sum(now[name] - before.get(name, 0) for name in names) * program.covenant.bus_bytes
+
+
+def _engines(program: Program, now: Mapping[str, int], before: Mapping[str, int],
+             observed: Mapping[str, EngineUse] | None) -> dict[str, EngineUse] | None:
+    """Every engine by its counters; those who signalled are known only if a timeline was ``observed``."""
+    uses = {unit.name: use_by_counters(unit.name, now, before, observed[unit.name].token_from if observed else None)
+            for unit in program.covenant.units}
+    return uses if all(uses.values()) else None
 
 
 def _label(layer: LayerRecord, operators: Mapping[str, str]) -> tuple[str, str]:

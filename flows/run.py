@@ -13,7 +13,7 @@ from acg.graph import Graph as Covenant
 from compiler.errors import CompileError
 from compiler.host import read_inputs
 from flows.comparison import compare
-from flows.compile import Compiled, compile_source, load_folder
+from flows.compile import Compiled, compile_source, load_folder, placements
 from flows.errors import UserError
 from flows.execution import Execution, Simulator, Tensors, execute
 from flows.host_parts import enter
@@ -125,7 +125,8 @@ def run(job: Job, simulator: Simulator, *, dram: Dram | None = None, waves: Wave
         if job.labels is not None:
             accuracy = _accuracy(compiled, job.labels, execution.tensors, expected)
     runs = len(execution.tensors) or len(execution.cycles)
-    report = report_of(compiled.program, compiled.model, job.name, simulator, execution, runs, comparison=comparison, accuracy=accuracy)
+    report = report_of(compiled.program, compiled.model, job.name, simulator, execution, runs, comparison=comparison, accuracy=accuracy,
+                       placements=placements(compiled))
     return report, execution
 
 

@@ -125,10 +125,11 @@ def test_what_cannot_fit_names_layer_node_and_buffer():
         "name": "small", "rows": 4, "cols": 4, "activation_bytes": 1024, "weight_bytes": 1024, "accumulator_bytes": 1024,
         "vector_bytes": 1024, "parameter_bytes": 1024}))
     x, y = tensor("x", 1, 40, 40, 4), tensor("y", 1, 1, 1, 4)
-    kernel = Pool("pool", ("node",), "GlobalAveragePool", True, "global", "x", "y", (40, 40), sx=0.05, sy=0.05, lo=0, hi=255)
-    with pytest.raises(CompileError, match=r"^layer pool \(node\): buffer ACT too small for .* of 1024 bytes; a configuration"):
+    kernel = Pool("pool", ("node",), "AveragePool", False, "average", "x", "y", (40, 40), sx=0.05, sy=0.05, lo=0, hi=255)
+    with pytest.raises(CompileError, match=r"^layer pool \(node\): buffer VEC too small for .* of 1024 bytes; a configuration"):
         compile_graph(single(kernel, x, y), small)
-    y = tensor("y", 1, 1, 1, 4)
+    kernel = Pool("pool", ("node",), "GlobalAveragePool", True, "global", "x", "y", (40, 40), sx=0.05, sy=0.05, lo=0, hi=255)
+    assert mismatches(compile_graph(single(kernel, x, y), small), single(kernel, x, y), random_inputs(single(kernel, x, y))) == 0
     kernel = conv(np.random.default_rng(0), x, y, (40, 40), channels_out=4)
     with pytest.raises(CompileError, match=r"^layer y_conv \(y_node\): buffer ACT too small for the activations of a tile: "):
         compile_graph(single(kernel, x, y), small)

@@ -65,7 +65,8 @@ def edited(path, change):
 
 def test_help_names_every_command():
     text = tenon("--help").stdout
-    assert all(f"\n  {name} " in text for name in ("generate", "acg", "quantize", "compile", "run", "disasm", "doctor"))
+    commands = ("generate", "acg", "quantize", "compile", "run", "report", "disasm", "doctor")
+    assert all(f"\n  {name} " in text for name in commands)
     assert tenon("--version").stdout == "tenon, version 0.1.0\n"
 
 
@@ -112,6 +113,7 @@ def test_compile_says_where_nodes_run(tmp_path):
 INTERFACE = {
     "tenon", "config", "model", "simulator", "cycles", "macs", "peak_macs_per_cycle", "utilization", "dram_read_bytes",
     "dram_write_bytes", "reference", "outputs_compared", "mismatches", "max_abs_diff", "wall_seconds", "cycles_per_second", "layers",
+    "bus_bytes_per_cycle", "placements",
 }
 
 
@@ -127,7 +129,8 @@ def test_run(simulator, tmp_path, request):
     assert (report["config"], report["model"], report["simulator"]) == ("tiny", GEMM, simulator)
     assert report["macs"] == 5 * 12 * 9 and report["peak_macs_per_cycle"] == 16
     (layer,) = report["layers"]
-    assert set(layer) == {"name", "op", "engine", "cycles", "macs", "bound_cycles", "stalls"}
+    assert set(layer) == {"name", "op", "engine", "cycles", "macs", "bound_cycles", "stalls", "dram_bytes", "traffic_bytes",
+                          "engines"}
     assert (layer["name"], layer["op"], layer["engine"], layer["macs"]) == ("gemm", "Gemm", "MATRIX", 540)
     if simulator == "model":
         assert report["reference"] is None and report["outputs_compared"] == 0
@@ -143,6 +146,8 @@ def test_run(simulator, tmp_path, request):
     if simulator in ("verilator", "icarus"):
         assert set(layer["stalls"]) == {"token", "bank", "bus", "empty"}
         assert report["dram_read_bytes"] > 12 * 9
+        assert layer["dram_bytes"] == report["dram_read_bytes"] + report["dram_write_bytes"]
+        assert {cause: layer["engines"]["MATRIX"][cause] for cause in layer["stalls"]} == layer["stalls"]
 
 
 @pytest.mark.rtl

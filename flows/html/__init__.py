@@ -1,0 +1,6 @@
+"""A run's report as a page for the browser."""
+
+from flows.html.page import run_page
+from flows.html.record import read_record
+
+__all__ = ["read_record", "run_page"]
