@@ -49,7 +49,8 @@ def _unshare_weights(model: onnx.ModelProto) -> None:
     """Gives each reader of an int8 constant one of its own: the session replaces such a constant by one of uint8 in place, and
     fails when it meets it again."""
     graph = model.graph
-    weights = {n.output[0]: n for n in graph.node if n.op_type == "DequantizeLinear" and n.input[0] in {i.name for i in graph.initializer}}
+    constants = {i.name for i in graph.initializer}
+    weights = {n.output[0]: n for n in graph.node if n.op_type == "DequantizeLinear" and n.input[0] in constants}
     read: set[str] = set()
     nodes = []
     for node in graph.node:  # each reader of a dequantised constant gets a node of its own first, as the session does

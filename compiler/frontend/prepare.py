@@ -13,7 +13,7 @@ from compiler.errors import CompileError
 from compiler.frontend.commute import commuted
 from compiler.frontend.model import input_shapes
 from compiler.frontend.split import Split, split
-from compiler.frontend.surgery import Surgery
+from compiler.frontend.surgery import Surgery, needed
 
 __all__ = ["Prepared", "inferred", "prepared"]
 
@@ -21,8 +21,8 @@ __all__ = ["Prepared", "inferred", "prepared"]
 @dataclass(frozen=True)
 class Prepared:
     """A model ready to be read: ``parts`` of it for host and accelerator; ``shapes`` of its tensors, as far as ONNX infers
-    them; ``invented``: tensors that the
-    user's model does not have; ``floats``: nodes that the reference computes in float because of what is around them."""
+    them; ``invented``: tensors that the user's model does not have; ``floats``: nodes that the reference computes in float
+    because of what is around them."""
 
     parts: Split
     shapes: dict[str, tuple[int, ...]]
@@ -45,10 +45,10 @@ def prepared(model: onnx.ModelProto) -> Prepared:
         copy = onnx.inliner.inline_local_functions(copy)
     shapes = input_shapes(copy) | inferred(copy)
     surgery = Surgery(copy)
-    surgery.nodes = _alive(surgery)
+    surgery.nodes = needed(surgery.nodes, surgery.outputs)
     surgery.index()
     floats = commuted(surgery)
-    surgery.nodes = _alive(surgery)
+    surgery.nodes = needed(surgery.nodes, surgery.outputs)
     surgery.index()
     uses = Counter(n for node in surgery.nodes for n in node.input) + Counter(surgery.outputs)
     shapes |= inferred(surgery.write()) if surgery.invented else {}
@@ -67,16 +67,3 @@ def inferred(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
         if kind.HasField("shape") and all(d.HasField("dim_value") for d in kind.shape.dim):
             found[value.name] = tuple(d.dim_value for d in kind.shape.dim)
     return found
-
-
-def _alive(surgery: Surgery) -> list[onnx.NodeProto]:
-    """The nodes that an output depends on."""
-    wanted, kept = set(surgery.outputs), []
-    for node in reversed(surgery.nodes):
-        if wanted.intersection(node.output):
-            kept.append(node)
-            wanted.update(node.input)
-            for attribute in node.attribute:  # bodies read tensors of the graph around them
-                for body in (attribute.g, *attribute.graphs):
-                    wanted.update(name for inner in body.node for name in inner.input)
-    return kept[::-1]

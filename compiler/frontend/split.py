@@ -3,14 +3,14 @@ QuantizeLinear and a float tail after the last one are models of their own, for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx
 
 from compiler.errors import CompileError
 from compiler.frontend.commute import EXTREMES, MOVING, SHAPING
-from compiler.frontend.surgery import Surgery
+from compiler.frontend.surgery import Surgery, needed
 
 __all__ = ["Split", "split"]
 
@@ -44,7 +44,7 @@ def split(surgery: Surgery, shapes: dict[str, tuple[int, ...]]) -> Split:
     kept = {id(node) for node in (*head, *tail)}
     wanted = [name for name in surgery.outputs if name not in made_by_tail]
     results = list(dict.fromkeys([*wanted, *(n for n in ends if n not in surgery.inputs and n not in given)]))
-    rest = _needed(surgery, [node for node in surgery.nodes if id(node) not in kept], results)
+    rest = needed([node for node in surgery.nodes if id(node) not in kept], results)
     starts = [n for n in dict.fromkeys(n for node in rest for n in node.input) if n in given]
     inputs = [n for n in surgery.inputs if any(n in node.input for node in rest)]
     body = _model(surgery, shapes, rest, [*inputs, *starts], results)
@@ -99,7 +99,7 @@ def _head(s: Surgery, tail: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto]:
         raw.update(node.output)
         found.append(node)
     read = {n for node in s.nodes if id(node) not in {id(f) for f in found} for n in node.input} | set(s.outputs)
-    return _needed(s, found, [n for node in found for n in node.output if n in read])
+    return needed(found, [n for node in found for n in node.output if n in read])
 
 
 def _with_float_ancestors(s: Surgery, tail: Sequence[onnx.NodeProto], head: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto]:
@@ -128,16 +128,6 @@ def _only_shape(s: Surgery, node: onnx.NodeProto) -> bool:
 def _read_from_outside(s: Surgery, nodes: Sequence[onnx.NodeProto]) -> list[str]:
     made = {o for node in nodes for o in node.output}
     return list(dict.fromkeys(n for node in nodes for n in node.input if n and n not in made and n not in s.constants))
-
-
-def _needed(s: Surgery, nodes: Sequence[onnx.NodeProto], wanted: Iterable[str]) -> list[onnx.NodeProto]:
-    """Those of ``nodes`` that ``wanted`` depends on."""
-    wanted, kept = set(wanted), []
-    for node in reversed(nodes):
-        if wanted.intersection(node.output):
-            kept.append(node)
-            wanted.update(node.input)
-    return kept[::-1]
 
 
 def _model(s: Surgery, shapes: dict[str, tuple[int, ...]], nodes: Sequence[onnx.NodeProto], inputs: Sequence[str],

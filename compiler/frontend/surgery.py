@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import onnx
 
-__all__ = ["Surgery"]
+__all__ = ["Surgery", "needed"]
 
 
 class Surgery:
@@ -63,6 +63,19 @@ class Surgery:
         del graph.node[:]
         graph.node.extend(self.nodes)
         return self.model
+
+
+def needed(nodes: Sequence[onnx.NodeProto], wanted: Iterable[str]) -> list[onnx.NodeProto]:
+    """Those of ``nodes`` that the tensors ``wanted`` depend on, in their order."""
+    wanted, kept = set(wanted), []
+    for node in reversed(nodes):
+        if wanted.intersection(node.output):
+            kept.append(node)
+            wanted.update(node.input)
+            for attribute in node.attribute:  # bodies read tensors of the graph around them
+                for body in (attribute.g, *attribute.graphs):
+                    wanted.update(name for inner in body.node for name in inner.input)
+    return kept[::-1]
 
 
 def _has_body(node: onnx.NodeProto) -> bool:

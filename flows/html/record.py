@@ -8,23 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.engine_use import EngineUse
 from flows.errors import UserError
 
-__all__ = ["LayerRow", "NodeRow", "RunRecord", "UseRow", "read_record"]
+__all__ = ["LayerRow", "NodeRow", "RunRecord", "read_record"]
 
 _MOST = 1 << 63
-
-
-@dataclass(frozen=True)
-class UseRow:
-    """What an engine did in a layer, in cycles; as ``flows.engine_use.EngineUse``."""
-
-    busy: int
-    token: int
-    bank: int | None
-    bus: int | None
-    empty: int
-    token_from: Mapping[str, int] | None
 
 
 @dataclass(frozen=True)
@@ -39,7 +28,7 @@ class LayerRow:
     bound_cycles: int
     dram_bytes: int | None
     traffic_bytes: int | None
-    engines: Mapping[str, UseRow] | None
+    engines: Mapping[str, EngineUse] | None
 
     @property
     def moved_bytes(self) -> int | None:
@@ -199,9 +188,9 @@ def _layer(f: _Fields) -> LayerRow:
                     f.count_if_known("dram_bytes"), f.count_if_known("traffic_bytes"), engines)
 
 
-def _use(f: _Fields) -> UseRow:
+def _use(f: _Fields) -> EngineUse:
     origins = None
     if f.known("token_from"):
         inner = f.inner("token_from")
         origins = {name: inner.count(name) for name in inner.values}
-    return UseRow(f.count("busy"), f.count("token"), f.count_if_known("bank"), f.count_if_known("bus"), f.count("empty"), origins)
+    return EngineUse(f.count("busy"), f.count("token"), f.count_if_known("bank"), f.count_if_known("bus"), f.count("empty"), origins)

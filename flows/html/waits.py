@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from flows.html.markup import Markup, count, element, join, percent
-from flows.html.record import LayerRow, RunRecord, UseRow
+from flows.engine_use import EngineUse
+from flows.html.record import LayerRow, RunRecord
 from flows.html.tables import table
 
 __all__ = ["engine_strips", "engine_waits"]
@@ -79,7 +80,7 @@ def engine_waits(run: RunRecord) -> Markup:
     return join([table(columns, rows), element("p", " ".join(notes), class_="soft") if notes else ""])
 
 
-def _origins(use: UseRow) -> str:
+def _origins(use: EngineUse) -> str:
     if use.token_from is None:
         return "–"
     ordered = sorted(use.token_from.items(), key=lambda item: -item[1])
