@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from flows.html.markup import Markup, count, element, join, percent
 from flows.engine_use import EngineUse
+from flows.html.markup import Markup, count, element, join, percent
 from flows.html.record import LayerRow, RunRecord
 from flows.html.tables import table
 
