@@ -69,12 +69,12 @@ def _guard(mnemonic: Mnemonic, env: dict[str, object], rng: random.Random) -> No
             continue
         low = high = 0
         forms = [v.value for v in walk(node.args[0]) if isinstance(v, Val) and isinstance(v.value, Aff)]
-        for name in {name for form in forms for (l, name), _ in form.terms if l and name}:
+        for name in dict.fromkeys(name for form in forms for (l, name), _ in form.terms if l and name):
             env[name] = rng.choice((0, 1, rng.randint(-9, 9)))
         for form in forms:
             reach = [s * (int(env[extents[l]]) - 1) for l, s in form.bind(env).items() if l]
             low, high = min(low, sum(min(r, 0) for r in reach)), max(high, sum(max(r, 0) for r in reach))
-        for name in {name for form in forms for (l, name), _ in form.terms if not l and name}:
+        for name in dict.fromkeys(name for form in forms for (l, name), _ in form.terms if not l and name):
             env[name] = rng.choice((-low, 0, rng.randint(-high, high - low)))
         ((_, limit), _), = node.args[1].value.terms
         f = mnemonic.field(limit)
