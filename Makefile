@@ -17,10 +17,10 @@ lint: $(READY)
 	$(BIN)/ruff check .
 
 bench: $(READY)
-	$(BIN)/python -m flows.bench -o docs/benchmarks.md
+	$(BIN)/python -m tenon.flows.bench -o docs/benchmarks.md
 
 docs: $(READY)
-	$(BIN)/python -m flows.pages -o docs
+	$(BIN)/python -m tenon.flows.pages -o docs
 
 prerequisites:
 	@$(PYTHON) tb/prerequisites.py

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from acg.expr import Choose, Expr, Load, Lookup, Nest, Reduce, walk
-from acg.field import Field
+from tenon.acg.expr import Choose, Expr, Load, Lookup, Nest, Reduce, walk
+from tenon.acg.field import Field
 
 __all__ = ["ELEMENT_BYTES", "Access", "accesses_of"]
 

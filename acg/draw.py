@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
-from acg.graph import Graph
+from tenon.acg.graph import Graph
 
 __all__ = ["svg"]
 

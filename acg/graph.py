@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
-from acg.mnemonic import Mnemonic
-from acg.serial import mnemonic_from, mnemonic_to
+from tenon.acg.mnemonic import Mnemonic
+from tenon.acg.serial import mnemonic_from, mnemonic_to
 
 __all__ = ["CovenantError", "Edge", "Graph", "Memory", "Sequencer", "Unit"]
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from acg.expr import Aff, Choose, Expr, Load, Lookup, Nest, Op, Reduce, Val
-from acg.ops import OPS
+from tenon.acg.expr import Aff, Choose, Expr, Load, Lookup, Nest, Op, Reduce, Val
+from tenon.acg.ops import OPS
 
 __all__ = ["guarded", "run"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from acg.expr import Aff, Choose, Expr, Load, Lookup, Nest, Op, Reduce, Val
-from acg.graph import Graph
-from acg.mnemonic import HEADER, INSTRUCTION_BITS, INSTRUCTION_BYTES, Header, Mnemonic, decode
+from tenon.acg.expr import Aff, Choose, Expr, Load, Lookup, Nest, Op, Reduce, Val
+from tenon.acg.graph import Graph
+from tenon.acg.mnemonic import HEADER, INSTRUCTION_BITS, INSTRUCTION_BYTES, Header, Mnemonic, decode
 
 __all__ = ["disassemble", "effect_text", "instruction_text", "isa_page"]
 

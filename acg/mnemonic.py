@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as default
 
-from acg.access import ELEMENT_BYTES, Access, accesses_of
-from acg.expr import Nest, Reduce, walk
-from acg.field import EncodingError, Field, extent, integer, option, real, stride
-from acg.formula import evaluate, names
+from tenon.acg.access import ELEMENT_BYTES, Access, accesses_of
+from tenon.acg.expr import Nest, Reduce, walk
+from tenon.acg.field import EncodingError, Field, extent, integer, option, real, stride
+from tenon.acg.formula import evaluate, names
 
 __all__ = ["ELEMENT_BYTES", "HEADER", "INSTRUCTION_BITS", "INSTRUCTION_BYTES", "Access", "EncodingError", "Field", "Header", "Mnemonic",
            "accesses", "decode", "encode", "extent", "integer", "option", "real", "stride"]

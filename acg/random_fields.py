@@ -6,8 +6,8 @@ import random
 import struct
 from collections.abc import Mapping
 
-from acg.expr import Aff, Op, Val, walk
-from acg.mnemonic import Access, Mnemonic, accesses
+from tenon.acg.expr import Aff, Op, Val, walk
+from tenon.acg.mnemonic import Access, Mnemonic, accesses
 
 __all__ = ["random_fields"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
-from acg.expr import Aff, Choose, Expr, Load, Lookup, Loop, Nest, Op, Operand, Reduce, Val, walk
-from acg.mnemonic import Field, Mnemonic
+from tenon.acg.expr import Aff, Choose, Expr, Load, Lookup, Loop, Nest, Op, Operand, Reduce, Val, walk
+from tenon.acg.mnemonic import Field, Mnemonic
 
 __all__ = ["mnemonic_from", "mnemonic_to"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from compiler.ir import Graph
-from compiler.move import Move, Piece, Step, Vector
+from tenon.compiler.ir import Graph
+from tenon.compiler.move import Move, Piece, Step, Vector
 
 __all__ = ["unchained"]
 

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from acg.expr import Aff, Choose, Expr, Load, Nest, Op, Reduce, walk
-from acg.graph import Graph
-from acg.mnemonic import INSTRUCTION_BYTES, EncodingError, accesses, decode
-from compiler.instruction import Instruction
+from tenon.acg.expr import Aff, Choose, Expr, Load, Nest, Op, Reduce, walk
+from tenon.acg.graph import Graph
+from tenon.acg.mnemonic import INSTRUCTION_BYTES, EncodingError, accesses, decode
+from tenon.compiler.instruction import Instruction
 
 __all__ = ["IllegalProgram", "check_program", "decode_image"]
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from compiler.ir import Graph, Kernel, Tensor
-from compiler.move import Move, Piece, Step, Vector
-from compiler.product import Product
+from tenon.compiler.ir import Graph, Kernel, Tensor
+from tenon.compiler.move import Move, Piece, Step, Vector
+from tenon.compiler.product import Product
 
 __all__ = ["by_columns"]
 

@@ -9,31 +9,31 @@ from dataclasses import replace
 import numpy as np
 import onnx
 
-from acg.graph import Graph as Covenant
-from acg.mnemonic import Header
-from compiler.chains import unchained
-from compiler.columns import by_columns
-from compiler.errors import CompileError
-from compiler.fold import folded
-from compiler.frontend import read_graph
-from compiler.home import ALIGNMENT, Home, homes_of
-from compiler.instruction import Instruction
-from compiler.ir import Conv, Graph
-from compiler.join import joined
-from compiler.large_windows import cut_means
-from compiler.layer import Layer, layers_of
-from compiler.lower import lower
-from compiler.lower.emitter import Constants
-from compiler.machine import Machine
-from compiler.mapping import Mapping, NetworkMapping
-from compiler.move import Move
-from compiler.order import ordered
-from compiler.parts import in_parts
-from compiler.program import LayerRecord, Placed, Program
-from compiler.residence import Residence, residents, room_of
-from compiler.search import search
-from compiler.space import space_of
-from compiler.tokens import place_tokens
+from tenon.acg.graph import Graph as Covenant
+from tenon.acg.mnemonic import Header
+from tenon.compiler.chains import unchained
+from tenon.compiler.columns import by_columns
+from tenon.compiler.errors import CompileError
+from tenon.compiler.fold import folded
+from tenon.compiler.frontend import read_graph
+from tenon.compiler.home import ALIGNMENT, Home, homes_of
+from tenon.compiler.instruction import Instruction
+from tenon.compiler.ir import Conv, Graph
+from tenon.compiler.join import joined
+from tenon.compiler.large_windows import cut_means
+from tenon.compiler.layer import Layer, layers_of
+from tenon.compiler.lower import lower
+from tenon.compiler.lower.emitter import Constants
+from tenon.compiler.machine import Machine
+from tenon.compiler.mapping import Mapping, NetworkMapping
+from tenon.compiler.move import Move
+from tenon.compiler.order import ordered
+from tenon.compiler.parts import in_parts
+from tenon.compiler.program import LayerRecord, Placed, Program
+from tenon.compiler.residence import Residence, residents, room_of
+from tenon.compiler.search import search
+from tenon.compiler.space import space_of
+from tenon.compiler.tokens import place_tokens
 
 __all__ = ["MOST_INSTRUCTIONS", "compile_graph", "compile_model"]
 

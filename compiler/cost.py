@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from acg.graph import Graph
-from acg.mnemonic import accesses
-from compiler.instruction import Instruction
+from tenon.acg.graph import Graph
+from tenon.acg.mnemonic import accesses
+from tenon.compiler.instruction import Instruction
 
 __all__ = ["ProgramCost", "cost"]
 

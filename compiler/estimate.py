@@ -12,17 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.home import Home
-from compiler.ir import Conv, Graph, Pool
-from compiler.layer import Layer
-from compiler.lower.depthwise_plan import is_depthwise
-from compiler.lower.rows_plan import RowsChoices, RowsPlan
-from compiler.machine import Machine
-from compiler.mapping import Mapping
-from compiler.move import Move
-from compiler.product import Product, matrices
-from compiler.rows import Rows
-from compiler.space import Space
+from tenon.compiler.home import Home
+from tenon.compiler.ir import Conv, Graph, Pool
+from tenon.compiler.layer import Layer
+from tenon.compiler.lower.depthwise_plan import is_depthwise
+from tenon.compiler.lower.rows_plan import RowsChoices, RowsPlan
+from tenon.compiler.machine import Machine
+from tenon.compiler.mapping import Mapping
+from tenon.compiler.move import Move
+from tenon.compiler.product import Product, matrices
+from tenon.compiler.rows import Rows
+from tenon.compiler.space import Space
 
 __all__ = ["ranked"]
 

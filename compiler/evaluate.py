@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from compiler.binary32 import fma
-from compiler.ir import Add, Conv, Graph, Kernel, Lookup, Pool, Tensor
-from compiler.mean import mean_by_reciprocals
+from tenon.compiler.binary32 import fma
+from tenon.compiler.ir import Add, Conv, Graph, Kernel, Lookup, Pool, Tensor
+from tenon.compiler.mean import mean_by_reciprocals
 
 __all__ = ["evaluate", "evaluates"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from compiler.ir import Add, Conv, Graph, Lookup, Pool
-from compiler.move import Move
-from compiler.pair import Largest, Multiply
+from tenon.compiler.ir import Add, Conv, Graph, Lookup, Pool
+from tenon.compiler.move import Move
+from tenon.compiler.pair import Largest, Multiply
 
 __all__ = ["folded"]
 

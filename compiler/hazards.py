@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from acg.graph import Graph
-from acg.mnemonic import accesses
-from compiler.instruction import Instruction
+from tenon.acg.graph import Graph
+from tenon.acg.mnemonic import accesses
+from tenon.compiler.instruction import Instruction
 
 __all__ = ["Dependence", "Footprint", "dependences", "footprints"]
 

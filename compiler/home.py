@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from acg.graph import Graph as Covenant
-from compiler.errors import CompileError
-from compiler.ir import Graph
-from compiler.layer import Layer
-from compiler.layout import Layout, blocked, row_major
+from tenon.acg.graph import Graph as Covenant
+from tenon.compiler.errors import CompileError
+from tenon.compiler.ir import Graph
+from tenon.compiler.layer import Layer
+from tenon.compiler.layout import Layout, blocked, row_major
 
 __all__ = ["ALIGNMENT", "Home", "homes_of"]
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from compiler.errors import CompileError
-from compiler.frontend.quantisation import Quantisation
-from compiler.ir import Graph, Tensor
+from tenon.compiler.errors import CompileError
+from tenon.compiler.frontend.quantisation import Quantisation
+from tenon.compiler.ir import Graph, Tensor
 
 __all__ = ["model_inputs", "quantise_inputs", "read_inputs"]
 

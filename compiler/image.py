@@ -5,11 +5,11 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from acg.mnemonic import INSTRUCTION_BYTES
-from compiler.layout import row_major
+from tenon.acg.mnemonic import INSTRUCTION_BYTES
+from tenon.compiler.layout import row_major
 
 if TYPE_CHECKING:
-    from compiler.program import Program
+    from tenon.compiler.program import Program
 
 __all__ = ["ALIGNMENT", "HEADER", "MAGIC", "TENSOR", "VERSION", "pack"]
 

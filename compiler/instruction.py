@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from acg.mnemonic import Header, Mnemonic
+from tenon.acg.mnemonic import Header, Mnemonic
 
 __all__ = ["Instruction"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from compiler.hazards import Footprint, footprints
-from compiler.instruction import Instruction
+from tenon.compiler.hazards import Footprint, footprints
+from tenon.compiler.instruction import Instruction
 
 __all__ = ["joined"]
 

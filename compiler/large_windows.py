@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from compiler.ir import Graph, Kernel, Pool, Tensor
-from compiler.machine import Machine
-from compiler.move import Move, Piece, Step
-from compiler.product import Product
+from tenon.compiler.ir import Graph, Kernel, Pool, Tensor
+from tenon.compiler.machine import Machine
+from tenon.compiler.move import Move, Piece, Step
+from tenon.compiler.product import Product
 
 __all__ = ["cut_means"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from compiler.ir import Add, Conv, Graph, Kernel, Lookup
+from tenon.compiler.ir import Add, Conv, Graph, Kernel, Lookup
 
 __all__ = ["Layer", "layers_of"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from acg.expr import Aff, Loop
+from tenon.acg.expr import Aff, Loop
 
 __all__ = ["NHWC", "Axis", "Layout", "blocked", "column_layout", "dense", "row_major"]
 

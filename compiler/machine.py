@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from acg.expr import Expr, Load, Lookup, Nest, Op, Operand, Reduce
-from acg.graph import Graph
-from compiler.codelets import Codelet, add, conv, depthwise, normalise
-from compiler.errors import CompileError
-from compiler.layout import column_layout, dense
-from compiler.placing import Tile, place
-from compiler.select import Route, Template, routes, select
+from tenon.acg.expr import Expr, Load, Lookup, Nest, Op, Operand, Reduce
+from tenon.acg.graph import Graph
+from tenon.compiler.codelets import Codelet, add, conv, depthwise, normalise
+from tenon.compiler.errors import CompileError
+from tenon.compiler.layout import column_layout, dense
+from tenon.compiler.placing import Tile, place
+from tenon.compiler.select import Route, Template, routes, select
 
 __all__ = ["Machine"]
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping as Mapped
 from dataclasses import dataclass, field
 
-from compiler.errors import CompileError
+from tenon.compiler.errors import CompileError
 
 __all__ = ["Mapping", "NetworkMapping"]
 

@@ -6,8 +6,8 @@ from itertools import product
 
 import numpy as np
 
-from compiler.binary32 import fma
-from compiler.ir import Pool, Tensor
+from tenon.compiler.binary32 import fma
+from tenon.compiler.ir import Pool, Tensor
 
 __all__ = ["mean_by_division", "mean_by_reciprocals", "mean_is_exact"]
 

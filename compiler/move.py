@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.evaluate import evaluates
-from compiler.ir import Kernel, Tensor
+from tenon.compiler.evaluate import evaluates
+from tenon.compiler.ir import Kernel, Tensor
 
 __all__ = ["Move", "Piece", "Step", "affine_runs"]
 

@@ -10,13 +10,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from compiler.errors import CompileError
-from compiler.ir import Graph
-from compiler.layer import Layer
-from compiler.schedule.exact import schedule
-from compiler.schedule.heuristics import greedy
-from compiler.schedule.problem import Operator, Problem
-from compiler.schedule.states import states_of
+from tenon.compiler.errors import CompileError
+from tenon.compiler.ir import Graph
+from tenon.compiler.layer import Layer
+from tenon.compiler.schedule.exact import schedule
+from tenon.compiler.schedule.heuristics import greedy
+from tenon.compiler.schedule.problem import Operator, Problem
+from tenon.compiler.schedule.states import states_of
 
 __all__ = ["SCHEDULES", "ordered"]
 

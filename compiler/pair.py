@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.binary32 import fma
-from compiler.evaluate import evaluates
-from compiler.ir import Kernel, Tensor
+from tenon.compiler.binary32 import fma
+from tenon.compiler.evaluate import evaluates
+from tenon.compiler.ir import Kernel, Tensor
 
 __all__ = ["Largest", "Multiply", "rounds_once"]
 

@@ -11,9 +11,9 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from compiler.ir import Conv, Graph
-from compiler.layer import Layer
-from compiler.machine import Machine
+from tenon.compiler.ir import Conv, Graph
+from tenon.compiler.layer import Layer
+from tenon.compiler.machine import Machine
 
 __all__ = ["in_parts", "sums_bytes"]
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from compiler.evaluate import evaluates
-from compiler.home import Home
-from compiler.ir import Conv, Graph, Kernel, Tensor
-from compiler.layer import Layer
-from compiler.layout import Layout
+from tenon.compiler.evaluate import evaluates
+from tenon.compiler.home import Home
+from tenon.compiler.ir import Conv, Graph, Kernel, Tensor
+from tenon.compiler.layer import Layer
+from tenon.compiler.layout import Layout
 
 __all__ = ["Product", "matrices"]
 

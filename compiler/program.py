@@ -11,18 +11,18 @@ from pathlib import Path
 
 import numpy as np
 
-from acg.graph import Graph as Covenant
-from acg.isa import instruction_text
-from acg.mnemonic import INSTRUCTION_BYTES, decode, encode
-from compiler.errors import CompileError
-from compiler.home import Home
-from compiler.image import pack
-from compiler.instruction import Instruction
-from compiler.ir import Tensor
-from compiler.layout import Layout
-from compiler.mapping import Mapping as LayerMapping
-from compiler.mapping import NetworkMapping
-from compiler.record import check_record
+from tenon.acg.graph import Graph as Covenant
+from tenon.acg.isa import instruction_text
+from tenon.acg.mnemonic import INSTRUCTION_BYTES, decode, encode
+from tenon.compiler.errors import CompileError
+from tenon.compiler.home import Home
+from tenon.compiler.image import pack
+from tenon.compiler.instruction import Instruction
+from tenon.compiler.ir import Tensor
+from tenon.compiler.layout import Layout
+from tenon.compiler.mapping import Mapping as LayerMapping
+from tenon.compiler.mapping import NetworkMapping
+from tenon.compiler.record import check_record
 
 __all__ = ["LayerRecord", "Placed", "Program"]
 

@@ -10,14 +10,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from compiler.home import Home
-from compiler.ir import Add, Conv, Graph, Lookup, Pool
-from compiler.layer import Layer
-from compiler.layout import Axis, Layout, dense
-from compiler.lower.depthwise_plan import is_depthwise
-from compiler.machine import Machine
-from compiler.pair import Largest, Multiply
-from compiler.parts import sums_bytes
+from tenon.compiler.home import Home
+from tenon.compiler.ir import Add, Conv, Graph, Lookup, Pool
+from tenon.compiler.layer import Layer
+from tenon.compiler.layout import Axis, Layout, dense
+from tenon.compiler.lower.depthwise_plan import is_depthwise
+from tenon.compiler.machine import Machine
+from tenon.compiler.pair import Largest, Multiply
+from tenon.compiler.parts import sums_bytes
 
 __all__ = ["Residence", "residents", "room_of"]
 

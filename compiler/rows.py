@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from acg.ops import OPS, fma32
-from compiler.evaluate import evaluates
-from compiler.ir import Kernel, Tensor
+from tenon.acg.ops import OPS, fma32
+from tenon.compiler.evaluate import evaluates
+from tenon.compiler.ir import Kernel, Tensor
 
 __all__ = ["LONGEST", "PLANES", "REFINEMENTS", "Normalise", "Rows", "Softmax", "run_of"]
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from compiler.cost import cost
-from compiler.errors import CompileError
-from compiler.estimate import ranked
-from compiler.home import Home
-from compiler.ir import Graph
-from compiler.layer import Layer
-from compiler.lower import lower
-from compiler.lower.emitter import Constants
-from compiler.machine import Machine
-from compiler.mapping import Mapping
-from compiler.space import space_of
-from compiler.tokens import place_tokens
+from tenon.compiler.cost import cost
+from tenon.compiler.errors import CompileError
+from tenon.compiler.estimate import ranked
+from tenon.compiler.home import Home
+from tenon.compiler.ir import Graph
+from tenon.compiler.layer import Layer
+from tenon.compiler.lower import lower
+from tenon.compiler.lower.emitter import Constants
+from tenon.compiler.machine import Machine
+from tenon.compiler.mapping import Mapping
+from tenon.compiler.space import space_of
+from tenon.compiler.tokens import place_tokens
 
 __all__ = ["search"]
 

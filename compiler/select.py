@@ -10,9 +10,9 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from acg.expr import Aff, Load, Nest
-from acg.mnemonic import EncodingError, Mnemonic
-from compiler.unify import Binding, unify
+from tenon.acg.expr import Aff, Load, Nest
+from tenon.acg.mnemonic import EncodingError, Mnemonic
+from tenon.compiler.unify import Binding, unify
 
 __all__ = ["Route", "Template", "routes", "select"]
 

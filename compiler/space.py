@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from compiler.errors import CompileError
-from compiler.home import Home
-from compiler.ir import Conv, Graph, Pool
-from compiler.layer import Layer
-from compiler.lower.depthwise_plan import is_depthwise
-from compiler.lower.pooling import gathers
-from compiler.machine import Machine
-from compiler.mapping import Mapping
-from compiler.move import Move
-from compiler.product import Product, matrices
-from compiler.rows import Rows, run_of
+from tenon.compiler.errors import CompileError
+from tenon.compiler.home import Home
+from tenon.compiler.ir import Conv, Graph, Pool
+from tenon.compiler.layer import Layer
+from tenon.compiler.lower.depthwise_plan import is_depthwise
+from tenon.compiler.lower.pooling import gathers
+from tenon.compiler.machine import Machine
+from tenon.compiler.mapping import Mapping
+from tenon.compiler.move import Move
+from tenon.compiler.product import Product, matrices
+from tenon.compiler.rows import Rows, run_of
 
 __all__ = ["Choice", "Space", "space_of"]
 

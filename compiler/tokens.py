@@ -6,11 +6,11 @@ import bisect
 from collections.abc import Sequence
 from dataclasses import replace
 
-from acg.graph import Graph
-from acg.mnemonic import Header
-from compiler.errors import CompileError
-from compiler.hazards import dependences
-from compiler.instruction import Instruction
+from tenon.acg.graph import Graph
+from tenon.acg.mnemonic import Header
+from tenon.compiler.errors import CompileError
+from tenon.compiler.hazards import dependences
+from tenon.compiler.instruction import Instruction
 
 __all__ = ["place_tokens"]
 

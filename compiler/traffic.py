@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from acg.graph import Graph as Covenant
-from acg.interpret import guarded
-from acg.mnemonic import INSTRUCTION_BYTES, accesses
-from compiler.instruction import Instruction
+from tenon.acg.graph import Graph as Covenant
+from tenon.acg.interpret import guarded
+from tenon.acg.mnemonic import INSTRUCTION_BYTES, accesses
+from tenon.compiler.instruction import Instruction
 
 __all__ = ["Traffic", "traffic_of"]
 

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from acg.expr import Aff, Choose, Expr, Load, Lookup, Loop, Op, Reduce, Val
+from tenon.acg.expr import Aff, Choose, Expr, Load, Lookup, Loop, Op, Reduce, Val
 
 __all__ = ["Binding", "unify"]
 

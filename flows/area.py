@@ -16,9 +16,9 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from flows.errors import UserError
-from hw.params import SystolicParams
-from tb.gateware import verilog_of
+from tenon.flows.errors import UserError
+from tenon.hw.params import SystolicParams
+from tenon.tb.gateware import verilog_of
 
 __all__ = ["Area", "ModuleArea", "area_of", "synthesised"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hw.params import SystolicParams
-from tb.covenant.claim import Claim
-from tb.covenant.suite import check_graph
-from tb.covenant.trial import Laboratory
-from tb.gateware import graph_of, verilog_of
+from tenon.hw.params import SystolicParams
+from tenon.tb.covenant.claim import Claim
+from tenon.tb.covenant.suite import check_graph
+from tenon.tb.covenant.trial import Laboratory
+from tenon.tb.gateware import graph_of, verilog_of
 
 __all__ = ["check_covenant"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import click
 
-from flows.errors import UserError, user_errors
-from flows.version import version
+from tenon.flows.errors import UserError, user_errors
+from tenon.flows.version import version
 
 __all__ = ["main"]
 
@@ -53,12 +53,12 @@ def main() -> None:
 def generate(config: str, output: Path, area: bool, json_file: Path | None) -> None:
     """Writes the hardware of CONFIG: Verilog with waivers for its lint, acg.json, C header, ISA and register pages."""
     with user_errors():
-        from flows.area import area_of
-        from flows.generate import FILES
-        from flows.generate import generate as write
-        from flows.outputs import check_folder, new_file
-        from flows.tables import print_area
-        from hw.config import load_config
+        from tenon.flows.area import area_of
+        from tenon.flows.generate import FILES
+        from tenon.flows.generate import generate as write
+        from tenon.flows.outputs import check_folder, new_file
+        from tenon.flows.tables import print_area
+        from tenon.hw.config import load_config
 
         params = load_config(config)
         check_folder(output, FILES)
@@ -82,10 +82,10 @@ def generate(config: str, output: Path, area: bool, json_file: Path | None) -> N
 def acg(config: str, check: bool, svg: Path | None) -> None:
     """Prints the covenant of CONFIG as JSON, or measures it, or draws it."""
     with user_errors():
-        from acg import draw
-        from flows.outputs import new_file
-        from hw.config import load_config
-        from tb.gateware import graph_of
+        from tenon.acg import draw
+        from tenon.flows.outputs import new_file
+        from tenon.hw.config import load_config
+        from tenon.tb.gateware import graph_of
 
         params = load_config(config)
         graph = graph_of(params)
@@ -94,8 +94,8 @@ def acg(config: str, check: bool, svg: Path | None) -> None:
                 work.write_text(draw.svg(graph), encoding="utf-8")
             click.echo(svg)
         if check:
-            from flows.check import check_covenant
-            from flows.tables import print_claims
+            from tenon.flows.check import check_covenant
+            from tenon.flows.tables import print_claims
 
             with _status("measuring the covenant in RTL") as say:
                 claims = check_covenant(params, progress=say)
@@ -127,13 +127,13 @@ _shapes = click.option("--shape", "shapes", multiple=True, metavar="NAME=SIZES",
 def compile_(model: str, config: str, output: Path, shapes: tuple[str, ...], schedule: str | None, on_chip: bool) -> None:
     """Compiles MODEL into a program folder, and says where each node runs."""
     with user_errors():
-        from flows.compile import FILES, compile_source, placements, save_folder
-        from flows.outputs import check_folder
-        from flows.shapes import read_sizes
-        from flows.source import open_source
-        from flows.tables import print_placements, print_traffic
-        from hw.config import load_config
-        from tb.gateware import graph_of
+        from tenon.flows.compile import FILES, compile_source, placements, save_folder
+        from tenon.flows.outputs import check_folder
+        from tenon.flows.shapes import read_sizes
+        from tenon.flows.source import open_source
+        from tenon.flows.tables import print_placements, print_traffic
+        from tenon.hw.config import load_config
+        from tenon.tb.gateware import graph_of
 
         graph = graph_of(load_config(config))
         check_folder(output, FILES)
@@ -162,12 +162,12 @@ def quantize(model: str, calibration: Path | None, random_count: int | None, lab
              shapes: tuple[str, ...]) -> None:
     """Quantises a float MODEL to 8 bits with samples of its inputs, and says what that changes on them."""
     with user_errors():
-        from compiler.frontend.quantize import check_float
-        from flows.outputs import check_file, new_file
-        from flows.quantize import drift, quantize_model, random_samples, read_labels, read_samples, right
-        from flows.shapes import read_sizes
-        from flows.source import open_source
-        from flows.tables import print_quantised
+        from tenon.compiler.frontend.quantize import check_float
+        from tenon.flows.outputs import check_file, new_file
+        from tenon.flows.quantize import drift, quantize_model, random_samples, read_labels, read_samples, right
+        from tenon.flows.shapes import read_sizes
+        from tenon.flows.source import open_source
+        from tenon.flows.tables import print_quantised
 
         if (calibration is None) == (random_count is None):
             raise UserError("give samples of the inputs with --calibration, or else --random-calibration")
@@ -200,11 +200,11 @@ def quantize(model: str, calibration: Path | None, random_count: int | None, lab
 def schedule_(model: str, budget: int | None, explicit: bool, json_file: Path | None, svg: Path | None) -> None:
     """Orders MODEL's operators for the least peak of live activations."""
     with user_errors():
-        from flows.memory_plot import memory_plot
-        from flows.outputs import new_file
-        from flows.schedule import order_source
-        from flows.source import open_source
-        from flows.tables import print_orders
+        from tenon.flows.memory_plot import memory_plot
+        from tenon.flows.outputs import new_file
+        from tenon.flows.schedule import order_source
+        from tenon.flows.source import open_source
+        from tenon.flows.tables import print_orders
 
         with _status(f"ordering {model}"):
             ordered = order_source(open_source(model), budget=budget, explicit=explicit)
@@ -238,16 +238,16 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
     Exit status 1 if anything differs from the reference that must be equal.
     """
     with user_errors():
-        from flows.execution import Simulator
-        from flows.outputs import check_file, new_file
-        from flows.progress import Progress, expected_cycles
-        from flows.results import save_outputs
-        from flows.run import prepare
-        from flows.run import run as execute
-        from flows.shapes import read_sizes
-        from flows.tables import print_report
-        from flows.trace import timeline_text
-        from hw.config import load_config
+        from tenon.flows.execution import Simulator
+        from tenon.flows.outputs import check_file, new_file
+        from tenon.flows.progress import Progress, expected_cycles
+        from tenon.flows.results import save_outputs
+        from tenon.flows.run import prepare
+        from tenon.flows.run import run as execute
+        from tenon.flows.shapes import read_sizes
+        from tenon.flows.tables import print_report
+        from tenon.flows.trace import timeline_text
+        from tenon.hw.config import load_config
 
         chosen = Simulator(simulator)
         in_rtl = chosen in (Simulator.VERILATOR, Simulator.ICARUS)
@@ -294,8 +294,8 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
 def report(run_json: Path, output: Path) -> None:
     """Makes a page for the browser of what tenon run --json wrote into RUN.json."""
     with user_errors():
-        from flows.html import read_record, run_page
-        from flows.outputs import new_file
+        from tenon.flows.html import read_record, run_page
+        from tenon.flows.outputs import new_file
 
         if output.exists() and run_json.exists() and output.samefile(run_json):
             raise UserError(f"{output}: is the file to read; give another with -o")
@@ -310,8 +310,8 @@ def report(run_json: Path, output: Path) -> None:
 def disasm(folder: Path) -> None:
     """Prints the instructions of a program folder."""
     with user_errors():
-        from acg.isa import disassemble
-        from compiler.program import Program
+        from tenon.acg.isa import disassemble
+        from tenon.compiler.program import Program
 
         program = Program.load(folder)
         for line in disassemble(program.image(), program.covenant.mnemonics):
@@ -322,8 +322,8 @@ def disasm(folder: Path) -> None:
 def doctor() -> None:
     """Checks the toolchain, and says how to mend it."""
     with user_errors():
-        from flows.doctor import examine
-        from flows.tables import print_checks
+        from tenon.flows.doctor import examine
+        from tenon.flows.tables import print_checks
 
         checks = examine()
         print_checks(checks)
@@ -334,7 +334,7 @@ def doctor() -> None:
 
 def _waves(path: Path | None, begin: int | None, end: int | None):
     """What ``--waves`` and its window ask for."""
-    from tb.waves import Waves
+    from tenon.tb.waves import Waves
 
     for option, cycle in (("--waves-from", begin), ("--waves-to", end)):
         if cycle is not None and path is None:
@@ -351,7 +351,7 @@ def _waves(path: Path | None, begin: int | None, end: int | None):
 
 
 def _require_tools(simulator: str, waves) -> None:
-    from tb import toolchain
+    from tenon.tb import toolchain
 
     if simulator == "verilator" and waves is not None and waves.format == "fst":
         try:
@@ -366,7 +366,7 @@ def _dram(text: str | None):
     """The DRAM of settings such as ``latency=100,stall=20``."""
     import dataclasses
 
-    from tb.rtl import DRAM_LIMITS, Dram
+    from tenon.tb.rtl import DRAM_LIMITS, Dram
 
     known = {f.name: f.default for f in dataclasses.fields(Dram)}
     values = {}

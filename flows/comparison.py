@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import onnx
 
-from compiler.errors import CompileError
-from compiler.evaluate import evaluate
-from compiler.host import read_inputs
-from compiler.ir import Graph
-from compiler.program import Program
-from flows.execution import Tensors
-from flows.source import Feeds
-from tb.reference import VERSION, Reference
+from tenon.compiler.errors import CompileError
+from tenon.compiler.evaluate import evaluate
+from tenon.compiler.host import read_inputs
+from tenon.compiler.ir import Graph
+from tenon.compiler.program import Program
+from tenon.flows.execution import Tensors
+from tenon.flows.source import Feeds
+from tenon.tb.reference import VERSION, Reference
 
 __all__ = ["REFERENCE", "Comparison", "compare"]
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import onnx
 
-from acg.graph import Graph as Covenant
-from compiler.checker import check_program
-from compiler.compile import compile_graph
-from compiler.frontend import Split, load_model, read_parts
-from compiler.ir import Graph
-from compiler.program import Program
-from flows.errors import UserError
-from flows.outputs import new_folder
-from flows.source import Source
+from tenon.acg.graph import Graph as Covenant
+from tenon.compiler.checker import check_program
+from tenon.compiler.compile import compile_graph
+from tenon.compiler.frontend import Split, load_model, read_parts
+from tenon.compiler.ir import Graph
+from tenon.compiler.program import Program
+from tenon.flows.errors import UserError
+from tenon.flows.outputs import new_folder
+from tenon.flows.source import Source
 
 __all__ = ["FILES", "Compiled", "Placement", "compile_source", "load_folder", "placements", "save_folder"]
 

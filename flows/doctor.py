@@ -6,7 +6,7 @@ import importlib.metadata
 import sys
 from dataclasses import dataclass
 
-from tb import toolchain
+from tenon.tb import toolchain
 
 __all__ = ["Check", "examine"]
 
@@ -42,7 +42,7 @@ def _tool(tool: toolchain.Tool) -> Check:
 
 
 def _packages() -> list[Check]:
-    from tb.reference import VERSION
+    from tenon.tb.reference import VERSION
 
     checks = []
     for name, wanted, purpose in (("amaranth", "", "the hardware's language"), ("onnx", "", "reads models"),

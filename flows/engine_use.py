@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from compiler.program import Program
-from tb.timeline import Timeline, busy_intervals, token_levels
+from tenon.compiler.program import Program
+from tenon.tb.timeline import Timeline, busy_intervals, token_levels
 
 __all__ = ["EngineUse", "use_by_counters", "use_by_timeline"]
 

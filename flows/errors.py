@@ -31,13 +31,13 @@ def user_errors() -> Iterator[None]:
 
 def _mendable() -> tuple[type[Exception], ...]:
     # Imported only when something failed: the command line is to start quickly.
-    from acg.graph import CovenantError
-    from compiler.errors import CompileError
-    from hw.params import ParameterError
-    from tb.functional import ProgramError
-    from tb.model import Deadlock
-    from tb.runner import BuildError, SimulationError
-    from tb.toolchain import ToolError
+    from tenon.acg.graph import CovenantError
+    from tenon.compiler.errors import CompileError
+    from tenon.hw.params import ParameterError
+    from tenon.tb.functional import ProgramError
+    from tenon.tb.model import Deadlock
+    from tenon.tb.runner import BuildError, SimulationError
+    from tenon.tb.toolchain import ToolError
 
     return (UserError, ParameterError, CompileError, CovenantError, ProgramError, Deadlock, BuildError, SimulationError,
             ToolError, OSError)
@@ -47,7 +47,7 @@ def _message(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename is not None else ""
         return f"{place}{error.strerror}"
-    from compiler.errors import CompileError
+    from tenon.compiler.errors import CompileError
 
     # Names in a damaged model may hold anything; the message stays one line.
     return "".join(c if c.isprintable() else "?" for c in str(error)) if isinstance(error, CompileError) else str(error)

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from acg.mnemonic import INSTRUCTION_BYTES
-from compiler.program import Program
-from flows.errors import UserError
-from hw.params import SystolicParams
-from hw.registers import ErrorCode
-from tb.functional import FunctionalSimulator, decode_program
-from tb.gateware import verilog_of
-from tb.model import simulate_program
-from tb.rtl import Dram, Run, run_rtl
-from tb.runner import SimulationError
-from tb.timeline import Timeline
-from tb.waves import Waves
+from tenon.acg.mnemonic import INSTRUCTION_BYTES
+from tenon.compiler.program import Program
+from tenon.flows.errors import UserError
+from tenon.hw.params import SystolicParams
+from tenon.hw.registers import ErrorCode
+from tenon.tb.functional import FunctionalSimulator, decode_program
+from tenon.tb.gateware import verilog_of
+from tenon.tb.model import simulate_program
+from tenon.tb.rtl import Dram, Run, run_rtl
+from tenon.tb.runner import SimulationError
+from tenon.tb.timeline import Timeline
+from tenon.tb.waves import Waves
 
 __all__ = ["Execution", "Simulator", "Stamp", "Tensors", "execute"]
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from acg.isa import isa_page
-from acg.mnemonic import INSTRUCTION_BYTES
-from flows.outputs import new_folder
-from hw.covenant import SEGMENTS
-from hw.params import SystolicParams
-from hw.register_map import c_header, markdown
-from hw.registers import COUNTERS, ENGINES, ID, VERSION, ErrorCode, registers
-from tb.gateware import graph_of, verilog_of
-from tb.lint import WAIVERS
+from tenon.acg.isa import isa_page
+from tenon.acg.mnemonic import INSTRUCTION_BYTES
+from tenon.flows.outputs import new_folder
+from tenon.hw.covenant import SEGMENTS
+from tenon.hw.params import SystolicParams
+from tenon.hw.register_map import c_header, markdown
+from tenon.hw.registers import COUNTERS, ENGINES, ID, VERSION, ErrorCode, registers
+from tenon.tb.gateware import graph_of, verilog_of
+from tenon.tb.lint import WAIVERS
 
 __all__ = ["FILES", "generate", "header_of"]
 

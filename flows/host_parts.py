@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import onnx
 
-from compiler.frontend import Split
-from compiler.frontend.quantisation import Quantisation
-from compiler.program import Program
-from flows.execution import Tensors
-from flows.source import Feeds
-from tb.reference import Reference
+from tenon.compiler.frontend import Split
+from tenon.compiler.frontend.quantisation import Quantisation
+from tenon.compiler.program import Program
+from tenon.flows.execution import Tensors
+from tenon.flows.source import Feeds
+from tenon.tb.reference import Reference
 
 __all__ = ["enter", "leave"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-from compiler.schedule import Problem
-from flows.schedule import Ordered
+from tenon.compiler.schedule import Problem
+from tenon.flows.schedule import Ordered
 
 __all__ = ["memory_plot"]
 

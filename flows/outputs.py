@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from flows.errors import UserError
+from tenon.flows.errors import UserError
 
 __all__ = ["check_file", "check_folder", "new_file", "new_folder"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from compiler.program import Program
-from tb.functional import decode_program
-from tb.model import Deadlock, simulate_program
-from tb.rtl import Dram
+from tenon.compiler.program import Program
+from tenon.tb.functional import decode_program
+from tenon.tb.model import Deadlock, simulate_program
+from tenon.tb.rtl import Dram
 
 __all__ = ["Progress", "expected_cycles"]
 

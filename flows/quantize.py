@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from compiler.errors import CompileError
-from compiler.frontend.model import input_shapes
-from compiler.frontend.quantize import calibration_feeds, check_float, input_types, quantize
-from flows.errors import UserError
-from flows.source import Feeds, read_arrays, single
-from tb.reference import Reference
+from tenon.compiler.errors import CompileError
+from tenon.compiler.frontend.model import input_shapes
+from tenon.compiler.frontend.quantize import calibration_feeds, check_float, input_types, quantize
+from tenon.flows.errors import UserError
+from tenon.flows.source import Feeds, read_arrays, single
+from tenon.tb.reference import Reference
 
 __all__ = ["CALIBRATION", "Drift", "Right", "drift", "quantize_model", "random_samples", "read_labels", "read_samples", "right"]
 

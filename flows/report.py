@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 
 import onnx
 
-from compiler.program import LayerRecord, Program
-from compiler.traffic import traffic_of
-from flows.comparison import REFERENCE, Comparison
-from flows.compile import Placement
-from flows.engine_use import EngineUse, use_by_counters, use_by_timeline
-from flows.execution import Execution, Simulator
-from flows.version import version
+from tenon.compiler.program import LayerRecord, Program
+from tenon.compiler.traffic import traffic_of
+from tenon.flows.comparison import REFERENCE, Comparison
+from tenon.flows.compile import Placement
+from tenon.flows.engine_use import EngineUse, use_by_counters, use_by_timeline
+from tenon.flows.execution import Execution, Simulator
+from tenon.flows.version import version
 
 __all__ = ["Accuracy", "LayerLine", "Report", "layer_lines", "report_of"]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.compile import Compiled
-from flows.execution import Tensors
-from flows.host_parts import enter, leave
-from flows.outputs import new_file
-from flows.source import Feeds
+from tenon.flows.compile import Compiled
+from tenon.flows.execution import Tensors
+from tenon.flows.host_parts import enter, leave
+from tenon.flows.outputs import new_file
+from tenon.flows.source import Feeds
 
 __all__ = ["save_outputs"]
 

@@ -9,21 +9,21 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from acg.graph import Graph as Covenant
-from compiler.errors import CompileError
-from compiler.host import read_inputs
-from flows.comparison import compare
-from flows.compile import Compiled, compile_source, load_folder, placements
-from flows.errors import UserError
-from flows.execution import Execution, Simulator, Tensors, execute
-from flows.host_parts import enter
-from flows.report import Accuracy, Report, report_of
-from flows.shapes import Sizes
-from flows.source import Feeds, Source, open_source, random_feeds, read_feeds
-from hw.params import SystolicParams
-from tb.gateware import graph_of
-from tb.rtl import Dram
-from tb.waves import Waves
+from tenon.acg.graph import Graph as Covenant
+from tenon.compiler.errors import CompileError
+from tenon.compiler.host import read_inputs
+from tenon.flows.comparison import compare
+from tenon.flows.compile import Compiled, compile_source, load_folder, placements
+from tenon.flows.errors import UserError
+from tenon.flows.execution import Execution, Simulator, Tensors, execute
+from tenon.flows.host_parts import enter
+from tenon.flows.report import Accuracy, Report, report_of
+from tenon.flows.shapes import Sizes
+from tenon.flows.source import Feeds, Source, open_source, random_feeds, read_feeds
+from tenon.hw.params import SystolicParams
+from tenon.tb.gateware import graph_of
+from tenon.tb.rtl import Dram
+from tenon.tb.waves import Waves
 
 __all__ = ["Job", "prepare", "run"]
 

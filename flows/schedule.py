@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from compiler.schedule import Problem, Schedule, schedule
-from compiler.schedule.arena import Arena, arena
-from compiler.schedule.heuristics import HEURISTICS
-from compiler.schedule.model import problem_of
-from compiler.schedule.rewrite import fold_concats, rewrite
-from compiler.schedule.states import states_of
-from flows.source import Source
+from tenon.compiler.schedule import Problem, Schedule, schedule
+from tenon.compiler.schedule.arena import Arena, arena
+from tenon.compiler.schedule.heuristics import HEURISTICS
+from tenon.compiler.schedule.model import problem_of
+from tenon.compiler.schedule.rewrite import fold_concats, rewrite
+from tenon.compiler.schedule.states import states_of
+from tenon.flows.source import Source
 
 __all__ = ["ALIGNMENT", "Ordered", "order_source"]
 

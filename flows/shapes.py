@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import onnx
 
-from flows.errors import UserError
+from tenon.flows.errors import UserError
 
 __all__ = ["Sizes", "fix_shapes", "read_sizes"]
 

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from compiler.program import Program
-from compiler.traffic import traffic_of
-from flows.area import Area
-from flows.compile import Placement
-from flows.doctor import Check
-from flows.quantize import Drift, Right
-from flows.report import Report
-from flows.schedule import Ordered
-from tb.covenant.claim import Claim
+from tenon.compiler.program import Program
+from tenon.compiler.traffic import traffic_of
+from tenon.flows.area import Area
+from tenon.flows.compile import Placement
+from tenon.flows.doctor import Check
+from tenon.flows.quantize import Drift, Right
+from tenon.flows.report import Report
+from tenon.flows.schedule import Ordered
+from tenon.tb.covenant.claim import Claim
 
 __all__ = ["print_area", "print_checks", "print_claims", "print_orders", "print_placements", "print_quantised", "print_report",
            "print_traffic"]
@@ -91,7 +91,7 @@ def _print_comparison(console: Console, report: Report) -> None:
     c = report.comparison
     if c is None:
         return
-    from flows.comparison import REFERENCE
+    from tenon.flows.comparison import REFERENCE
 
     total = c.total
     verdict = "all equal" if not total.mismatches else f"{total.mismatches:,} differ, by {total.max_abs_diff} at most"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from acg.isa import instruction_text
-from compiler.program import Program
-from flows.report import Report
-from tb.timeline import Timeline, Wait, busy_intervals, merged, token_levels
+from tenon.acg.isa import instruction_text
+from tenon.compiler.program import Program
+from tenon.flows.report import Report
+from tenon.tb.timeline import Timeline, Wait, busy_intervals, merged, token_levels
 
 __all__ = ["timeline_events", "timeline_text"]
 

@@ -6,24 +6,24 @@ from amaranth.hdl import Cat, Module, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw import emit
-from hw.accumulators import Accumulators
-from hw.buffers import activation_buffer, memory_bytes, parameter_buffer, vector_buffer, weight_buffer
-from hw.clockgate import ClockGate
-from hw.control import AXI_LITE, Control
-from hw.counters import Counters
-from hw.dispatch import Dispatch
-from hw.engine_queue import EngineQueue
-from hw.fetch import Fetch
-from hw.load import LoadEngine
-from hw.matrix import MatrixEngine
-from hw.params import SystolicParams
-from hw.read_port import ReadPort
-from hw.registers import COUNTERS, ENGINES, ErrorCode
-from hw.store import StoreEngine
-from hw.tokens import TokenCounters
-from hw.vector import VectorEngine
-from hw.window import WindowEngine
+from tenon.hw import emit
+from tenon.hw.accumulators import Accumulators
+from tenon.hw.buffers import activation_buffer, memory_bytes, parameter_buffer, vector_buffer, weight_buffer
+from tenon.hw.clockgate import ClockGate
+from tenon.hw.control import AXI_LITE, Control
+from tenon.hw.counters import Counters
+from tenon.hw.dispatch import Dispatch
+from tenon.hw.engine_queue import EngineQueue
+from tenon.hw.fetch import Fetch
+from tenon.hw.load import LoadEngine
+from tenon.hw.matrix import MatrixEngine
+from tenon.hw.params import SystolicParams
+from tenon.hw.read_port import ReadPort
+from tenon.hw.registers import COUNTERS, ENGINES, ErrorCode
+from tenon.hw.store import StoreEngine
+from tenon.hw.tokens import TokenCounters
+from tenon.hw.vector import VectorEngine
+from tenon.hw.window import WindowEngine
 
 __all__ = ["Accelerator", "engine_classes", "verilog"]
 

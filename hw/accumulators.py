@@ -6,9 +6,9 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw import emit
-from hw.memory import Memory
-from hw.params import SystolicParams
+from tenon.hw import emit
+from tenon.hw.memory import Memory
+from tenon.hw.params import SystolicParams
 
 __all__ = ["ACCUMULATOR_BANKS", "Accumulators"]
 

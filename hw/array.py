@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw import emit
+from tenon.hw import emit
 
 __all__ = ["OPERAND_BITS", "SystolicArray", "SystolicRow"]
 

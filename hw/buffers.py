@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hw.params import SystolicParams
-from hw.scratchpad import Scratchpad
+from tenon.hw.params import SystolicParams
+from tenon.hw.scratchpad import Scratchpad
 
 __all__ = ["VECTOR_BANKS", "activation_banks", "activation_buffer", "memory_bytes", "parameter_buffer", "vector_buffer", "weight_buffer"]
 

@@ -6,9 +6,9 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi import PAGE_BYTES
-from hw.params import SystolicParams
-from hw.realign import words_bits
+from tenon.hw.axi import PAGE_BYTES
+from tenon.hw.params import SystolicParams
+from tenon.hw.realign import words_bits
 
 __all__ = ["Bursts", "burst_limit"]
 

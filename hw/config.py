@@ -6,8 +6,8 @@ import difflib
 import tomllib
 from pathlib import Path
 
-from hw.params import ParameterError, SystolicParams
-from hw.presets import PRESETS
+from tenon.hw.params import ParameterError, SystolicParams
+from tenon.hw.presets import PRESETS
 
 __all__ = ["load_config"]
 

@@ -6,10 +6,10 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw import emit
-from hw.memory import Memory
-from hw.params import SystolicParams
-from hw.registers import COUNTERS, ENGINES, ID, VERSION, ErrorCode, registers
+from tenon.hw import emit
+from tenon.hw.memory import Memory
+from tenon.hw.params import SystolicParams
+from tenon.hw.registers import COUNTERS, ENGINES, ID, VERSION, ErrorCode, registers
 
 __all__ = ["AXI_LITE", "Control"]
 

@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.registers import COUNTERS, ENGINES
+from tenon.hw.registers import COUNTERS, ENGINES
 
 __all__ = ["Counters"]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from acg.graph import Edge, Graph, Memory, Sequencer, Unit
-from hw.accelerator import engine_classes
-from hw.accumulators import ACCUMULATOR_BANKS
-from hw.buffers import VECTOR_BANKS, activation_banks, memory_bytes
-from hw.bursts import burst_limit
-from hw.dispatch import issue_cycles
-from hw.params import SystolicParams
-from hw.tokens import TOKEN_LIMIT
+from tenon.acg.graph import Edge, Graph, Memory, Sequencer, Unit
+from tenon.hw.accelerator import engine_classes
+from tenon.hw.accumulators import ACCUMULATOR_BANKS
+from tenon.hw.buffers import VECTOR_BANKS, activation_banks, memory_bytes
+from tenon.hw.bursts import burst_limit
+from tenon.hw.dispatch import issue_cycles
+from tenon.hw.params import SystolicParams
+from tenon.hw.tokens import TOKEN_LIMIT
 
 __all__ = ["SEGMENTS", "covenant"]
 

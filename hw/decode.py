@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth.hdl import Shape
 from amaranth.lib import data
 
-from acg.mnemonic import HEADER, INSTRUCTION_BITS
+from tenon.acg.mnemonic import HEADER, INSTRUCTION_BITS
 
 __all__ = ["layout"]
 

@@ -6,9 +6,9 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from acg.mnemonic import HEADER, INSTRUCTION_BITS
-from hw.legality import Legality, longest_walk
-from hw.registers import ErrorCode
+from tenon.acg.mnemonic import HEADER, INSTRUCTION_BITS
+from tenon.hw.legality import Legality, longest_walk
+from tenon.hw.registers import ErrorCode
 
 __all__ = ["Dispatch", "issue_cycles"]
 

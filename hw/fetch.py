@@ -6,10 +6,10 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from acg.mnemonic import INSTRUCTION_BITS
-from hw import emit
-from hw.memory import Memory
-from hw.params import SystolicParams
+from tenon.acg.mnemonic import INSTRUCTION_BITS
+from tenon.hw import emit
+from tenon.hw.memory import Memory
+from tenon.hw.params import SystolicParams
 
 __all__ = ["Fetch", "fetch_beats", "fetch_bursts"]
 

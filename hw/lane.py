@@ -4,12 +4,12 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from acg.ops import RECIPROCAL_MAGIC, ROOT_MAGIC
-from hw import emit
-from hw.binary32 import FromInteger, FusedMultiplyAdd, MinMax, Multiply, Quantise, RoundClamp, registers
-from hw.delay import delay
-from hw.memory import Memory
-from hw.reduction import Reduction
+from tenon.acg.ops import RECIPROCAL_MAGIC, ROOT_MAGIC
+from tenon.hw import emit
+from tenon.hw.binary32 import FromInteger, FusedMultiplyAdd, MinMax, Multiply, Quantise, RoundClamp, registers
+from tenon.hw.delay import delay
+from tenon.hw.memory import Memory
+from tenon.hw.reduction import Reduction
 
 __all__ = ["Lane"]
 

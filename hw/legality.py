@@ -11,8 +11,8 @@ from amaranth.hdl import Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from acg.mnemonic import INSTRUCTION_BITS, accesses
-from hw.registers import ErrorCode
+from tenon.acg.mnemonic import INSTRUCTION_BITS, accesses
+from tenon.hw.registers import ErrorCode
 
 __all__ = ["Legality", "longest_walk"]
 

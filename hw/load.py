@@ -6,15 +6,15 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from acg.mnemonic import INSTRUCTION_BITS
-from hw import axi
-from hw.bursts import Bursts
-from hw.decode import layout
-from hw.fifo import Fifo
-from hw.mnemonics import load
-from hw.params import SystolicParams
-from hw.realign import Planner, Realigner, plan_layout
-from hw.runs import LEVELS, Runs
+from tenon.acg.mnemonic import INSTRUCTION_BITS
+from tenon.hw import axi
+from tenon.hw.bursts import Bursts
+from tenon.hw.decode import layout
+from tenon.hw.fifo import Fifo
+from tenon.hw.mnemonics import load
+from tenon.hw.params import SystolicParams
+from tenon.hw.realign import Planner, Realigner, plan_layout
+from tenon.hw.runs import LEVELS, Runs
 
 __all__ = ["ADDRESS_BITS", "SEGMENTS", "LoadEngine"]
 

@@ -6,15 +6,15 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from acg.mnemonic import INSTRUCTION_BITS
-from hw import emit
-from hw.array import OPERAND_BITS, SystolicArray
-from hw.decode import layout
-from hw.delay import delay
-from hw.memory import Memory
-from hw.mnemonics import matrix
-from hw.nest import AddressNest
-from hw.params import SystolicParams
+from tenon.acg.mnemonic import INSTRUCTION_BITS
+from tenon.hw import emit
+from tenon.hw.array import OPERAND_BITS, SystolicArray
+from tenon.hw.decode import layout
+from tenon.hw.delay import delay
+from tenon.hw.memory import Memory
+from tenon.hw.mnemonics import matrix
+from tenon.hw.nest import AddressNest
+from tenon.hw.params import SystolicParams
 
 __all__ = ["MatrixEngine"]
 

@@ -5,9 +5,9 @@ Every number comes from the parameters or from the engine whose latency it is.
 
 from __future__ import annotations
 
-from acg.expr import Aff, Choose, Expr, Load, Lookup, Loop, Nest, Op, Operand, Reduce, Val, field
-from acg.mnemonic import Field, Mnemonic, extent, integer, option, real, stride
-from hw.params import SystolicParams
+from tenon.acg.expr import Aff, Choose, Expr, Load, Lookup, Loop, Nest, Op, Operand, Reduce, Val, field
+from tenon.acg.mnemonic import Field, Mnemonic, extent, integer, option, real, stride
+from tenon.hw.params import SystolicParams
 
 __all__ = ["WINDOW_ROWS", "load", "matrix", "store", "vector", "window"]
 

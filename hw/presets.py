@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hw.params import SystolicParams
+from tenon.hw.params import SystolicParams
 
 __all__ = ["PRESETS", "preset"]
 

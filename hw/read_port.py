@@ -6,9 +6,9 @@ from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw import axi
-from hw.fetch import fetch_beats, fetch_bursts
-from hw.params import SystolicParams
+from tenon.hw import axi
+from tenon.hw.fetch import fetch_beats, fetch_bursts
+from tenon.hw.params import SystolicParams
 
 __all__ = ["ReadPort"]
 

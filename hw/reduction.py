@@ -4,9 +4,9 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw import emit
-from hw.binary32 import MINUS_INFINITY, MINUS_ZERO, Add, registers, select_extreme
-from hw.memory import Memory
+from tenon.hw import emit
+from tenon.hw.binary32 import MINUS_INFINITY, MINUS_ZERO, Add, registers, select_extreme
+from tenon.hw.memory import Memory
 
 __all__ = ["Reduction"]
 

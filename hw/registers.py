@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 
-from hw.params import SystolicParams
-from hw.register_map import Access, Field, Register, RegisterMap
+from tenon.hw.params import SystolicParams
+from tenon.hw.register_map import Access, Field, Register, RegisterMap
 
 __all__ = ["COUNTERS", "ENGINES", "ID", "VERSION", "ErrorCode", "registers"]
 

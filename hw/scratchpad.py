@@ -6,8 +6,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw import emit
-from hw.memory import Memory
+from tenon.hw import emit
+from tenon.hw.memory import Memory
 
 __all__ = ["Scratchpad"]
 

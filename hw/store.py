@@ -6,16 +6,16 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from acg.mnemonic import INSTRUCTION_BITS
-from hw import axi
-from hw.bursts import Bursts
-from hw.decode import layout
-from hw.fifo import Fifo
-from hw.load import ADDRESS_BITS, SEGMENTS
-from hw.mnemonics import store
-from hw.params import SystolicParams
-from hw.realign import Planner, Realigner, plan_layout, words_bits
-from hw.runs import LEVELS, Runs
+from tenon.acg.mnemonic import INSTRUCTION_BITS
+from tenon.hw import axi
+from tenon.hw.bursts import Bursts
+from tenon.hw.decode import layout
+from tenon.hw.fifo import Fifo
+from tenon.hw.load import ADDRESS_BITS, SEGMENTS
+from tenon.hw.mnemonics import store
+from tenon.hw.params import SystolicParams
+from tenon.hw.realign import Planner, Realigner, plan_layout, words_bits
+from tenon.hw.runs import LEVELS, Runs
 
 __all__ = ["StoreEngine"]
 

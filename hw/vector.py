@@ -4,16 +4,16 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from acg.mnemonic import INSTRUCTION_BITS
-from hw import emit
-from hw.decode import layout
-from hw.delay import delay
-from hw.lane import Lane
-from hw.mnemonics import vector
-from hw.nest import AddressNest
-from hw.params import SystolicParams
-from hw.reduction import Reduction
-from hw.vector_settings import SLOTS, settings
+from tenon.acg.mnemonic import INSTRUCTION_BITS
+from tenon.hw import emit
+from tenon.hw.decode import layout
+from tenon.hw.delay import delay
+from tenon.hw.lane import Lane
+from tenon.hw.mnemonics import vector
+from tenon.hw.nest import AddressNest
+from tenon.hw.params import SystolicParams
+from tenon.hw.reduction import Reduction
+from tenon.hw.vector_settings import SLOTS, settings
 
 __all__ = ["VectorEngine"]
 

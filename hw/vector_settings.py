@@ -3,8 +3,8 @@
 from amaranth.hdl import Mux, Value
 from amaranth.lib import data
 
-from hw.binary32 import MINUS_INFINITY, MINUS_ZERO, ONE
-from hw.lane import Lane
+from tenon.hw.binary32 import MINUS_INFINITY, MINUS_ZERO, ONE
+from tenon.hw.lane import Lane
 
 __all__ = ["SLOTS", "settings"]
 

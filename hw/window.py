@@ -6,15 +6,15 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from acg.mnemonic import INSTRUCTION_BITS
-from hw import emit
-from hw.array import OPERAND_BITS
-from hw.decode import layout
-from hw.mnemonics import WINDOW_ROWS, window
-from hw.nest import AddressNest
-from hw.params import SystolicParams
-from hw.window_lane import WindowLane
-from hw.window_weights import WindowWeights
+from tenon.acg.mnemonic import INSTRUCTION_BITS
+from tenon.hw import emit
+from tenon.hw.array import OPERAND_BITS
+from tenon.hw.decode import layout
+from tenon.hw.mnemonics import WINDOW_ROWS, window
+from tenon.hw.nest import AddressNest
+from tenon.hw.params import SystolicParams
+from tenon.hw.window_lane import WindowLane
+from tenon.hw.window_weights import WindowWeights
 
 __all__ = ["WindowEngine"]
 

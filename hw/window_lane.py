@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.array import OPERAND_BITS
+from tenon.hw.array import OPERAND_BITS
 
 __all__ = ["WindowLane"]
 

@@ -6,15 +6,15 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from acg.mnemonic import INSTRUCTION_BITS
-from hw import emit
-from hw.array import OPERAND_BITS
-from hw.decode import layout
-from hw.delay import delay
-from hw.memory import Memory
-from hw.mnemonics import WINDOW_ROWS, window
-from hw.nest import AddressNest
-from hw.params import SystolicParams
+from tenon.acg.mnemonic import INSTRUCTION_BITS
+from tenon.hw import emit
+from tenon.hw.array import OPERAND_BITS
+from tenon.hw.decode import layout
+from tenon.hw.delay import delay
+from tenon.hw.memory import Memory
+from tenon.hw.mnemonics import WINDOW_ROWS, window
+from tenon.hw.nest import AddressNest
+from tenon.hw.params import SystolicParams
 
 __all__ = ["WindowWeights"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from hw.params import SystolicParams
+from tenon.hw.params import SystolicParams
 
 __all__ = ["bench_environment", "bench_params"]
 

@@ -9,7 +9,7 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
-from tb.axi_memory import bit
+from tenon.tb.axi_memory import bit
 
 __all__ = ["EngineDriver", "reset"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tb import runner
+from tenon.tb import runner
 
 __all__ = ["Log", "build", "simulate"]
 
@@ -42,7 +42,7 @@ def simulate(built: runner.Built, folder: Path, memories: Mapping[str, np.ndarra
         (folder / f"{name.lower()}.bin").write_bytes(words[:, ::-1].tobytes())
     options = [f"+folder={folder}", f"+gap={gap}", f"+count={len(instructions)}", f"+limit={limit}",
                *([] if deny is None else [f"+deny={deny}"]), *(["+poison"] if poison else [])]
-    runner.simulate(built, "tb.engine_bench", folder=folder, plusargs=options, seed=seed)
+    runner.simulate(built, "tenon.tb.engine_bench", folder=folder, plusargs=options, seed=seed)
     log = Log()
     for entry in (folder / "log.txt").read_text().splitlines():
         event, *values = entry.split()

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from tb.random_model import ModelBuilder
+from tenon.tb.random_model import ModelBuilder
 
 __all__ = ["EXPORTED", "exported"]
 

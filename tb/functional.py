@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from acg.interpret import run as execute
-from acg.mnemonic import INSTRUCTION_BYTES, EncodingError, Header, Mnemonic, decode
+from tenon.acg.interpret import run as execute
+from tenon.acg.mnemonic import INSTRUCTION_BYTES, EncodingError, Header, Mnemonic, decode
 
 __all__ = ["FunctionalSimulator", "Instruction", "ProgramError", "decode_program"]
 

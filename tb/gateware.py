@@ -9,11 +9,11 @@ import os
 from functools import cache
 from pathlib import Path
 
-from acg.graph import Graph
-from hw import accelerator
-from hw.covenant import covenant
-from hw.params import SystolicParams
-from tb.runner import cache_folder
+from tenon.acg.graph import Graph
+from tenon.hw import accelerator
+from tenon.hw.covenant import covenant
+from tenon.hw.params import SystolicParams
+from tenon.tb.runner import cache_folder
 
 __all__ = ["emitted", "graph_of", "verilog_of"]
 

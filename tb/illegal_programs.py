@@ -7,13 +7,13 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from acg.expr import Aff, Op, Val, walk
-from acg.formula import evaluate, names
-from acg.graph import Graph
-from acg.mnemonic import HEADER, INSTRUCTION_BYTES, Access, EncodingError, Field, Header, Mnemonic, accesses, decode, encode
-from compiler.instruction import Instruction
-from hw.registers import ErrorCode
-from tb.random_programs import SEGMENT_BYTES, image_of, random_instruction, random_program
+from tenon.acg.expr import Aff, Op, Val, walk
+from tenon.acg.formula import evaluate, names
+from tenon.acg.graph import Graph
+from tenon.acg.mnemonic import HEADER, INSTRUCTION_BYTES, Access, EncodingError, Field, Header, Mnemonic, accesses, decode, encode
+from tenon.compiler.instruction import Instruction
+from tenon.hw.registers import ErrorCode
+from tenon.tb.random_programs import SEGMENT_BYTES, image_of, random_instruction, random_program
 
 __all__ = ["NOWHERE", "IllegalProgram", "illegal_programs"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from compiler.checker import check_program
-from compiler.evaluate import evaluate
-from compiler.ir import Add, Conv, Graph, Lookup, Pool, Tensor
-from hw.covenant import covenant
-from hw.params import SystolicParams
-from hw.presets import preset
-from tb.functional import FunctionalSimulator, Instruction
+from tenon.compiler.checker import check_program
+from tenon.compiler.evaluate import evaluate
+from tenon.compiler.ir import Add, Conv, Graph, Lookup, Pool, Tensor
+from tenon.hw.covenant import covenant
+from tenon.hw.params import SystolicParams
+from tenon.hw.presets import preset
+from tenon.tb.functional import FunctionalSimulator, Instruction
 
 __all__ = ["COVENANTS", "conv", "mismatches", "random_inputs", "small_network", "tensor"]
 

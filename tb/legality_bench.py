@@ -8,12 +8,12 @@ from collections import Counter
 import cocotb
 from cocotb.triggers import FallingEdge, RisingEdge
 
-from acg.mnemonic import accesses, encode
-from acg.random_fields import random_fields
-from hw.covenant import covenant
-from hw.registers import ErrorCode
-from tb.bench_params import bench_params
-from tb.engine_driver import reset
+from tenon.acg.mnemonic import accesses, encode
+from tenon.acg.random_fields import random_fields
+from tenon.hw.covenant import covenant
+from tenon.hw.registers import ErrorCode
+from tenon.tb.bench_params import bench_params
+from tenon.tb.engine_driver import reset
 
 _CASES = 400
 _CYCLE_LIMIT = 200  # of one judgement

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tb import toolchain
+from tenon.tb import toolchain
 
 __all__ = ["WAIVERS", "lint"]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from acg.graph import Graph
-from compiler.instruction import Instruction
-from compiler.tokens import place_tokens
+from tenon.acg.graph import Graph
+from tenon.compiler.instruction import Instruction
+from tenon.compiler.tokens import place_tokens
 
 __all__ = ["dump_bytes", "dump_program", "fill_data", "fill_program"]
 

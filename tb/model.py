@@ -12,11 +12,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from acg.graph import Graph
-from acg.mnemonic import INSTRUCTION_BYTES, accesses
-from tb.functional import Instruction
-from tb.timeline import Span, Timeline, Windows, idle_waits
-from tb.transfers import Transfer, transfer_of
+from tenon.acg.graph import Graph
+from tenon.acg.mnemonic import INSTRUCTION_BYTES, accesses
+from tenon.tb.functional import Instruction
+from tenon.tb.timeline import Span, Timeline, Windows, idle_waits
+from tenon.tb.transfers import Transfer, transfer_of
 
 __all__ = ["Deadlock", "ModelResult", "simulate_program"]
 

@@ -6,11 +6,11 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
-from hw.params import SystolicParams
-from hw.presets import preset
-from tb.random_layers import KINDS
-from tb.random_runs import against_rtl, all_against_reference, prepare
-from tb.rtl import Dram
+from tenon.hw.params import SystolicParams
+from tenon.hw.presets import preset
+from tenon.tb.random_layers import KINDS
+from tenon.tb.random_runs import against_rtl, all_against_reference, prepare
+from tenon.tb.rtl import Dram
 
 __all__ = ["BASE", "MOVES", "moved", "run_moved"]
 

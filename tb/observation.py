@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from hw.accelerator import engine_classes
-from hw.params import SystolicParams
-from tb.timeline import Span, Timeline, Wait
+from tenon.hw.accelerator import engine_classes
+from tenon.hw.params import SystolicParams
+from tenon.tb.timeline import Span, Timeline, Wait
 
 __all__ = ["WINDOW", "observer", "read_observation"]
 

@@ -10,16 +10,16 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from acg.graph import Graph
-from acg.mnemonic import INSTRUCTION_BYTES
-from hw.params import SystolicParams
-from hw.registers import ErrorCode
-from tb.functional import FunctionalSimulator, Instruction, decode_program
-from tb.gateware import verilog_of
-from tb.illegal_programs import NOWHERE, IllegalProgram
-from tb.memory_state import dump_bytes, dump_program, fill_data, fill_program
-from tb.random_programs import SEGMENT_BYTES, RandomProgram, image_of, small_parameters
-from tb.rtl import Dram, Outcome, Run, run_rtl
+from tenon.acg.graph import Graph
+from tenon.acg.mnemonic import INSTRUCTION_BYTES
+from tenon.hw.params import SystolicParams
+from tenon.hw.registers import ErrorCode
+from tenon.tb.functional import FunctionalSimulator, Instruction, decode_program
+from tenon.tb.gateware import verilog_of
+from tenon.tb.illegal_programs import NOWHERE, IllegalProgram
+from tenon.tb.memory_state import dump_bytes, dump_program, fill_data, fill_program
+from tenon.tb.random_programs import SEGMENT_BYTES, RandomProgram, image_of, small_parameters
+from tenon.tb.rtl import Dram, Outcome, Run, run_rtl
 
 __all__ = ["ProgramRuns", "run_programs"]
 

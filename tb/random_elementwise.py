@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tb.random_model import ModelBuilder
+from tenon.tb.random_model import ModelBuilder
 
 __all__ = ["ELEMENTWISE"]
 

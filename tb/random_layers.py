@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
-from tb.random_channels import CHANNELS
-from tb.random_elementwise import ELEMENTWISE
-from tb.random_model import ModelBuilder
-from tb.random_movement import MOVEMENT
-from tb.random_rows import ROWS
+from tenon.tb.random_channels import CHANNELS
+from tenon.tb.random_elementwise import ELEMENTWISE
+from tenon.tb.random_model import ModelBuilder
+from tenon.tb.random_movement import MOVEMENT
+from tenon.tb.random_rows import ROWS
 
 __all__ = ["KINDS", "Case", "random_case"]
 

@@ -11,15 +11,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from acg.expr import Aff, Choose, Load, Op, Val, walk
-from acg.graph import Graph
-from acg.mnemonic import INSTRUCTION_BYTES, Header, Mnemonic, accesses, encode
-from acg.random_fields import random_fields
-from compiler.checker import IllegalProgram, check_program
-from compiler.errors import CompileError
-from compiler.hazards import dependences
-from compiler.instruction import Instruction
-from compiler.tokens import place_tokens
+from tenon.acg.expr import Aff, Choose, Load, Op, Val, walk
+from tenon.acg.graph import Graph
+from tenon.acg.mnemonic import INSTRUCTION_BYTES, Header, Mnemonic, accesses, encode
+from tenon.acg.random_fields import random_fields
+from tenon.compiler.checker import IllegalProgram, check_program
+from tenon.compiler.errors import CompileError
+from tenon.compiler.hazards import dependences
+from tenon.compiler.instruction import Instruction
+from tenon.compiler.tokens import place_tokens
 
 __all__ = ["SEGMENT_BYTES", "RandomProgram", "image_of", "random_instruction", "random_program", "small_parameters", "unreached"]
 

@@ -8,20 +8,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from acg.mnemonic import INSTRUCTION_BYTES
-from compiler.compile import compile_graph
-from compiler.frontend import read_graph
-from compiler.host import quantise_inputs
-from compiler.program import Program
-from hw.covenant import covenant
-from hw.params import SystolicParams
-from hw.presets import preset
-from hw.registers import ErrorCode
-from tb.functional import FunctionalSimulator
-from tb.gateware import verilog_of
-from tb.random_layers import KINDS, Case, random_case
-from tb.reference import Reference
-from tb.rtl import Dram, Run, run_rtl
+from tenon.acg.mnemonic import INSTRUCTION_BYTES
+from tenon.compiler.compile import compile_graph
+from tenon.compiler.frontend import read_graph
+from tenon.compiler.host import quantise_inputs
+from tenon.compiler.program import Program
+from tenon.hw.covenant import covenant
+from tenon.hw.params import SystolicParams
+from tenon.hw.presets import preset
+from tenon.hw.registers import ErrorCode
+from tenon.tb.functional import FunctionalSimulator
+from tenon.tb.gateware import verilog_of
+from tenon.tb.random_layers import KINDS, Case, random_case
+from tenon.tb.reference import Reference
+from tenon.tb.rtl import Dram, Run, run_rtl
 
 __all__ = ["SHAPES", "Prepared", "against_reference", "against_rtl", "all_against_reference", "prepare", "prepare_case",
            "shape_of"]

@@ -7,11 +7,11 @@ from collections import deque
 
 import cocotb
 
-from acg.mnemonic import INSTRUCTION_BYTES
-from tb.axi_memory import BusTiming, ReadMemory, bit, integer, step
-from tb.bench_params import bench_params
-from tb.engine_driver import reset
-from tb.models.transfers import dram_bytes
+from tenon.acg.mnemonic import INSTRUCTION_BYTES
+from tenon.tb.axi_memory import BusTiming, ReadMemory, bit, integer, step
+from tenon.tb.bench_params import bench_params
+from tenon.tb.engine_driver import reset
+from tenon.tb.models.transfers import dram_bytes
 
 PARAMS = bench_params()
 WIDTH = PARAMS.bus_bytes

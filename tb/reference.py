@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from compiler.errors import CompileError
+from tenon.compiler.errors import CompileError
 
 __all__ = ["VERSION", "Reference", "activation_type"]
 

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hw.accelerator import engine_classes
-from hw.params import SystolicParams
-from hw.registers import COUNTERS, ENGINES, ErrorCode, registers
-from tb import runner
-from tb.observation import observer, read_observation
-from tb.timeline import Timeline
-from tb.waves import Waves
+from tenon.hw.accelerator import engine_classes
+from tenon.hw.params import SystolicParams
+from tenon.hw.registers import COUNTERS, ENGINES, ErrorCode, registers
+from tenon.tb import runner
+from tenon.tb.observation import observer, read_observation
+from tenon.tb.timeline import Timeline
+from tenon.tb.waves import Waves
 
 __all__ = ["DRAM_LIMITS", "Burst", "Dram", "Mark", "Outcome", "Run", "Stuck", "SystemResult", "build_system", "repeated_modules", "run_rtl",
            "write_image"]
@@ -194,7 +194,7 @@ def run_rtl(verilog: str, params: SystolicParams, runs: Sequence[Run], *, image:
         plusargs = ["+dram_image=image.txt", "+dram_dump=dump.txt", "+marks=marks.txt", *["+bursts=bursts.txt"] * bursts,
                     *(dram or Dram()).plusargs()]
         plusargs += [*(waves.plusargs() if waves else []), *([f"+observe={_OBSERVATION}"] if observe is not None else [])]
-        log = runner.simulate(built, "tb.system_bench", plusargs=plusargs, folder=folder,
+        log = runner.simulate(built, "tenon.tb.system_bench", plusargs=plusargs, folder=folder,
                               env={"TENON_JOB": str((folder / "job.json").resolve())})
         if waves is not None:  # also of a run that is stuck: then they are wanted most
             waves.keep(folder)

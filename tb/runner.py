@@ -21,7 +21,7 @@ from xml.etree import ElementTree
 import cocotb_tools.config
 from cocotb_tools import runner as cocotb_runner
 
-from tb import toolchain
+from tenon.tb import toolchain
 
 __all__ = ["Build", "BuildError", "SimulationError", "build", "cache_folder", "ports_of", "run_bench", "simulate"]
 
@@ -296,7 +296,6 @@ class _Quiet:
 
     def _set_env_common(self) -> None:
         super()._set_env_common()
-        root = str(Path(__file__).resolve().parents[1])
         tools = toolchain.child_environment()
         for name in self.env.keys() - tools.keys() & set(os.environ):
             del self.env[name]
@@ -304,7 +303,7 @@ class _Quiet:
             self.env["VERILATOR_ROOT"] = tools["VERILATOR_ROOT"]
         self.env["PATH"] = os.pathsep.join([tools["PATH"], str(cocotb_tools.config.libs_dir)])
         # An empty entry means the current directory, which is another one in the simulator's process.
-        self.env["PYTHONPATH"] = os.pathsep.join([root, *(entry or os.getcwd() for entry in sys.path)])
+        self.env["PYTHONPATH"] = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
 
     def _execute_cmds(self, cmds, cwd, stdout=None) -> None:
         for cmd in cmds:

@@ -8,12 +8,12 @@ import random
 import cocotb
 import numpy as np
 
-from acg.mnemonic import encode
-from hw.store import StoreEngine
-from tb.axi_memory import PAGE_BYTES, BusTiming, Held, WriteMemory, bit, integer, step
-from tb.bench_params import bench_params
-from tb.engine_driver import EngineDriver, reset
-from tb.models import transfers
+from tenon.acg.mnemonic import encode
+from tenon.hw.store import StoreEngine
+from tenon.tb.axi_memory import PAGE_BYTES, BusTiming, Held, WriteMemory, bit, integer, step
+from tenon.tb.bench_params import bench_params
+from tenon.tb.engine_driver import EngineDriver, reset
+from tenon.tb.models import transfers
 
 PARAMS = bench_params()
 WIDTH = PARAMS.bus_bytes

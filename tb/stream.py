@@ -11,8 +11,8 @@ from amaranth.hdl import Cat, ClockDomain, ClockSignal, Const, Module, ResetSign
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw import emit
-from tb import runner
+from tenon.hw import emit
+from tenon.tb import runner
 
 __all__ = ["Stream"]
 
@@ -63,7 +63,7 @@ class Stream:
         with tempfile.TemporaryDirectory(prefix="tenon-stream-") as folder:
             source, sink = Path(folder) / "operands.bin", Path(folder) / "results.bin"
             source.write_bytes(vectors.tobytes())
-            runner.simulate(self._built, "tb.stream_bench", folder=Path(folder),
+            runner.simulate(self._built, "tenon.tb.stream_bench", folder=Path(folder),
                             plusargs=[f"+operands={source}", f"+results={sink}"],
                             env={"EXPECTED_CYCLES": str(cycles + _DRAIN)})
             rows = np.fromfile(sink, "<u4").reshape(cycles + _DRAIN, -1)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import find_libpython
 
-from tb.prerequisites import PROGRAMS
+from tenon.tb.prerequisites import PROGRAMS
 
 __all__ = ["MAKE_VARIABLES", "Tool", "ToolError", "child_environment", "require", "survey", "verilator_root"]
 

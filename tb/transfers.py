@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from acg.expr import Aff, Choose, Expr, Op, Val, walk
-from acg.mnemonic import Access, accesses
-from tb.functional import Instruction
+from tenon.acg.expr import Aff, Choose, Expr, Op, Val, walk
+from tenon.acg.mnemonic import Access, accesses
+from tenon.tb.functional import Instruction
 
 __all__ = ["Transfer", "transfer_of"]
 

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tb import runner
+from tenon.tb import runner
 
 __all__ = ["Waves"]
 

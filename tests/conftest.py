@@ -2,7 +2,7 @@
 
 import pytest
 
-from tb import toolchain
+from tenon.tb import toolchain
 
 
 @pytest.fixture

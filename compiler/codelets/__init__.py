@@ -1,11 +1,11 @@
 """Operators as loop nests, each stated once; they name no machine, no memory and no unit."""
 
-from compiler.codelets.codelet import Codelet
-from compiler.codelets.conv import conv
-from compiler.codelets.depthwise import depthwise
-from compiler.codelets.elementwise import add, largest, lookup, multiply
-from compiler.codelets.pool import average_pool, global_pool, max_pool
-from compiler.codelets.rows import normalise, softmax
+from tenon.compiler.codelets.codelet import Codelet
+from tenon.compiler.codelets.conv import conv
+from tenon.compiler.codelets.depthwise import depthwise
+from tenon.compiler.codelets.elementwise import add, largest, lookup, multiply
+from tenon.compiler.codelets.pool import average_pool, global_pool, max_pool
+from tenon.compiler.codelets.rows import normalise, softmax
 
 __all__ = ["Codelet", "add", "average_pool", "conv", "depthwise", "global_pool", "largest", "lookup", "max_pool", "multiply", "normalise",
            "softmax"]

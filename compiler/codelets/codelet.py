@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from acg.expr import Aff, Expr, Load, Loop, Nest, Op, Operand, Val, field
+from tenon.acg.expr import Aff, Expr, Load, Loop, Nest, Op, Operand, Val, field
 
 __all__ = ["Codelet", "Tensor", "integer", "loops", "op", "real"]
 

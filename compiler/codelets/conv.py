@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 
-from acg.expr import Lookup, Nest, Operand, Reduce, field
-from compiler.codelets.codelet import Codelet, Tensor, integer, loops, op, real
+from tenon.acg.expr import Lookup, Nest, Operand, Reduce, field
+from tenon.compiler.codelets.codelet import Codelet, Tensor, integer, loops, op, real
 
 __all__ = ["conv"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 
-from acg.expr import Nest, Reduce, field
-from compiler.codelets.codelet import Codelet, Tensor, integer, loops
+from tenon.acg.expr import Nest, Reduce, field
+from tenon.compiler.codelets.codelet import Codelet, Tensor, integer, loops
 
 __all__ = ["depthwise"]
 

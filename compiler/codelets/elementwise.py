@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from acg.expr import Lookup, Nest, Operand, field
-from compiler.codelets.codelet import Codelet, Tensor, integer, loops, op, real
+from tenon.acg.expr import Lookup, Nest, Operand, field
+from tenon.compiler.codelets.codelet import Codelet, Tensor, integer, loops, op, real
 
 __all__ = ["add", "largest", "lookup", "multiply"]
 

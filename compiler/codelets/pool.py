@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from acg.expr import Expr, Nest, Reduce, field
-from compiler.codelets.codelet import Codelet, Tensor, integer, loops, op, real
+from tenon.acg.expr import Expr, Nest, Reduce, field
+from tenon.compiler.codelets.codelet import Codelet, Tensor, integer, loops, op, real
 
 __all__ = ["average_pool", "global_pool", "max_pool"]
 

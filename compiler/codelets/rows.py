@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import functools
 
-from acg.expr import Lookup, Nest, Operand, Reduce, Val, field
-from compiler.codelets.codelet import Codelet, Tensor, integer, loops, op, real
+from tenon.acg.expr import Lookup, Nest, Operand, Reduce, Val, field
+from tenon.compiler.codelets.codelet import Codelet, Tensor, integer, loops, op, real
 
 __all__ = ["normalise", "softmax"]
 

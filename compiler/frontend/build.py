@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from compiler.binary32 import fma
-from compiler.frontend.quantisation import Quantisation, bias_of, clamp_of, output_scale
-from compiler.frontend.reader import Reader, Refused
-from compiler.frontend.values import Constant, Reference
-from compiler.frontend.views import natural
-from compiler.ir import Add, Conv, Pool, Tensor, output_size
-from compiler.mean import mean_is_exact
-from compiler.product import Product
+from tenon.compiler.binary32 import fma
+from tenon.compiler.frontend.quantisation import Quantisation, bias_of, clamp_of, output_scale
+from tenon.compiler.frontend.reader import Reader, Refused
+from tenon.compiler.frontend.values import Constant, Reference
+from tenon.compiler.frontend.views import natural
+from tenon.compiler.ir import Add, Conv, Pool, Tensor, output_size
+from tenon.compiler.mean import mean_is_exact
+from tenon.compiler.product import Product
 
 __all__ = ["Epilogue", "Window", "build_add", "build_conv", "build_matrices", "build_pool", "build_product", "window_of"]
 

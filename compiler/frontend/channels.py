@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from compiler.frontend.build import Epilogue, Window, build_conv, build_pool, build_product
-from compiler.frontend.operands import dequantised
-from compiler.frontend.reader import Reader, Refused, handles
-from compiler.frontend.realise import realises
-from compiler.frontend.values import Constant, Expression, Quantised, Reference
-from compiler.frontend.views import as_image, natural, seen_as, transposed
+from tenon.compiler.frontend.build import Epilogue, Window, build_conv, build_pool, build_product
+from tenon.compiler.frontend.operands import dequantised
+from tenon.compiler.frontend.reader import Reader, Refused, handles
+from tenon.compiler.frontend.realise import realises
+from tenon.compiler.frontend.values import Constant, Expression, Quantised, Reference
+from tenon.compiler.frontend.views import as_image, natural, seen_as, transposed
 
 __all__ = ["image_shape", "scale_channels", "scaled_image"]
 

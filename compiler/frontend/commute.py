@@ -12,8 +12,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from compiler.frontend.quantisation import Quantisation
-from compiler.frontend.surgery import Surgery
+from tenon.compiler.frontend.quantisation import Quantisation
+from tenon.compiler.frontend.surgery import Surgery
 
 __all__ = ["EXTREMES", "MOVING", "SHAPING", "commuted"]
 

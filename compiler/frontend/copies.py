@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.frontend.build import Epilogue
-from compiler.frontend.operands import dequantised
-from compiler.frontend.quantisation import table_of
-from compiler.frontend.reader import Reader, Refused
-from compiler.frontend.realise import realises
-from compiler.frontend.values import Expression, Quantised, Reference
-from compiler.frontend.views import add_move, axes_of, natural, placed, seen_as
-from compiler.ir import Lookup
-from compiler.move import Piece, Step, affine_runs
+from tenon.compiler.frontend.build import Epilogue
+from tenon.compiler.frontend.operands import dequantised
+from tenon.compiler.frontend.quantisation import table_of
+from tenon.compiler.frontend.reader import Reader, Refused
+from tenon.compiler.frontend.realise import realises
+from tenon.compiler.frontend.values import Expression, Quantised, Reference
+from tenon.compiler.frontend.views import add_move, axes_of, natural, placed, seen_as
+from tenon.compiler.ir import Lookup
+from tenon.compiler.move import Piece, Step, affine_runs
 
 __all__ = ["Part", "Plan", "copied", "emit", "gathering", "operand", "repeated", "requantised", "whole"]
 

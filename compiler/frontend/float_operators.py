@@ -11,16 +11,16 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from compiler.frontend.build import Epilogue, build_conv, build_matrices, build_pool, build_product, window_of
-from compiler.frontend.copies import requantised
-from compiler.frontend.operands import bias_of, dequantised, weight_of
-from compiler.frontend.quantisation import table_of
-from compiler.frontend.reader import Reader, Refused, handles
-from compiler.frontend.realise import REALISE, realises
-from compiler.frontend.shapes import flattened, reshaped, squeezed, unsqueezed
-from compiler.frontend.values import Constant, Expression, FloatInput, Quantised, Reference, along
-from compiler.frontend.views import as_lines, seen_as
-from compiler.ir import Lookup
+from tenon.compiler.frontend.build import Epilogue, build_conv, build_matrices, build_pool, build_product, window_of
+from tenon.compiler.frontend.copies import requantised
+from tenon.compiler.frontend.operands import bias_of, dequantised, weight_of
+from tenon.compiler.frontend.quantisation import table_of
+from tenon.compiler.frontend.reader import Reader, Refused, handles
+from tenon.compiler.frontend.realise import REALISE, realises
+from tenon.compiler.frontend.shapes import flattened, reshaped, squeezed, unsqueezed
+from tenon.compiler.frontend.values import Constant, Expression, FloatInput, Quantised, Reference, along
+from tenon.compiler.frontend.views import as_lines, seen_as
+from tenon.compiler.ir import Lookup
 
 __all__: list[str] = []
 

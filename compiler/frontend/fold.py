@@ -9,10 +9,10 @@ import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator
 
-from compiler.frontend.values import Constant
+from tenon.compiler.frontend.values import Constant
 
 if TYPE_CHECKING:
-    from compiler.frontend.reader import Reader
+    from tenon.compiler.frontend.reader import Reader
 
 __all__ = ["fold"]
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from compiler.frontend.build import Epilogue
-from compiler.frontend.quantisation import table_of
-from compiler.frontend.reader import Reader, Refused, handles
-from compiler.frontend.realise import realises
-from compiler.frontend.values import Constant, Expression, FloatInput, Quantised
-from compiler.ir import Lookup
+from tenon.compiler.frontend.build import Epilogue
+from tenon.compiler.frontend.quantisation import table_of
+from tenon.compiler.frontend.reader import Reader, Refused, handles
+from tenon.compiler.frontend.realise import realises
+from tenon.compiler.frontend.values import Constant, Expression, FloatInput, Quantised
+from tenon.compiler.ir import Lookup
 
 __all__ = ["Function", "function_of", "of_one_element", "unary"]
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from compiler.frontend.build import Epilogue, build_conv, build_matrices, build_pool, build_product, window_of
-from compiler.frontend.reader import Reader, Refused, handles
-from compiler.frontend.values import Constant, Quantised, Reference
-from compiler.frontend.views import as_image
+from tenon.compiler.frontend.build import Epilogue, build_conv, build_matrices, build_pool, build_product, window_of
+from tenon.compiler.frontend.reader import Reader, Refused, handles
+from tenon.compiler.frontend.values import Constant, Quantised, Reference
+from tenon.compiler.frontend.views import as_image
 
 __all__: list[str] = []
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
-from compiler.errors import CompileError
+from tenon.compiler.errors import CompileError
 
 _QCDQ = "convert it to QuantizeLinear and DequantizeLinear with 8 bits"
 #: Operators of quantised models in forms that have no integer arithmetic of 8 bits, and how to export instead.

@@ -12,12 +12,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from compiler.frontend.build import Epilogue
-from compiler.frontend.copies import Part, Plan, copied, emit, gathering, operand, whole
-from compiler.frontend.quantisation import Quantisation
-from compiler.frontend.reader import MOST_BYTES, Reader, Refused, handles
-from compiler.frontend.resize import source_indices
-from compiler.frontend.values import Constant, Quantised, Reference
+from tenon.compiler.frontend.build import Epilogue
+from tenon.compiler.frontend.copies import Part, Plan, copied, emit, gathering, operand, whole
+from tenon.compiler.frontend.quantisation import Quantisation
+from tenon.compiler.frontend.reader import MOST_BYTES, Reader, Refused, handles
+from tenon.compiler.frontend.resize import source_indices
+from tenon.compiler.frontend.values import Constant, Quantised, Reference
 
 __all__: list[str] = []
 

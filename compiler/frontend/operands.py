@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from compiler.frontend.reader import Reader, Refused
-from compiler.frontend.values import Constant, Expression, FloatInput, Reference
+from tenon.compiler.frontend.reader import Reader, Refused
+from tenon.compiler.frontend.values import Constant, Expression, FloatInput, Reference
 
 __all__ = ["bias_of", "dequantised", "weight_of"]
 

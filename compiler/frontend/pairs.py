@@ -10,18 +10,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from compiler.frontend.build import Epilogue, build_add
-from compiler.frontend.channels import scale_channels
-from compiler.frontend.copies import repeated
-from compiler.frontend.functions import of_one_element
-from compiler.frontend.operands import dequantised
-from compiler.frontend.quantisation import Quantisation, clamp_of, table_of
-from compiler.frontend.reader import Reader, Refused, handles
-from compiler.frontend.realise import realises
-from compiler.frontend.values import Constant, Expression, Quantised, Reference
-from compiler.frontend.views import natural
-from compiler.ir import Lookup
-from compiler.pair import Largest, Multiply, rounds_once
+from tenon.compiler.frontend.build import Epilogue, build_add
+from tenon.compiler.frontend.channels import scale_channels
+from tenon.compiler.frontend.copies import repeated
+from tenon.compiler.frontend.functions import of_one_element
+from tenon.compiler.frontend.operands import dequantised
+from tenon.compiler.frontend.quantisation import Quantisation, clamp_of, table_of
+from tenon.compiler.frontend.reader import Reader, Refused, handles
+from tenon.compiler.frontend.realise import realises
+from tenon.compiler.frontend.values import Constant, Expression, Quantised, Reference
+from tenon.compiler.frontend.views import natural
+from tenon.compiler.ir import Lookup
+from tenon.compiler.pair import Largest, Multiply, rounds_once
 
 __all__: list[str] = []
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from compiler.frontend.build import Epilogue
-from compiler.frontend.channels import image_shape, scaled_image
-from compiler.frontend.functions import unary
-from compiler.frontend.operands import dequantised
-from compiler.frontend.reader import Reader, Refused, handles
-from compiler.frontend.realise import REALISE, realises
-from compiler.frontend.values import Constant, Expression, Quantised
-from compiler.frontend.views import as_image, seen_as
+from tenon.compiler.frontend.build import Epilogue
+from tenon.compiler.frontend.channels import image_shape, scaled_image
+from tenon.compiler.frontend.functions import unary
+from tenon.compiler.frontend.operands import dequantised
+from tenon.compiler.frontend.reader import Reader, Refused, handles
+from tenon.compiler.frontend.realise import REALISE, realises
+from tenon.compiler.frontend.values import Constant, Expression, Quantised
+from tenon.compiler.frontend.views import as_image, seen_as
 
 __all__: list[str] = []
 

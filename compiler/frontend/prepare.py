@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import onnx
 import onnx.inliner
 
-from compiler.errors import CompileError
-from compiler.frontend.commute import commuted
-from compiler.frontend.model import input_shapes
-from compiler.frontend.split import Split, split
-from compiler.frontend.surgery import Surgery, needed
+from tenon.compiler.errors import CompileError
+from tenon.compiler.frontend.commute import commuted
+from tenon.compiler.frontend.model import input_shapes
+from tenon.compiler.frontend.split import Split, split
+from tenon.compiler.frontend.surgery import Surgery, needed
 
 __all__ = ["Prepared", "inferred", "prepared"]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from compiler.errors import CompileError
-from compiler.frontend.model import input_shapes
+from tenon.compiler.errors import CompileError
+from tenon.compiler.frontend.model import input_shapes
 
 __all__ = ["calibration_feeds", "check_float", "input_types", "quantize"]
 

@@ -11,15 +11,15 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from compiler.errors import CompileError, UnsupportedError
-from compiler.evaluate import evaluate
-from compiler.frontend.fold import fold
-from compiler.frontend.model import check_quantised
-from compiler.frontend.prepare import Prepared, prepared
-from compiler.frontend.quantisation import Quantisation
-from compiler.frontend.split import Split
-from compiler.frontend.values import Constant, Expression, FloatInput, Quantised, Reference, Value
-from compiler.ir import Graph, Kernel, Tensor
+from tenon.compiler.errors import CompileError, UnsupportedError
+from tenon.compiler.evaluate import evaluate
+from tenon.compiler.frontend.fold import fold
+from tenon.compiler.frontend.model import check_quantised
+from tenon.compiler.frontend.prepare import Prepared, prepared
+from tenon.compiler.frontend.quantisation import Quantisation
+from tenon.compiler.frontend.split import Split
+from tenon.compiler.frontend.values import Constant, Expression, FloatInput, Quantised, Reference, Value
+from tenon.compiler.ir import Graph, Kernel, Tensor
 
 __all__ = ["HANDLERS", "MOST_BYTES", "Reader", "Refused", "handles", "load_handlers", "read_graph", "read_parts"]
 
@@ -48,7 +48,7 @@ def handles(*operators: str):
 
 def load_handlers() -> None:
     """Fills ``HANDLERS``: the files of handlers need this module's names, so they are imported late."""
-    from compiler.frontend import (  # noqa: F401
+    from tenon.compiler.frontend import (  # noqa: F401
         channels,
         float_operators,
         functions,

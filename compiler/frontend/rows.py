@@ -10,16 +10,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from compiler.frontend.build import Epilogue
-from compiler.frontend.copies import operand
-from compiler.frontend.quantisation import clamp_of
-from compiler.frontend.reader import Reader, Refused, handles
-from compiler.frontend.realise import realises
-from compiler.frontend.values import Constant, Expression, Quantised, Reference
-from compiler.frontend.views import add_move, axes_of, natural, placed
-from compiler.ir import Kernel
-from compiler.move import Piece, Step
-from compiler.rows import LONGEST, PLANES, Normalise, Softmax
+from tenon.compiler.frontend.build import Epilogue
+from tenon.compiler.frontend.copies import operand
+from tenon.compiler.frontend.quantisation import clamp_of
+from tenon.compiler.frontend.reader import Reader, Refused, handles
+from tenon.compiler.frontend.realise import realises
+from tenon.compiler.frontend.values import Constant, Expression, Quantised, Reference
+from tenon.compiler.frontend.views import add_move, axes_of, natural, placed
+from tenon.compiler.ir import Kernel
+from tenon.compiler.move import Piece, Step
+from tenon.compiler.rows import LONGEST, PLANES, Normalise, Softmax
 
 __all__: list[str] = []
 

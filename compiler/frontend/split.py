@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import onnx
 
-from compiler.errors import CompileError
-from compiler.frontend.commute import EXTREMES, MOVING, SHAPING
-from compiler.frontend.surgery import Surgery, needed
+from tenon.compiler.errors import CompileError
+from tenon.compiler.frontend.commute import EXTREMES, MOVING, SHAPING
+from tenon.compiler.frontend.surgery import Surgery, needed
 
 __all__ = ["Split", "split"]
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from compiler.frontend.build import Epilogue, Window, build_conv
-from compiler.frontend.operands import bias_of, dequantised, weight_of
-from compiler.frontend.reader import Reader, Refused, handles
-from compiler.frontend.realise import realises
-from compiler.frontend.values import Constant, Expression, Reference
-from compiler.frontend.views import add_move, as_image
-from compiler.move import Piece, Step
+from tenon.compiler.frontend.build import Epilogue, Window, build_conv
+from tenon.compiler.frontend.operands import bias_of, dequantised, weight_of
+from tenon.compiler.frontend.reader import Reader, Refused, handles
+from tenon.compiler.frontend.realise import realises
+from tenon.compiler.frontend.values import Constant, Expression, Reference
+from tenon.compiler.frontend.views import add_move, as_image
+from tenon.compiler.move import Piece, Step
 
 __all__: list[str] = []
 

@@ -10,10 +10,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from compiler.frontend.reader import Reader, Refused
-from compiler.frontend.values import Reference
-from compiler.ir import Tensor
-from compiler.move import Move, Piece, Step, Vector
+from tenon.compiler.frontend.reader import Reader, Refused
+from tenon.compiler.frontend.values import Reference
+from tenon.compiler.ir import Tensor
+from tenon.compiler.move import Move, Piece, Step, Vector
 
 __all__ = ["add_move", "as_image", "as_lines", "axes_of", "natural", "placed", "seen_as", "transposed"]
 

@@ -1,5 +1,5 @@
 """Lowering: one layer and its mapping become instructions, or the reason why not."""
 
-from compiler.lower.layer import lower
+from tenon.compiler.lower.layer import lower
 
 __all__ = ["lower"]

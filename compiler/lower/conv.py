@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from compiler.codelets import conv
-from compiler.home import Home
-from compiler.layout import Layout, dense
-from compiler.lower.conv_plan import ConvPlan, Spot, Step
-from compiler.lower.emitter import CONSTANTS, Emitter
-from compiler.lower.margin import surround
-from compiler.lower.slots import CONTENTS, Slots, TooSmall
-from compiler.lower.tiles import Box, Walk, binary32, box_parts, box_walks, element
-from compiler.placing import Tile
+from tenon.compiler.codelets import conv
+from tenon.compiler.home import Home
+from tenon.compiler.layout import Layout, dense
+from tenon.compiler.lower.conv_plan import ConvPlan, Spot, Step
+from tenon.compiler.lower.emitter import CONSTANTS, Emitter
+from tenon.compiler.lower.margin import surround
+from tenon.compiler.lower.slots import CONTENTS, Slots, TooSmall
+from tenon.compiler.lower.tiles import Box, Walk, binary32, box_parts, box_walks, element
+from tenon.compiler.placing import Tile
 
 __all__ = ["lower_conv"]
 

@@ -8,14 +8,14 @@ from functools import cached_property
 
 import numpy as np
 
-from compiler.codelets import Codelet, conv
-from compiler.home import Home
-from compiler.ir import Conv, Graph
-from compiler.layer import Layer
-from compiler.layout import Layout, column_layout, dense
-from compiler.lower.slots import CONTENTS, TooSmall
-from compiler.lower.tiles import Box, cut, tile_layout
-from compiler.machine import Machine
+from tenon.compiler.codelets import Codelet, conv
+from tenon.compiler.home import Home
+from tenon.compiler.ir import Conv, Graph
+from tenon.compiler.layer import Layer
+from tenon.compiler.layout import Layout, column_layout, dense
+from tenon.compiler.lower.slots import CONTENTS, TooSmall
+from tenon.compiler.lower.tiles import Box, cut, tile_layout
+from tenon.compiler.machine import Machine
 
 __all__ = ["ConvChoices", "ConvPlan", "Spot", "Step"]
 

@@ -8,14 +8,14 @@ from functools import cached_property
 
 import numpy as np
 
-from compiler.codelets import Codelet, depthwise
-from compiler.home import Home
-from compiler.ir import Conv, Graph
-from compiler.layer import Layer
-from compiler.layout import Layout, dense
-from compiler.lower.conv_plan import ConvChoices, ConvPlan, Step
-from compiler.lower.tiles import cut
-from compiler.machine import Machine
+from tenon.compiler.codelets import Codelet, depthwise
+from tenon.compiler.home import Home
+from tenon.compiler.ir import Conv, Graph
+from tenon.compiler.layer import Layer
+from tenon.compiler.layout import Layout, dense
+from tenon.compiler.lower.conv_plan import ConvChoices, ConvPlan, Step
+from tenon.compiler.lower.tiles import cut
+from tenon.compiler.machine import Machine
 
 __all__ = ["DepthwisePlan", "is_depthwise"]
 

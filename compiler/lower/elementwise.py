@@ -10,19 +10,19 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from compiler.codelets import Codelet, add, largest, lookup, multiply
-from compiler.home import Home
-from compiler.ir import Add, Graph, Lookup, Pool
-from compiler.layer import Layer
-from compiler.layout import Layout, dense
-from compiler.lower.emitter import Emitter
-from compiler.lower.margin import surround
-from compiler.lower.pooling import Window, parts, pool_operator, window_of
-from compiler.lower.slots import CONTENTS, Slots, TooSmall
-from compiler.lower.tiles import Box, Walk, binary32, box_parts, box_walks, cut, element, tile_layout
-from compiler.machine import Machine
-from compiler.pair import Largest, Multiply
-from compiler.placing import Tile
+from tenon.compiler.codelets import Codelet, add, largest, lookup, multiply
+from tenon.compiler.home import Home
+from tenon.compiler.ir import Add, Graph, Lookup, Pool
+from tenon.compiler.layer import Layer
+from tenon.compiler.layout import Layout, dense
+from tenon.compiler.lower.emitter import Emitter
+from tenon.compiler.lower.margin import surround
+from tenon.compiler.lower.pooling import Window, parts, pool_operator, window_of
+from tenon.compiler.lower.slots import CONTENTS, Slots, TooSmall
+from tenon.compiler.lower.tiles import Box, Walk, binary32, box_parts, box_walks, cut, element, tile_layout
+from tenon.compiler.machine import Machine
+from tenon.compiler.pair import Largest, Multiply
+from tenon.compiler.placing import Tile
 
 __all__ = ["PassChoices", "PassPlan", "lower_pass"]
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from acg.expr import Aff, Load, Loop, Nest, Op, Operand, Val, field
-from compiler.codelets import Codelet
-from compiler.errors import CompileError
-from compiler.instruction import Instruction
-from compiler.lower.tiles import Walk
-from compiler.machine import Machine
-from compiler.placing import Tile, place
-from compiler.select import Template
+from tenon.acg.expr import Aff, Load, Loop, Nest, Op, Operand, Val, field
+from tenon.compiler.codelets import Codelet
+from tenon.compiler.errors import CompileError
+from tenon.compiler.instruction import Instruction
+from tenon.compiler.lower.tiles import Walk
+from tenon.compiler.machine import Machine
+from tenon.compiler.placing import Tile, place
+from tenon.compiler.select import Template
 
 __all__ = ["CONSTANTS", "Constants", "Emitter"]
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from compiler.home import Home
-from compiler.instruction import Instruction
-from compiler.ir import Conv, Graph, Lookup
-from compiler.layer import Layer
-from compiler.lower.conv import lower_conv
-from compiler.lower.conv_plan import ConvChoices, ConvPlan
-from compiler.lower.depthwise_plan import DepthwisePlan, is_depthwise
-from compiler.lower.elementwise import PassChoices, PassPlan, lower_pass
-from compiler.lower.emitter import CONSTANTS, Constants, Emitter
-from compiler.lower.move import MoveChoices, lower_move
-from compiler.lower.rows import lower_rows
-from compiler.lower.rows_plan import RowsChoices, RowsPlan
-from compiler.lower.slots import TooSmall
-from compiler.lower.tiles import Walk
-from compiler.machine import Machine
-from compiler.mapping import Mapping
-from compiler.move import Move
-from compiler.product import Product, matrices
-from compiler.rows import Rows
+from tenon.compiler.home import Home
+from tenon.compiler.instruction import Instruction
+from tenon.compiler.ir import Conv, Graph, Lookup
+from tenon.compiler.layer import Layer
+from tenon.compiler.lower.conv import lower_conv
+from tenon.compiler.lower.conv_plan import ConvChoices, ConvPlan
+from tenon.compiler.lower.depthwise_plan import DepthwisePlan, is_depthwise
+from tenon.compiler.lower.elementwise import PassChoices, PassPlan, lower_pass
+from tenon.compiler.lower.emitter import CONSTANTS, Constants, Emitter
+from tenon.compiler.lower.move import MoveChoices, lower_move
+from tenon.compiler.lower.rows import lower_rows
+from tenon.compiler.lower.rows_plan import RowsChoices, RowsPlan
+from tenon.compiler.lower.slots import TooSmall
+from tenon.compiler.lower.tiles import Walk
+from tenon.compiler.machine import Machine
+from tenon.compiler.mapping import Mapping
+from tenon.compiler.move import Move
+from tenon.compiler.product import Product, matrices
+from tenon.compiler.rows import Rows
 
 __all__ = ["lower"]
 

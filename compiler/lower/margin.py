@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from compiler.home import Home
-from compiler.lower.emitter import CONSTANTS, Emitter
-from compiler.lower.tiles import Walk
+from tenon.compiler.home import Home
+from tenon.compiler.lower.emitter import CONSTANTS, Emitter
+from tenon.compiler.lower.tiles import Walk
 
 __all__ = ["surround"]
 

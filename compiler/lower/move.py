@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from compiler.home import Home
-from compiler.layer import Layer
-from compiler.lower.emitter import Emitter
-from compiler.lower.tiles import Walk
-from compiler.machine import Machine
-from compiler.move import Move, Piece, Step
+from tenon.compiler.home import Home
+from tenon.compiler.layer import Layer
+from tenon.compiler.lower.emitter import Emitter
+from tenon.compiler.lower.tiles import Walk
+from tenon.compiler.machine import Machine
+from tenon.compiler.move import Move, Piece, Step
 
 __all__ = ["MoveChoices", "lower_move"]
 

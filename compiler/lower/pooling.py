@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.codelets import Codelet, average_pool, global_pool, max_pool
-from compiler.ir import Graph, Kernel, Pool
-from compiler.lower.tiles import binary32, element
-from compiler.machine import Machine
+from tenon.compiler.codelets import Codelet, average_pool, global_pool, max_pool
+from tenon.compiler.ir import Graph, Kernel, Pool
+from tenon.compiler.lower.tiles import binary32, element
+from tenon.compiler.machine import Machine
 
 __all__ = ["Window", "gathers", "parts", "pool_operator", "window_of"]
 

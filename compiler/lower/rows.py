@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from compiler.codelets import Codelet, normalise, softmax
-from compiler.layout import Axis, Layout, dense
-from compiler.lower.emitter import CONSTANTS, Emitter
-from compiler.lower.rows_plan import Region, RowsPlan
-from compiler.lower.slots import Slots
-from compiler.lower.tiles import Walk, binary32, box_parts, box_walks, element, tile_layout
-from compiler.placing import Tile
-from compiler.rows import PLANES, REFINEMENTS, Softmax
+from tenon.compiler.codelets import Codelet, normalise, softmax
+from tenon.compiler.layout import Axis, Layout, dense
+from tenon.compiler.lower.emitter import CONSTANTS, Emitter
+from tenon.compiler.lower.rows_plan import Region, RowsPlan
+from tenon.compiler.lower.slots import Slots
+from tenon.compiler.lower.tiles import Walk, binary32, box_parts, box_walks, element, tile_layout
+from tenon.compiler.placing import Tile
+from tenon.compiler.rows import PLANES, REFINEMENTS, Softmax
 
 __all__ = ["lower_rows"]
 

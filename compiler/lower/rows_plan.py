@@ -6,15 +6,15 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from compiler.home import Home
-from compiler.ir import Graph
-from compiler.layer import Layer
-from compiler.layout import Layout, dense
-from compiler.lower.slots import TooSmall
-from compiler.lower.tiles import Box, cut, tile_layout
-from compiler.machine import Machine
-from compiler.placing import Tile
-from compiler.rows import PLANES, Softmax, run_of
+from tenon.compiler.home import Home
+from tenon.compiler.ir import Graph
+from tenon.compiler.layer import Layer
+from tenon.compiler.layout import Layout, dense
+from tenon.compiler.lower.slots import TooSmall
+from tenon.compiler.lower.tiles import Box, cut, tile_layout
+from tenon.compiler.machine import Machine
+from tenon.compiler.placing import Tile
+from tenon.compiler.rows import PLANES, Softmax, run_of
 
 __all__ = ["Region", "RowsChoices", "RowsPlan"]
 

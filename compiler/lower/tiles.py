@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from compiler.home import Home
-from compiler.layout import Layout, dense
+from tenon.compiler.home import Home
+from tenon.compiler.layout import Layout, dense
 
 __all__ = ["Box", "Walk", "binary32", "box_parts", "box_walks", "cut", "element", "tile_layout"]
 

@@ -6,11 +6,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from compiler.schedule.blocks import Block, greedy_by_size, least_bytes, top_of
-from compiler.schedule.joints import Joined, joined
-from compiler.schedule.problem import Problem
-from compiler.schedule.skyline import Filler
-from compiler.schedule.tightest import tightest
+from tenon.compiler.schedule.blocks import Block, greedy_by_size, least_bytes, top_of
+from tenon.compiler.schedule.joints import Joined, joined
+from tenon.compiler.schedule.problem import Problem
+from tenon.compiler.schedule.skyline import Filler
+from tenon.compiler.schedule.tightest import tightest
 
 __all__ = ["Arena", "arena", "blocks_of", "place"]
 

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from compiler.schedule.states import States, bits
+from tenon.compiler.schedule.states import States, bits
 
 __all__ = ["beam"]
 

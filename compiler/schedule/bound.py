@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from compiler.schedule.segments import ancestors
-from compiler.schedule.states import States, bits
-from compiler.schedule.valley import lowest_between
+from tenon.compiler.schedule.segments import ancestors
+from tenon.compiler.schedule.states import States, bits
+from tenon.compiler.schedule.valley import lowest_between
 
 __all__ = ["level_everywhere", "level_inside", "level_of"]
 

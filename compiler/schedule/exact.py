@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from compiler.errors import CompileError
-from compiler.schedule.bound import level_everywhere
-from compiler.schedule.part import Part
-from compiler.schedule.problem import Problem
-from compiler.schedule.segments import forced_states
-from compiler.schedule.states import states_of
+from tenon.compiler.errors import CompileError
+from tenon.compiler.schedule.bound import level_everywhere
+from tenon.compiler.schedule.part import Part
+from tenon.compiler.schedule.problem import Problem
+from tenon.compiler.schedule.segments import forced_states
+from tenon.compiler.schedule.states import states_of
 
 __all__ = ["Schedule", "schedule"]
 

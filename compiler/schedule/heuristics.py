@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from compiler.schedule.states import States, bits
+from tenon.compiler.schedule.states import States, bits
 
 __all__ = ["HEURISTICS", "greedy", "kahn", "last_first"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx
 
-from compiler.errors import CompileError
+from tenon.compiler.errors import CompileError
 
 __all__ = ["types_of"]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from compiler.schedule.blocks import Block
+from tenon.compiler.schedule.blocks import Block
 
 __all__ = ["Joined", "joined"]
 

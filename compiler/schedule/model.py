@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import onnx
 
-from compiler.errors import CompileError
-from compiler.schedule.inference import types_of
-from compiler.schedule.problem import Operator, Problem
+from tenon.compiler.errors import CompileError
+from tenon.compiler.schedule.inference import types_of
+from tenon.compiler.schedule.problem import Operator, Problem
 
 __all__ = ["problem_of"]
 

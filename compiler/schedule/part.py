@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from compiler.schedule.beam import beam
-from compiler.schedule.bound import level_inside
-from compiler.schedule.heuristics import HEURISTICS
-from compiler.schedule.search import Search
-from compiler.schedule.states import States
+from tenon.compiler.schedule.beam import beam
+from tenon.compiler.schedule.bound import level_inside
+from tenon.compiler.schedule.heuristics import HEURISTICS
+from tenon.compiler.schedule.search import Search
+from tenon.compiler.schedule.states import States
 
 __all__ = ["Part"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from compiler.errors import CompileError
+from tenon.compiler.errors import CompileError
 
 __all__ = ["Moment", "Operator", "Problem"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from compiler.errors import CompileError
-from compiler.schedule.problem import Operator, Problem
+from tenon.compiler.errors import CompileError
+from tenon.compiler.schedule.problem import Operator, Problem
 
 __all__ = ["fold_concats", "rewrite"]
 

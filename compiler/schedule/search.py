@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import heapq
 
-from compiler.schedule.states import States
-from compiler.schedule.valley import lowest_between
+from tenon.compiler.schedule.states import States
+from tenon.compiler.schedule.valley import lowest_between
 
 __all__ = ["Search"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.schedule.states import States, bits
+from tenon.compiler.schedule.states import States, bits
 
 __all__ = ["ancestors", "forced_states"]
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from compiler.schedule.blocks import Block
+from tenon.compiler.schedule.blocks import Block
 
 __all__ = ["Filler"]
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from compiler.schedule.problem import Problem
+from tenon.compiler.schedule.problem import Problem
 
 __all__ = ["Links", "States", "bits", "states_of"]
 

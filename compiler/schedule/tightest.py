@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from compiler.schedule.blocks import Block, top_of
+from tenon.compiler.schedule.blocks import Block, top_of
 
 __all__ = ["tightest"]
 

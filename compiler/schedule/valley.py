@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from compiler.schedule.states import States, bits
+from tenon.compiler.schedule.states import States, bits
 
 __all__ = ["lowest_between"]
 

@@ -1,4 +1,4 @@
-"""``python -m flows.bench``: measures everything and writes the page. Interrupted, it goes on where it was."""
+"""``python -m tenon.flows.bench``: measures everything and writes the page. Interrupted, it goes on where it was."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from pathlib import Path
 
 import click
 
-from flows.bench.array_speed import array_cycles_per_second
-from flows.bench.fuzzing import CASES, fuzz
-from flows.bench.kept import kept
-from flows.bench.layers import Case, measure
-from flows.bench.on_chip import measure_on_chip
-from flows.bench.page import Figures, page
-from flows.bench.parameters import measure_parameters
-from flows.bench.peaks import measure_peaks
-from flows.bench.promises import CONFIGURATIONS, measure_promises
-from flows.bench.random_programs import measure_random_programs
-from flows.bench.random_runs import measure_random
-from flows.bench.schedules import measure_schedules
-from flows.bench.side_by_side import quiet, say, side_by_side
-from flows.errors import user_errors
-from flows.outputs import new_file
-from hw.presets import preset
-from tb.gateware import emitted
+from tenon.flows.bench.array_speed import array_cycles_per_second
+from tenon.flows.bench.fuzzing import CASES, fuzz
+from tenon.flows.bench.kept import kept
+from tenon.flows.bench.layers import Case, measure
+from tenon.flows.bench.on_chip import measure_on_chip
+from tenon.flows.bench.page import Figures, page
+from tenon.flows.bench.parameters import measure_parameters
+from tenon.flows.bench.peaks import measure_peaks
+from tenon.flows.bench.promises import CONFIGURATIONS, measure_promises
+from tenon.flows.bench.random_programs import measure_random_programs
+from tenon.flows.bench.random_runs import measure_random
+from tenon.flows.bench.schedules import measure_schedules
+from tenon.flows.bench.side_by_side import quiet, say, side_by_side
+from tenon.flows.errors import user_errors
+from tenon.flows.outputs import new_file
+from tenon.hw.presets import preset
+from tenon.tb.gateware import emitted
 
 #: What the product promises of single layers.
 GOALS = (

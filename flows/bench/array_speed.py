@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from hw import emit
-from hw.array import SystolicArray
-from hw.params import SystolicParams
-from tb import runner
+from tenon.hw import emit
+from tenon.hw.array import SystolicArray
+from tenon.hw.params import SystolicParams
+from tenon.tb import runner
 
 __all__ = ["array_cycles_per_second"]
 
@@ -22,5 +22,5 @@ def array_cycles_per_second(params: SystolicParams, cycles: int = 500_000) -> fl
                          parameters={"ROWS": params.rows, "COLS": params.cols, "CYCLES": cycles})
     with tempfile.TemporaryDirectory(prefix="tenon-array-") as folder:
         seconds = Path(folder) / "seconds"
-        runner.simulate(built, "flows.bench.array_bench", env={"TENON_SECONDS": str(seconds)})
+        runner.simulate(built, "tenon.flows.bench.array_bench", env={"TENON_SECONDS": str(seconds)})
         return cycles / float(seconds.read_text())

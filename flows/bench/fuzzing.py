@@ -1,4 +1,4 @@
-"""``python -m flows.bench.fuzzing``: damaged and odd inputs of every kind, each of which must end in order.
+"""``python -m tenon.flows.bench.fuzzing``: damaged and odd inputs of every kind, each of which must end in order.
 
 In order: exit status 0, or 2 with one line that says why; 1 where results that can be compared differ. No traceback, no hang, and
 nothing left behind that is not whole.
@@ -21,11 +21,11 @@ import numpy as np
 import onnx
 from click.testing import CliRunner
 
-from flows.bench.damage import damaged_archive, damaged_bytes, damaged_model, damaged_toml
-from flows.bench.side_by_side import say
-from flows.cli import main as tenon
-from flows.pages.examples import EXAMPLES, example
-from hw.presets import preset
+from tenon.flows.bench.damage import damaged_archive, damaged_bytes, damaged_model, damaged_toml
+from tenon.flows.bench.side_by_side import say
+from tenon.flows.cli import main as tenon
+from tenon.flows.pages.examples import EXAMPLES, example
+from tenon.hw.presets import preset
 
 __all__ = ["CASES", "Found", "fuzz"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flows.execution import Simulator
-from flows.report import Report
-from flows.run import prepare, run
-from hw.presets import preset
+from tenon.flows.execution import Simulator
+from tenon.flows.report import Report
+from tenon.flows.run import prepare, run
+from tenon.hw.presets import preset
 
 __all__ = ["Case", "Measured", "measure"]
 

@@ -1,4 +1,4 @@
-"""``python -m flows.bench.on_chip``: what it saves in RTL that tensors stay on chip, and that the results are the same."""
+"""``python -m tenon.flows.bench.on_chip``: what it saves in RTL that tensors stay on chip, and that the results are the same."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import click
 
-from compiler.traffic import Traffic, traffic_of
-from flows.bench.side_by_side import say
-from flows.execution import Simulator
-from flows.run import prepare, run
-from hw.presets import preset
+from tenon.compiler.traffic import Traffic, traffic_of
+from tenon.flows.bench.side_by_side import say
+from tenon.flows.execution import Simulator
+from tenon.flows.run import prepare, run
+from tenon.hw.presets import preset
 
 __all__ = ["OnChip", "measure_on_chip", "section"]
 
@@ -58,7 +58,7 @@ def section(measured: list[OnChip]) -> list[str]:
     return [
         "## On chip between layers", "",
         f"`{_NETWORK}` whole on `{_CONFIG}` in RTL, standard DRAM, against the reference on the model's own graph. Bytes that the program "
-        "asks for, and beats that the bus moved for them; `tenon compile --on-chip` says the former, `python -m flows.bench.on_chip` "
+        "asks for, and beats that the bus moved for them; `tenon compile --on-chip` says the former, `python -m tenon.flows.bench.on_chip` "
         "measures this alone.", "",
         "| arranged | cycles | read | written | instructions | bus | tensors on chip | parts | elements compared |",
         "|---|---|---|---|---|---|---|---|---|",

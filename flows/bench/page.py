@@ -7,17 +7,17 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flows.bench import on_chip, parameters, peaks, promises, schedules
-from flows.bench.fuzzing import Found
-from flows.bench.layers import Measured
-from flows.bench.on_chip import OnChip
-from flows.bench.parameters import Moved
-from flows.bench.peaks import Peak
-from flows.bench.promises import Promises
-from flows.bench.random_programs import RandomPrograms
-from flows.bench.random_runs import RandomRuns
-from flows.bench.schedules import Schedules
-from flows.comparison import REFERENCE
+from tenon.flows.bench import on_chip, parameters, peaks, promises, schedules
+from tenon.flows.bench.fuzzing import Found
+from tenon.flows.bench.layers import Measured
+from tenon.flows.bench.on_chip import OnChip
+from tenon.flows.bench.parameters import Moved
+from tenon.flows.bench.peaks import Peak
+from tenon.flows.bench.promises import Promises
+from tenon.flows.bench.random_programs import RandomPrograms
+from tenon.flows.bench.random_runs import RandomRuns
+from tenon.flows.bench.schedules import Schedules
+from tenon.flows.comparison import REFERENCE
 
 __all__ = ["Figures", "page"]
 
@@ -85,7 +85,7 @@ def _speed(figures: Figures) -> list[str]:
         f"| its 16x16 array alone, new operands in every cycle | {figures.array_cycles_per_second:,.0f} |",
         *(f"| the whole `{m.case.config}` system during `{m.case.model}` | {m.rtl.cycles_per_second:,.0f} |"
           for m in (*figures.goals[1:], *figures.others)), "",
-        "`python -m flows.bench` measures the bare array; an idle engine's clock stands still, so the system can come near it.", "",
+        "`python -m tenon.flows.bench` measures the bare array; an idle engine's clock stands still, so the system can come near it.", "",
     ]
 
 
@@ -112,7 +112,7 @@ def _programs(figures: Figures) -> list[str]:
         "## Random programs", "",
         "Programs that no compiler wrote, generated from the covenant's instructions and proved legal by the static checker: RTL against "
         "the functional simulator, every byte of DRAM and of on-chip memories. And illegal ones, each answered by the promised error "
-        "code. `python -m flows.bench.random_programs` runs them alone.", "",
+        "code. `python -m tenon.flows.bench.random_programs` runs them alone.", "",
         "| array | legal | their instructions | illegal | cycles | broken promises |", "|---|---|---|---|---|---|",
         *(p.row for p in figures.programs), "",
     ]
@@ -126,7 +126,8 @@ def _damaged(figures: Figures) -> list[str]:
         "## Damaged inputs", "",
         "Models with damaged bytes or odd parts, configurations, program folders and archives of inputs. Each must be taken, refused with "
         "one line, or give results that are reported to differ: no traceback, no hang, nothing half-written. "
-        f"`python -m flows.bench.fuzzing` runs them alone. Not in order: {len(figures.damaged.problems)} of {sum(counts.values())}.", "",
+        "`python -m tenon.flows.bench.fuzzing` runs them alone. "
+        f"Not in order: {len(figures.damaged.problems)} of {sum(counts.values())}.", "",
         "| input | taken | refused | results differ |", "|---|---|---|---|", *rows, "",
     ]
 

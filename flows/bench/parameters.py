@@ -1,4 +1,4 @@
-"""``python -m flows.bench.parameters``: each parameter of the family moved alone, and networks run on that hardware in RTL."""
+"""``python -m tenon.flows.bench.parameters``: each parameter of the family moved alone, and networks run on that hardware in RTL."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import click
 
-from flows.bench.side_by_side import quiet, say
-from flows.errors import user_errors
-from tb.moved_parameters import BASE, MOVES, run_moved
+from tenon.flows.bench.side_by_side import quiet, say
+from tenon.flows.errors import user_errors
+from tenon.tb.moved_parameters import BASE, MOVES, run_moved
 
 __all__ = ["Moved", "measure_parameters", "section"]
 
@@ -51,7 +51,7 @@ def section(results: Sequence[Moved]) -> list[str]:
     return [
         "## Parameters", "",
         f"`{BASE.name}` with one parameter moved: random networks compiled for it, against the reference, and its RTL against the "
-        "functional simulator. `python -m flows.bench.parameters` moves them alone.", "",
+        "functional simulator. `python -m tenon.flows.bench.parameters` moves them alone.", "",
         *_HEAD, *(r.row for r in results), "",
     ]
 

@@ -1,4 +1,4 @@
-"""``python -m flows.bench.peaks``: memory of irregular networks in our order, against TensorFlow Lite's way."""
+"""``python -m tenon.flows.bench.peaks``: memory of irregular networks in our order, against TensorFlow Lite's way."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from compiler.schedule.arena import arena
-from compiler.schedule.exact import schedule
-from compiler.schedule.model import problem_of
-from compiler.schedule.rewrite import fold_concats, rewrite
-from flows.bench.side_by_side import say
-from flows.schedule import ALIGNMENT
-from flows.zoo.resolve import resolve
+from tenon.compiler.schedule.arena import arena
+from tenon.compiler.schedule.exact import schedule
+from tenon.compiler.schedule.model import problem_of
+from tenon.compiler.schedule.rewrite import fold_concats, rewrite
+from tenon.flows.bench.side_by_side import say
+from tenon.flows.schedule import ALIGNMENT
+from tenon.flows.zoo.resolve import resolve
 
 __all__ = ["Peak", "measure_peaks", "section"]
 
@@ -66,7 +66,8 @@ def section(peaks: list[Peak]) -> list[str]:
     return [
         "## Memory of irregular networks", "",
         "Bytes of the arena of all activations (8 bits an element), offsets included: TensorFlow Lite's way (operators in file order, "
-        "offsets greedily by size), the best order, and the best order after rewriting. `python -m flows.bench.peaks` measures this alone.",
+        "offsets greedily by size), the best order, and the best order after rewriting. "
+        "`python -m tenon.flows.bench.peaks` measures this alone.",
         "", "| network | file order, greedy | ordered | gain | rewritten and ordered | gain | orders proved optimal |",
         "|---|---|---|---|---|---|---|",
         *(f"| {p.name} | {p.lite:,} | {p.ordered:,} | {a:.2f} | {p.rewritten:,} | {b:.2f} | {'yes' if p.proved else 'no'} |"

@@ -1,4 +1,4 @@
-"""``python -m flows.bench.promises``: each promise of five covenants measured in RTL, and each lie about one."""
+"""``python -m tenon.flows.bench.promises``: each promise of five covenants measured in RTL, and each lie about one."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import click
 
-from flows.bench.side_by_side import quiet, say
-from flows.errors import user_errors
-from hw.presets import preset
-from tb.covenant.lies import lies
-from tb.covenant.suite import check_graph, unseen
-from tb.covenant.trial import Laboratory
-from tb.gateware import graph_of, verilog_of
-from tb.random_runs import SHAPES
+from tenon.flows.bench.side_by_side import quiet, say
+from tenon.flows.errors import user_errors
+from tenon.hw.presets import preset
+from tenon.tb.covenant.lies import lies
+from tenon.tb.covenant.suite import check_graph, unseen
+from tenon.tb.covenant.trial import Laboratory
+from tenon.tb.gateware import graph_of, verilog_of
+from tenon.tb.random_runs import SHAPES
 
 __all__ = ["CONFIGURATIONS", "Promises", "measure_promises", "section"]
 
@@ -69,8 +69,8 @@ def section(results: Sequence[Promises]) -> list[str]:
     return [
         "## Promises", "",
         "Every measured or encoded attribute of a covenant against RTL (`tenon acg CONFIG --check` prints them one by one), and covenants "
-        "with one attribute altered by one, each of which the check of that attribute must see. `python -m flows.bench.promises` runs "
-        "them alone.", "",
+        "with one attribute altered by one, each of which the check of that attribute must see. "
+        "`python -m tenon.flows.bench.promises` runs them alone.", "",
         *_HEAD, *(r.row for r in results), "",
     ]
 

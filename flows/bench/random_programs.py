@@ -1,4 +1,4 @@
-"""``python -m flows.bench.random_programs``: random legal and illegal programs in RTL, on several arrays."""
+"""``python -m tenon.flows.bench.random_programs``: random legal and illegal programs in RTL, on several arrays."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import click
 
-from flows.bench.side_by_side import quiet, say
-from flows.errors import user_errors
-from hw.covenant import covenant
-from tb.illegal_programs import illegal_programs
-from tb.program_runs import ProgramRuns, run_programs
-from tb.random_programs import random_program, unreached
-from tb.random_runs import SHAPES
-from tb.rtl import Dram
+from tenon.flows.bench.side_by_side import quiet, say
+from tenon.flows.errors import user_errors
+from tenon.hw.covenant import covenant
+from tenon.tb.illegal_programs import illegal_programs
+from tenon.tb.program_runs import ProgramRuns, run_programs
+from tenon.tb.random_programs import random_program, unreached
+from tenon.tb.random_runs import SHAPES
+from tenon.tb.rtl import Dram
 
 __all__ = ["ILLEGAL", "LEGAL", "RandomPrograms", "measure_random_programs"]
 

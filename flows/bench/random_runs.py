@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tb.random_runs import SHAPES, against_rtl, all_against_reference, prepare, shape_of
-from tb.rtl import Dram
+from tenon.tb.random_runs import SHAPES, against_rtl, all_against_reference, prepare, shape_of
+from tenon.tb.rtl import Dram
 
 __all__ = ["CASES", "RandomRuns", "measure_random"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from compiler.schedule.blocks import Block
+from tenon.compiler.schedule.blocks import Block
 
 __all__ = ["cut_rectangle"]
 

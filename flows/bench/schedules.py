@@ -1,4 +1,4 @@
-"""``python -m flows.bench.schedules``: orders, rewriting and arenas, measured against known optima."""
+"""``python -m tenon.flows.bench.schedules``: orders, rewriting and arenas, measured against known optima."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import click
 
-from compiler.schedule import Problem, schedule
-from compiler.schedule.arena import place
-from compiler.schedule.blocks import greedy_by_size, least_bytes, top_of
-from compiler.schedule.rewrite import fold_concats, rewrite
-from flows.bench.rectangles import cut_rectangle
-from flows.bench.side_by_side import say
-from flows.zoo.irregular import swiftnet
-from flows.zoo.irregular.randwire import unequal
+from tenon.compiler.schedule import Problem, schedule
+from tenon.compiler.schedule.arena import place
+from tenon.compiler.schedule.blocks import greedy_by_size, least_bytes, top_of
+from tenon.compiler.schedule.rewrite import fold_concats, rewrite
+from tenon.flows.bench.rectangles import cut_rectangle
+from tenon.flows.bench.side_by_side import say
+from tenon.flows.zoo.irregular import swiftnet
+from tenon.flows.zoo.irregular.randwire import unequal
 
 __all__ = ["Ordering", "Placing", "Schedules", "measure_schedules", "section"]
 
@@ -129,7 +129,7 @@ def section(measured: Schedules) -> list[str]:
     greedy = [p.greedy for p in measured.placings]
     return [
         "## Orders and arenas", "",
-        "Peak bytes of live activations of irregular networks, on one core; `python -m flows.bench.schedules` measures them alone. "
+        "Peak bytes of live activations of irregular networks, on one core; `python -m tenon.flows.bench.schedules` measures them alone. "
         "SwiftNet must reach the known optima, within 2 s, or 20 s after rewriting; random wirings have tensors of 1 to 100 bytes, and "
         "must be proved optimal in 1 s with 32 nodes, seven of ten in 60 s with 64; 1,000 nodes must have an answer in 60 s. The tests "
         "compare orders with every order of small networks, and with constraint programming.", "",

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import click
 
-from flows.bench.kept import kept
+from tenon.flows.bench.kept import kept
 
 __all__ = ["quiet", "say", "side_by_side"]
 

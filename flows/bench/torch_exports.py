@@ -1,6 +1,6 @@
 """Published networks as their users export them: torch, ONNX Runtime's quantiser, then Tenon, unmodified.
 
-``python -m flows.bench.torch_exports -o FOLDER [NAME ...]`` exports and quantises (this needs the extra ``torch``), compiles
+``python -m tenon.flows.bench.torch_exports -o FOLDER [NAME ...]`` exports and quantises (this needs the extra ``torch``), compiles
 for edge16, runs the functional simulator, and says for each network what was compared.
 """
 
@@ -76,10 +76,10 @@ def export(name: str, folder: Path, kind: str = "uint8", *, dynamo: bool = True)
 
 def measure(path: Path, say: Callable[[str], None]) -> bool:
     """Compiles a model for edge16 and compares the functional simulator with the reference; whether all is as its class says."""
-    from compiler.errors import CompileError
-    from flows.execution import Simulator
-    from flows.run import prepare, run
-    from hw.config import load_config
+    from tenon.compiler.errors import CompileError
+    from tenon.flows.execution import Simulator
+    from tenon.flows.run import prepare, run
+    from tenon.hw.config import load_config
 
     began = time.process_time()
     try:

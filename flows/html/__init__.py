@@ -1,6 +1,6 @@
 """A run's report as a page for the browser."""
 
-from flows.html.page import run_page
-from flows.html.record import read_record
+from tenon.flows.html.page import run_page
+from tenon.flows.html.record import read_record
 
 __all__ = ["read_record", "run_page"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from flows.html.limit import Kind, limit_of
-from flows.html.markup import Markup, count, element, join, short
-from flows.html.record import LayerRow, RunRecord
+from tenon.flows.html.limit import Kind, limit_of
+from tenon.flows.html.markup import Markup, count, element, join, short
+from tenon.flows.html.record import LayerRow, RunRecord
 
 __all__ = ["layer_bars"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flows.html.markup import Markup, count, element, join, percent
-from flows.html.record import RunRecord
+from tenon.flows.html.markup import Markup, count, element, join, percent
+from tenon.flows.html.record import RunRecord
 
 __all__ = ["headline"]
 

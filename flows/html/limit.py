@@ -6,7 +6,7 @@ import enum
 import math
 from dataclasses import dataclass
 
-from flows.html.record import LayerRow, RunRecord
+from tenon.flows.html.record import LayerRow, RunRecord
 
 __all__ = ["Kind", "Limit", "limit_of"]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from flows.html.bars import layer_bars
-from flows.html.headline import headline
-from flows.html.markup import Markup, element, join
-from flows.html.record import RunRecord
-from flows.html.roofline import roofline
-from flows.html.style import STYLE
-from flows.html.tables import layer_table, node_table
-from flows.html.waits import engine_strips, engine_waits
+from tenon.flows.html.bars import layer_bars
+from tenon.flows.html.headline import headline
+from tenon.flows.html.markup import Markup, element, join
+from tenon.flows.html.record import RunRecord
+from tenon.flows.html.roofline import roofline
+from tenon.flows.html.style import STYLE
+from tenon.flows.html.tables import layer_table, node_table
+from tenon.flows.html.waits import engine_strips, engine_waits
 
 __all__ = ["run_page"]
 

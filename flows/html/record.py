@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.engine_use import EngineUse
-from flows.errors import UserError
+from tenon.flows.engine_use import EngineUse
+from tenon.flows.errors import UserError
 
 __all__ = ["LayerRow", "NodeRow", "RunRecord", "read_record"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from flows.html.limit import limit_of
-from flows.html.markup import Markup, element, join, short
-from flows.html.record import LayerRow, RunRecord
+from tenon.flows.html.limit import limit_of
+from tenon.flows.html.markup import Markup, element, join, short
+from tenon.flows.html.record import LayerRow, RunRecord
 
 __all__ = ["roofline"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flows.html.limit import limit_of
-from flows.html.markup import Markup, count, element, percent
-from flows.html.record import RunRecord
+from tenon.flows.html.limit import limit_of
+from tenon.flows.html.markup import Markup, count, element, percent
+from tenon.flows.html.record import RunRecord
 
 __all__ = ["layer_table", "node_table", "table"]
 

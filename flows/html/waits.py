@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from flows.engine_use import EngineUse
-from flows.html.markup import Markup, count, element, join, percent
-from flows.html.record import LayerRow, RunRecord
-from flows.html.tables import table
+from tenon.flows.engine_use import EngineUse
+from tenon.flows.html.markup import Markup, count, element, join, percent
+from tenon.flows.html.record import LayerRow, RunRecord
+from tenon.flows.html.tables import table
 
 __all__ = ["engine_strips", "engine_waits"]
 

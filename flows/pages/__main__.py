@@ -1,4 +1,4 @@
-"""``python -m flows.pages``: writes the generated pages of ``docs/``."""
+"""``python -m tenon.flows.pages``: writes the generated pages of ``docs/``."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from acg.isa import isa_page
-from flows.errors import user_errors
-from flows.outputs import new_file
-from flows.pages.configuration import configuration_page
-from flows.pages.operators import CONFIG, operators_page
-from hw.covenant import covenant
-from hw.presets import preset
+from tenon.acg.isa import isa_page
+from tenon.flows.errors import user_errors
+from tenon.flows.outputs import new_file
+from tenon.flows.pages.configuration import configuration_page
+from tenon.flows.pages.operators import CONFIG, operators_page
+from tenon.hw.covenant import covenant
+from tenon.hw.presets import preset
 
 #: What each page is made by.
 PAGES: dict[str, Callable[[], str]] = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hw.params import SystolicParams
-from hw.presets import PRESETS
+from tenon.hw.params import SystolicParams
+from tenon.hw.presets import PRESETS
 
 __all__ = ["configuration_page"]
 
@@ -21,7 +21,7 @@ def configuration_page() -> str:
     defaults = SystolicParams()
     return "\n".join([
         "# Configuration", "",
-        "Written by `python -m flows.pages`; do not edit. Wherever a command takes a CONFIG, it takes a preset's name or a TOML file "
+        "Written by `python -m tenon.flows.pages`; do not edit. Wherever a command takes a CONFIG, it takes a preset's name or a TOML file "
         "with any of these parameters; what is not given has the default. A value outside its range, values that do not fit each other, "
         "and unknown keys are refused with the reason.", "",
         "| parameter | default | accepted | meaning |", "|---|---|---|---|",

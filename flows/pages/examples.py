@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import onnx
 
-from compiler.frontend.reader import HANDLERS, load_handlers
-from tb.random_model import ModelBuilder
+from tenon.compiler.frontend.reader import HANDLERS, load_handlers
+from tenon.tb.random_model import ModelBuilder
 
 __all__ = ["EXAMPLES", "example", "operators"]
 

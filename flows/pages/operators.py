@@ -5,14 +5,14 @@ from __future__ import annotations
 import inspect
 from functools import cache
 
-from acg.graph import Graph as Covenant
-from compiler.errors import CompileError
-from compiler.frontend.reader import HANDLERS
-from flows.compile import Compiled, compile_source, placements
-from flows.pages.examples import example, operators
-from flows.source import Source
-from hw.covenant import covenant
-from hw.presets import preset
+from tenon.acg.graph import Graph as Covenant
+from tenon.compiler.errors import CompileError
+from tenon.compiler.frontend.reader import HANDLERS
+from tenon.flows.compile import Compiled, compile_source, placements
+from tenon.flows.pages.examples import example, operators
+from tenon.flows.source import Source
+from tenon.hw.covenant import covenant
+from tenon.hw.presets import preset
 
 __all__ = ["CONFIG", "compiled_example", "operators_page"]
 
@@ -58,7 +58,7 @@ def operators_page() -> str:
             raise CompileError(f"operator {operator} has no example in flows/pages/examples.py") from None
     return "\n".join([
         "# Operators", "",
-        "Written by `python -m flows.pages`; do not edit. A model that contains anything else is refused, with every node and the "
+        "Written by `python -m tenon.flows.pages`; do not edit. A model that contains anything else is refused, with every node and the "
         "reason. Arithmetic is that of `docs/numerics.md`, where *exact* means equal to the reference bit for bit, and *one step* that "
         "the reference computes in float and differs by one step at most. Arithmetic, class and engine are those of the smallest "
         f"uint8 model with the operator, compiled for `{CONFIG}`; `tenon compile` prints them for every node of yours.", "",

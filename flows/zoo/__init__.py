@@ -1,5 +1,5 @@
 """Built-in networks: ``zoo:NAME`` wherever a model is wanted."""
 
-from flows.zoo.resolve import ZooModel, is_zoo, resolve
+from tenon.flows.zoo.resolve import ZooModel, is_zoo, resolve
 
 __all__ = ["ZooModel", "is_zoo", "resolve"]

@@ -12,8 +12,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from compiler.frontend import quantize
-from flows.zoo import training
+from tenon.compiler.frontend import quantize
+from tenon.flows.zoo import training
 
 __all__ = ["float_model", "model", "test_set"]
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import onnx
 
-from flows.zoo.irregular.graphs import GENERATORS, random_wiring
-from flows.zoo.irregular.randwire import STEMS
-from flows.zoo.network import Network
+from tenon.flows.zoo.irregular.graphs import GENERATORS, random_wiring
+from tenon.flows.zoo.irregular.randwire import STEMS
+from tenon.flows.zoo.network import Network
 
 __all__ = ["GENERATORS", "STEMS", "model"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from compiler.errors import CompileError
+from tenon.compiler.errors import CompileError
 
 __all__ = ["ZooModel", "is_zoo", "resolve"]
 
@@ -47,11 +47,11 @@ def resolve(name: str, cache: Path) -> ZooModel:
         For an unknown name, with the nearest ones.
     """
     if name == "zoo:digits":
-        from flows.zoo import digits
+        from tenon.flows.zoo import digits
 
         return ZooModel(name, digits.model(cache), lambda n: [{"image": image[None]} for image in digits.test_set(n)[0]],
                         lambda n: digits.test_set(n)[1])
-    from flows.zoo import layers, randwire, searched, swiftnet
+    from tenon.flows.zoo import layers, randwire, searched, swiftnet
 
     if match := re.fullmatch(r"zoo:swiftnet(?:_cell_([abc]))?", name):
         return _network(name, swiftnet.model(match[1] or ""))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import onnx
 
-from flows.zoo.network import Network
+from tenon.flows.zoo.network import Network
 
 __all__ = ["NETWORKS", "Cell", "Searched", "model"]
 

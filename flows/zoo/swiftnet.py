@@ -7,7 +7,7 @@ from pathlib import Path
 
 import onnx
 
-from flows.zoo.network import Network
+from tenon.flows.zoo.network import Network
 
 __all__ = ["CELLS", "model", "structure"]
 

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.delay import delay
+from tenon.hw.delay import delay
 
 from .convert import pack_integer
 from .format import Operand, registers, shift_right_sticky

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tb.covenant.trial import Result, Trial
+from tenon.tb.covenant.trial import Result, Trial
 
 __all__ = ["Check", "Claim"]
 

@@ -8,18 +8,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from acg.expr import walk
-from acg.graph import Graph, Unit
-from acg.mnemonic import Header, Mnemonic, accesses
-from compiler.instruction import Instruction
-from compiler.tokens import place_tokens
-from hw.registers import ErrorCode
-from tb.covenant.claim import Check
-from tb.covenant.stimuli import image
-from tb.covenant.trial import Program, Result, Trial
-from tb.functional import FunctionalSimulator, ProgramError, decode_program
-from tb.memory_state import dump_bytes, dump_program, fill_data, fill_program
-from tb.random_programs import SEGMENT_BYTES, random_instruction, small_parameters
+from tenon.acg.expr import walk
+from tenon.acg.graph import Graph, Unit
+from tenon.acg.mnemonic import Header, Mnemonic, accesses
+from tenon.compiler.instruction import Instruction
+from tenon.compiler.tokens import place_tokens
+from tenon.hw.registers import ErrorCode
+from tenon.tb.covenant.claim import Check
+from tenon.tb.covenant.stimuli import image
+from tenon.tb.covenant.trial import Program, Result, Trial
+from tenon.tb.functional import FunctionalSimulator, ProgramError, decode_program
+from tenon.tb.memory_state import dump_bytes, dump_program, fill_data, fill_program
+from tenon.tb.random_programs import SEGMENT_BYTES, random_instruction, small_parameters
 
 __all__ = ["effect_check", "observed", "ordered_check", "surprise", "whole_state"]
 

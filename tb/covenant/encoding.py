@@ -6,15 +6,15 @@ import ast
 import itertools
 import random
 
-from acg.field import Field
-from acg.formula import evaluate, names
-from acg.graph import Graph
-from acg.mnemonic import INSTRUCTION_BYTES, EncodingError, Mnemonic, accesses, decode, encode
-from acg.random_fields import random_fields
-from hw.registers import ErrorCode
-from tb.covenant.claim import Check
-from tb.covenant.stimuli import opened, scratch
-from tb.covenant.trial import Program, Trial
+from tenon.acg.field import Field
+from tenon.acg.formula import evaluate, names
+from tenon.acg.graph import Graph
+from tenon.acg.mnemonic import INSTRUCTION_BYTES, EncodingError, Mnemonic, accesses, decode, encode
+from tenon.acg.random_fields import random_fields
+from tenon.hw.registers import ErrorCode
+from tenon.tb.covenant.claim import Check
+from tenon.tb.covenant.stimuli import opened, scratch
+from tenon.tb.covenant.trial import Program, Trial
 
 __all__ = ["field_check", "opcode_check", "rules_check"]
 

@@ -7,10 +7,10 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import replace
 
-from acg.field import Field
-from acg.graph import Graph
-from acg.mnemonic import Mnemonic
-from acg.serial import mnemonic_from, mnemonic_to
+from tenon.acg.field import Field
+from tenon.acg.graph import Graph
+from tenon.acg.mnemonic import Mnemonic
+from tenon.acg.serial import mnemonic_from, mnemonic_to
 
 __all__ = ["Lie", "lies"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from acg.graph import Graph, Memory
-from acg.mnemonic import Access, Mnemonic, accesses
-from compiler.instruction import Instruction
-from hw.registers import ErrorCode
-from tb.covenant.claim import Check
-from tb.covenant.effects import whole_state
-from tb.covenant.stimuli import chosen, image, instruction, long_level, scratch
-from tb.covenant.trial import Program, Trial
+from tenon.acg.graph import Graph, Memory
+from tenon.acg.mnemonic import Access, Mnemonic, accesses
+from tenon.compiler.instruction import Instruction
+from tenon.hw.registers import ErrorCode
+from tenon.tb.covenant.claim import Check
+from tenon.tb.covenant.effects import whole_state
+from tenon.tb.covenant.stimuli import chosen, image, instruction, long_level, scratch
+from tenon.tb.covenant.trial import Program, Trial
 
 __all__ = ["memory_checks"]
 

@@ -6,15 +6,15 @@ import itertools
 import math
 from collections.abc import Iterator
 
-from acg.expr import Load, walk
-from acg.graph import Graph
-from acg.mnemonic import HEADER, Mnemonic, accesses
-from compiler.instruction import Instruction
-from hw.params import SystolicParams
-from hw.registers import ErrorCode, registers
-from tb.covenant.claim import Check
-from tb.covenant.stimuli import DONE, chosen, gate, image, instruction, opened, scratch, with_header
-from tb.covenant.trial import Program, Result, Trial
+from tenon.acg.expr import Load, walk
+from tenon.acg.graph import Graph
+from tenon.acg.mnemonic import HEADER, Mnemonic, accesses
+from tenon.compiler.instruction import Instruction
+from tenon.hw.params import SystolicParams
+from tenon.hw.registers import ErrorCode, registers
+from tenon.tb.covenant.claim import Check
+from tenon.tb.covenant.stimuli import DONE, chosen, gate, image, instruction, opened, scratch, with_header
+from tenon.tb.covenant.trial import Program, Result, Trial
 
 __all__ = ["graph_checks", "sequencer_checks"]
 

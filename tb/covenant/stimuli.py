@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from acg.expr import Aff, Op, Val, walk
-from acg.graph import Graph
-from acg.mnemonic import INSTRUCTION_BYTES, Access, Header, Mnemonic, accesses, encode
-from compiler.instruction import Instruction
+from tenon.acg.expr import Aff, Op, Val, walk
+from tenon.acg.graph import Graph
+from tenon.acg.mnemonic import INSTRUCTION_BYTES, Access, Header, Mnemonic, accesses, encode
+from tenon.compiler.instruction import Instruction
 
 __all__ = ["DONE", "chosen", "gate", "image", "instruction", "long_level", "opened", "room", "scratch",
            "swept", "with_header"]

@@ -5,17 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
-from acg.graph import Edge, Graph, Memory, Sequencer, Unit
-from acg.mnemonic import Mnemonic
-from hw.params import SystolicParams
-from tb.covenant.claim import Check, Claim
-from tb.covenant.effects import effect_check, ordered_check
-from tb.covenant.encoding import field_check, opcode_check, rules_check
-from tb.covenant.lies import Lie
-from tb.covenant.memories import memory_checks
-from tb.covenant.sequencer import graph_checks, sequencer_checks
-from tb.covenant.timing import cost_checks, edge_checks, peak_check
-from tb.covenant.trial import Laboratory
+from tenon.acg.graph import Edge, Graph, Memory, Sequencer, Unit
+from tenon.acg.mnemonic import Mnemonic
+from tenon.hw.params import SystolicParams
+from tenon.tb.covenant.claim import Check, Claim
+from tenon.tb.covenant.effects import effect_check, ordered_check
+from tenon.tb.covenant.encoding import field_check, opcode_check, rules_check
+from tenon.tb.covenant.lies import Lie
+from tenon.tb.covenant.memories import memory_checks
+from tenon.tb.covenant.sequencer import graph_checks, sequencer_checks
+from tenon.tb.covenant.timing import cost_checks, edge_checks, peak_check
+from tenon.tb.covenant.trial import Laboratory
 
 __all__ = ["attributes", "check_graph", "checks", "unseen"]
 

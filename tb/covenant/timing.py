@@ -8,16 +8,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from acg.expr import Lookup, Reduce, walk
-from acg.formula import names
-from acg.graph import Edge, Graph, Unit
-from acg.mnemonic import Access, Mnemonic, accesses
-from acg.random_fields import random_fields
-from compiler.instruction import Instruction
-from hw.registers import ErrorCode
-from tb.covenant.claim import Check
-from tb.covenant.stimuli import DONE, chosen, gate, image, instruction, opened, room, scratch, swept, with_header
-from tb.covenant.trial import DRAM_LATENCY, Program, Result, Trial
+from tenon.acg.expr import Lookup, Reduce, walk
+from tenon.acg.formula import names
+from tenon.acg.graph import Edge, Graph, Unit
+from tenon.acg.mnemonic import Access, Mnemonic, accesses
+from tenon.acg.random_fields import random_fields
+from tenon.compiler.instruction import Instruction
+from tenon.hw.registers import ErrorCode
+from tenon.tb.covenant.claim import Check
+from tenon.tb.covenant.stimuli import DONE, chosen, gate, image, instruction, opened, room, scratch, swept, with_header
+from tenon.tb.covenant.trial import DRAM_LATENCY, Program, Result, Trial
 
 __all__ = ["cost_checks", "edge_checks", "peak_check"]
 

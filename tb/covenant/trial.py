@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from acg.mnemonic import INSTRUCTION_BYTES
-from hw.params import SystolicParams
-from tb.rtl import Dram, Outcome, Run, run_rtl
+from tenon.acg.mnemonic import INSTRUCTION_BYTES
+from tenon.hw.params import SystolicParams
+from tenon.tb.rtl import Dram, Outcome, Run, run_rtl
 
 __all__ = ["DRAM_LATENCY", "Laboratory", "Program", "Result", "Trial"]
 

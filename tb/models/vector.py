@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from acg.ops import RECIPROCAL_MAGIC, ROOT_MAGIC
-from tb.models import binary32 as f32
+from tenon.acg.ops import RECIPROCAL_MAGIC, ROOT_MAGIC
+from tenon.tb.models import binary32 as f32
 
 __all__ = ["Fields", "LEVELS", "apply", "before_reduction", "after_reduction", "reduce", "words"]
 

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tb.runner import cache_folder
-from tb.toolchain import ToolError
+from tenon.tb.runner import cache_folder
+from tenon.tb.toolchain import ToolError
 
 __all__ = ["WARNINGS", "CrossError", "compile_firmware", "memory_words"]
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pythondata_cpu_vexriscv
 
-from hw.params import SystolicParams
-from tb import runner
-from tb.rtl import Dram, Stuck, repeated_modules, write_image
-from tb.soc.cross import memory_words
+from tenon.hw.params import SystolicParams
+from tenon.tb import runner
+from tenon.tb.rtl import Dram, Stuck, repeated_modules, write_image
+from tenon.tb.soc.cross import memory_words
 
 __all__ = ["SocResult", "build_soc", "run_soc"]
 
@@ -80,7 +80,7 @@ def run_soc(verilog: str, params: SystolicParams, elf: bytes, *, image: Sequence
         job = folder / "job.json"
         job.write_text(json.dumps({"cycle_limit": cycle_limit, "result": str(folder / "result.json")}))
         plusargs = ["+dram_image=image.txt", "+dram_dump=dump.txt", "+firmware=firmware.hex", *(dram or Dram()).plusargs()]
-        log = runner.simulate(built, "tb.soc.bench", plusargs=plusargs, folder=folder, env={"TENON_SOC_JOB": str(job)})
+        log = runner.simulate(built, "tenon.tb.soc.bench", plusargs=plusargs, folder=folder, env={"TENON_SOC_JOB": str(job)})
         result = json.loads((folder / "result.json").read_text())
         if result["violations"]:
             broken = "\n".join([line for line in log.splitlines() if " axi: " in line][:5])

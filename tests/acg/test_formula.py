@@ -2,7 +2,7 @@
 
 import pytest
 
-from acg.formula import evaluate, names
+from tenon.acg.formula import evaluate, names
 
 
 @pytest.mark.parametrize(("formula", "value"), [

@@ -6,12 +6,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from acg.draw import svg
-from acg.graph import CovenantError, Graph
-from acg.isa import disassemble, isa_page
-from acg.mnemonic import EncodingError, Header, encode
-from hw.covenant import covenant
-from hw.presets import PRESETS, preset
+from tenon.acg.draw import svg
+from tenon.acg.graph import CovenantError, Graph
+from tenon.acg.isa import disassemble, isa_page
+from tenon.acg.mnemonic import EncodingError, Header, encode
+from tenon.hw.covenant import covenant
+from tenon.hw.presets import PRESETS, preset
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -7,14 +7,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from acg.expr import Choose, Load, Lookup, Op, Reduce, Val
-from acg.interpret import run
-from acg.mnemonic import accesses, decode, encode
-from acg.ops import OPS
-from acg.random_fields import random_fields
-from hw.covenant import covenant
-from hw.params import SystolicParams
-from hw.presets import preset
+from tenon.acg.expr import Choose, Load, Lookup, Op, Reduce, Val
+from tenon.acg.interpret import run
+from tenon.acg.mnemonic import accesses, decode, encode
+from tenon.acg.ops import OPS
+from tenon.acg.random_fields import random_fields
+from tenon.hw.covenant import covenant
+from tenon.hw.params import SystolicParams
+from tenon.hw.presets import preset
 
 _TYPES = {"u8": np.uint8, "i8": np.int8, "i32": np.int32, "f32": np.float32}
 _GRAPHS = [covenant(p) for p in (preset("tiny"), SystolicParams(rows=4, cols=16, bus_bits=64), SystolicParams(rows=16, cols=8, lanes=4))]

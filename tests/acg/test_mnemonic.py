@@ -5,8 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from acg.expr import Aff, Choose, Load, Lookup, Loop, Nest, Operand, field
-from acg.mnemonic import Access, EncodingError, Header, Mnemonic, accesses, decode, encode, extent, integer, option, real, stride
+from tenon.acg.expr import Aff, Choose, Load, Lookup, Loop, Nest, Operand, field
+from tenon.acg.mnemonic import Access, EncodingError, Header, Mnemonic, accesses, decode, encode, extent, integer, option, real, stride
 
 _FIELDS = (option("sel", "one", "two", "three"), integer("low", 3, 200), integer("wide", -300, 255), stride("s_k", 24), extent("n_k"),
            integer("s", 0, 1000), integer("t", 0, 3), real("p"), integer("d", 0, 9))

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from compiler.frontend import read_graph
-from flows.compile import compile_source
-from flows.execution import Simulator
-from flows.run import Job, run
-from flows.source import Source
-from hw.presets import preset
-from tb.gateware import graph_of
-from tb.random_model import ModelBuilder
+from tenon.compiler.frontend import read_graph
+from tenon.flows.compile import compile_source
+from tenon.flows.execution import Simulator
+from tenon.flows.run import Job, run
+from tenon.flows.source import Source
+from tenon.hw.presets import preset
+from tenon.tb.gateware import graph_of
+from tenon.tb.random_model import ModelBuilder
 
 PARAMS = preset("tiny")
 

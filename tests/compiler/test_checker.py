@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from acg.mnemonic import Header, encode
-from compiler.checker import IllegalProgram, check_program, decode_image
-from compiler.compile import compile_graph
-from compiler.errors import CompileError
-from compiler.instruction import Instruction
-from compiler.tokens import place_tokens
-from tb.kernel_networks import COVENANTS, small_network
+from tenon.acg.mnemonic import Header, encode
+from tenon.compiler.checker import IllegalProgram, check_program, decode_image
+from tenon.compiler.compile import compile_graph
+from tenon.compiler.errors import CompileError
+from tenon.compiler.instruction import Instruction
+from tenon.compiler.tokens import place_tokens
+from tenon.tb.kernel_networks import COVENANTS, small_network
 
 GRAPH = COVENANTS["tiny"]
 SIZES = {"CONSTANTS": 4096, "ARENA": 4096, "INPUTS": 4096, "OUTPUTS": 4096}

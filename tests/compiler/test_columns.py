@@ -5,18 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from compiler.chains import unchained
-from compiler.columns import by_columns
-from compiler.compile import compile_graph
-from compiler.evaluate import evaluate
-from compiler.frontend import read_graph
-from compiler.host import quantise_inputs
-from compiler.ir import Graph
-from compiler.machine import Machine
-from compiler.move import Move, Piece, Step
-from compiler.product import Product
-from tb.kernel_networks import COVENANTS, mismatches, random_inputs, tensor
-from tb.random_layers import KINDS, random_case
+from tenon.compiler.chains import unchained
+from tenon.compiler.columns import by_columns
+from tenon.compiler.compile import compile_graph
+from tenon.compiler.evaluate import evaluate
+from tenon.compiler.frontend import read_graph
+from tenon.compiler.host import quantise_inputs
+from tenon.compiler.ir import Graph
+from tenon.compiler.machine import Machine
+from tenon.compiler.move import Move, Piece, Step
+from tenon.compiler.product import Product
+from tenon.tb.kernel_networks import COVENANTS, mismatches, random_inputs, tensor
+from tenon.tb.random_layers import KINDS, random_case
 
 SEEDS = [seed for seed in range(8 * len(KINDS)) if KINDS[seed % len(KINDS)] == "scores"]
 UNIT = [tuple(int(d == axis) for d in range(4)) for axis in range(4)]

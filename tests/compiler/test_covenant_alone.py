@@ -5,9 +5,9 @@ import sys
 
 import onnx
 
-from flows.zoo import layers
-from hw.covenant import covenant
-from hw.presets import preset
+from tenon.flows.zoo import layers
+from tenon.hw.covenant import covenant
+from tenon.hw.presets import preset
 
 _SCRIPT = """
 import sys
@@ -15,20 +15,20 @@ from pathlib import Path
 
 class NoHardware:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("hw", "tb", "flows", "amaranth", "cocotb"):
+        if name.removeprefix("tenon.").split(".")[0] in ("hw", "tb", "flows", "amaranth", "cocotb"):
             raise ImportError(f"{name} is not to be imported here")
 
 sys.meta_path.insert(0, NoHardware())
 try:
-    import hw
+    import tenon.hw
 except ImportError:
     pass
 else:
     raise SystemExit("hw could be imported")
 
-from acg.graph import Graph
-from compiler.compile import compile_model
-from compiler.frontend import load_model
+from tenon.acg.graph import Graph
+from tenon.compiler.compile import compile_model
+from tenon.compiler.frontend import load_model
 
 folder = Path(sys.argv[1])
 program = compile_model(load_model(folder / "layer.onnx"), Graph.from_json((folder / "acg.json").read_text()))
@@ -37,7 +37,7 @@ program.save(folder / "program")
 
 
 def test_compiles_without_hardware(tmp_path):
-    from compiler.compile import compile_model
+    from tenon.compiler.compile import compile_model
 
     graph = covenant(preset("edge8"))
     model = layers.conv((3, 3), 8, 16, 10)

@@ -7,19 +7,19 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from compiler.errors import CompileError
-from compiler.evaluate import evaluate
-from compiler.frontend import load_model, read_graph, read_parts
-from compiler.host import read_inputs
-from flows.compile import Compiled, compile_source
-from flows.execution import Simulator
-from flows.host_parts import enter, leave
-from flows.run import Job, run
-from flows.source import Source
-from hw.config import load_config
-from tb.exported_models import EXPORTED, exported
-from tb.gateware import graph_of
-from tb.reference import Reference
+from tenon.compiler.errors import CompileError
+from tenon.compiler.evaluate import evaluate
+from tenon.compiler.frontend import load_model, read_graph, read_parts
+from tenon.compiler.host import read_inputs
+from tenon.flows.compile import Compiled, compile_source
+from tenon.flows.execution import Simulator
+from tenon.flows.host_parts import enter, leave
+from tenon.flows.run import Job, run
+from tenon.flows.source import Source
+from tenon.hw.config import load_config
+from tenon.tb.exported_models import EXPORTED, exported
+from tenon.tb.gateware import graph_of
+from tenon.tb.reference import Reference
 
 _SEEDS = 6
 _MOVES_ONLY = {"moved_before_quantising", "blocks_of_channels", "shared_weight", "rescaled_maximum"}  # exact throughout, if not mixed

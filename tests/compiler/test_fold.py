@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from compiler.compile import compile_graph
-from compiler.fold import folded
-from compiler.ir import Add, Graph, Pool
-from compiler.move import Move, Piece, Step
-from tb.kernel_networks import COVENANTS, conv, mismatches, random_inputs, tensor
+from tenon.compiler.compile import compile_graph
+from tenon.compiler.fold import folded
+from tenon.compiler.ir import Add, Graph, Pool
+from tenon.compiler.move import Move, Piece, Step
+from tenon.tb.kernel_networks import COVENANTS, conv, mismatches, random_inputs, tensor
 
 
 def concat(name, xs, y):

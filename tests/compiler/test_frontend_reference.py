@@ -4,12 +4,12 @@ from collections import Counter
 
 import numpy as np
 
-from compiler.evaluate import evaluate
-from compiler.frontend import read_graph
-from compiler.host import quantise_inputs
-from tb.random_layers import random_case
-from tb.random_model import ModelBuilder
-from tb.reference import Reference
+from tenon.compiler.evaluate import evaluate
+from tenon.compiler.frontend import read_graph
+from tenon.compiler.host import quantise_inputs
+from tenon.tb.random_layers import random_case
+from tenon.tb.random_model import ModelBuilder
+from tenon.tb.reference import Reference
 
 _CASES = 304
 

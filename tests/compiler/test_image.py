@@ -5,9 +5,9 @@ import struct
 
 import pytest
 
-from compiler import image
-from compiler.compile import compile_graph
-from tb.kernel_networks import COVENANTS, small_network
+from tenon.compiler import image
+from tenon.compiler.compile import compile_graph
+from tenon.tb.kernel_networks import COVENANTS, small_network
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 """Joining layers: constants come early, unless something in between uses their place."""
 
-from compiler.instruction import Instruction
-from compiler.join import joined
-from tb.kernel_networks import COVENANTS
+from tenon.compiler.instruction import Instruction
+from tenon.compiler.join import joined
+from tenon.tb.kernel_networks import COVENANTS
 
 GRAPH = COVENANTS["tiny"]
 

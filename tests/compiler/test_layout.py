@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from acg.expr import Loop
-from compiler.layout import Axis, Layout, blocked, dense, row_major
+from tenon.acg.expr import Loop
+from tenon.compiler.layout import Axis, Layout, blocked, dense, row_major
 
 
 @pytest.mark.parametrize("layout", [row_major((2, 3, 5, 20)), blocked((2, 3, 5, 20), 16), blocked((2, 3, 5, 20), 4)],

@@ -5,21 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from compiler.compile import compile_graph
-from compiler.errors import CompileError
-from compiler.frontend import read_graph
-from compiler.home import homes_of
-from compiler.host import quantise_inputs
-from compiler.ir import Add, Graph, Pool, output_size
-from compiler.layer import layers_of
-from compiler.machine import Machine
-from compiler.mapping import NetworkMapping
-from compiler.space import space_of
-from hw.covenant import covenant
-from hw.params import SystolicParams
-from tb.functional import FunctionalSimulator
-from tb.kernel_networks import COVENANTS, conv, mismatches, random_inputs, small_network, tensor
-from tb.random_layers import random_case
+from tenon.compiler.compile import compile_graph
+from tenon.compiler.errors import CompileError
+from tenon.compiler.frontend import read_graph
+from tenon.compiler.home import homes_of
+from tenon.compiler.host import quantise_inputs
+from tenon.compiler.ir import Add, Graph, Pool, output_size
+from tenon.compiler.layer import layers_of
+from tenon.compiler.machine import Machine
+from tenon.compiler.mapping import NetworkMapping
+from tenon.compiler.space import space_of
+from tenon.hw.covenant import covenant
+from tenon.hw.params import SystolicParams
+from tenon.tb.functional import FunctionalSimulator
+from tenon.tb.kernel_networks import COVENANTS, conv, mismatches, random_inputs, small_network, tensor
+from tenon.tb.random_layers import random_case
 
 SHAPES = ("tiny", "4x16", "16x8", "edge8")
 

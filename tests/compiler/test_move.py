@@ -5,11 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
-from compiler.compile import compile_graph
-from compiler.evaluate import evaluate
-from compiler.ir import Graph
-from compiler.move import Move, Piece, Step, affine_runs
-from tb.kernel_networks import COVENANTS, mismatches, random_inputs, tensor
+from tenon.compiler.compile import compile_graph
+from tenon.compiler.evaluate import evaluate
+from tenon.compiler.ir import Graph
+from tenon.compiler.move import Move, Piece, Step, affine_runs
+from tenon.tb.kernel_networks import COVENANTS, mismatches, random_inputs, tensor
 
 
 def unit(axis, by=1):

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compiler.compile import compile_graph
-from compiler.errors import CompileError
-from compiler.mapping import NetworkMapping
-from compiler.program import Program
-from tb.kernel_networks import COVENANTS, mismatches, random_inputs, small_network
+from tenon.compiler.compile import compile_graph
+from tenon.compiler.errors import CompileError
+from tenon.compiler.mapping import NetworkMapping
+from tenon.compiler.program import Program
+from tenon.tb.kernel_networks import COVENANTS, mismatches, random_inputs, small_network
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -152,26 +152,26 @@ def test_the_covenant_alone_is_enough(tmp_path):
     (tmp_path / "acg.json").write_text(COVENANTS["edge8"].to_json())
     script = """
 import sys
-sys.modules["hw"] = None  # importing it fails from now on
+sys.modules["tenon.hw"] = None  # importing it fails from now on
 from pathlib import Path
-from acg.graph import Graph
-from compiler.compile import compile_model
-from compiler.frontend import load_model
+from tenon.acg.graph import Graph
+from tenon.compiler.compile import compile_model
+from tenon.compiler.frontend import load_model
 here = Path(sys.argv[1])
 compile_model(load_model(here / "model.onnx"), Graph.from_json((here / "acg.json").read_text())).save(here / "net")
 try:
-    import hw.params
+    import tenon.hw.params
 except ImportError:
     pass
 else:
     sys.exit("hw can be imported")
 """
-    from tb.random_layers import random_case
+    from tenon.tb.random_layers import random_case
 
     case = next(c for c in map(random_case, range(50)) if c.name.startswith("conv_add") or "conv_add" in c.name)
     (tmp_path / "model.onnx").write_bytes(case.model.SerializeToString())
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, check=True)
-    from compiler.compile import compile_model
+    from tenon.compiler.compile import compile_model
 
     here = compile_model(case.model, COVENANTS["edge8"])
     assert Program.load(tmp_path / "net", COVENANTS["edge8"]).image() == here.image()

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from compiler import compile as compiling
-from compiler.errors import CompileError
-from hw.config import load_config
-from tb.exported_models import exported
-from tb.gateware import graph_of
+from tenon.compiler import compile as compiling
+from tenon.compiler.errors import CompileError
+from tenon.hw.config import load_config
+from tenon.tb.exported_models import exported
+from tenon.tb.gateware import graph_of
 
 
 @pytest.mark.parametrize("kind", ["large_mean", "float_tail"])

@@ -5,9 +5,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from compiler.errors import CompileError, UnsupportedError
-from compiler.frontend import load_model, read_graph
-from tb.random_model import ModelBuilder
+from tenon.compiler.errors import CompileError, UnsupportedError
+from tenon.compiler.frontend import load_model, read_graph
+from tenon.tb.random_model import ModelBuilder
 
 IMAGE = [1, 8, 6, 6]
 

@@ -6,20 +6,20 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from compiler.compile import compile_graph
-from compiler.errors import CompileError
-from compiler.evaluate import evaluate
-from compiler.frontend import read_graph
-from compiler.host import quantise_inputs
-from compiler.order import SCHEDULES
-from flows.zoo.network import Network
-from hw.covenant import covenant
-from hw.params import SystolicParams
-from hw.presets import preset
-from tb.kernel_networks import mismatches
-from tb.random_layers import Case
-from tb.random_runs import SHAPES, against_rtl, prepare_case
-from tb.transfers import transfer_of
+from tenon.compiler.compile import compile_graph
+from tenon.compiler.errors import CompileError
+from tenon.compiler.evaluate import evaluate
+from tenon.compiler.frontend import read_graph
+from tenon.compiler.host import quantise_inputs
+from tenon.compiler.order import SCHEDULES
+from tenon.flows.zoo.network import Network
+from tenon.hw.covenant import covenant
+from tenon.hw.params import SystolicParams
+from tenon.hw.presets import preset
+from tenon.tb.kernel_networks import mismatches
+from tenon.tb.random_layers import Case
+from tenon.tb.random_runs import SHAPES, against_rtl, prepare_case
+from tenon.tb.transfers import transfer_of
 
 ARRAYS = {
     "4x4": preset("tiny"), "16x16": preset("edge16"),

@@ -3,21 +3,21 @@
 import numpy as np
 import pytest
 
-from compiler.compile import compile_graph
-from compiler.errors import CompileError
-from compiler.evaluate import evaluate
-from compiler.frontend import read_graph
-from compiler.home import homes_of
-from compiler.host import quantise_inputs
-from compiler.layer import layers_of
-from compiler.machine import Machine
-from compiler.mapping import NetworkMapping
-from compiler.rows import Normalise, Softmax, run_of
-from compiler.space import space_of
-from hw.covenant import covenant
-from hw.params import SystolicParams
-from tb.kernel_networks import mismatches
-from tb.random_model import ModelBuilder
+from tenon.compiler.compile import compile_graph
+from tenon.compiler.errors import CompileError
+from tenon.compiler.evaluate import evaluate
+from tenon.compiler.frontend import read_graph
+from tenon.compiler.home import homes_of
+from tenon.compiler.host import quantise_inputs
+from tenon.compiler.layer import layers_of
+from tenon.compiler.machine import Machine
+from tenon.compiler.mapping import NetworkMapping
+from tenon.compiler.rows import Normalise, Softmax, run_of
+from tenon.compiler.space import space_of
+from tenon.hw.covenant import covenant
+from tenon.hw.params import SystolicParams
+from tenon.tb.kernel_networks import mismatches
+from tenon.tb.random_model import ModelBuilder
 
 
 def softmax(shape, axis=-1, seed=0, scale=0.05):

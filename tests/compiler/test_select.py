@@ -2,13 +2,13 @@
 
 import pytest
 
-from acg.expr import Aff, Load, Loop, Nest, Op, Operand, Reduce, Val, field
-from compiler.codelets import average_pool, conv, max_pool
-from compiler.layout import blocked, dense
-from compiler.machine import Machine
-from compiler.placing import Tile, place
-from compiler.select import select
-from tb.kernel_networks import COVENANTS
+from tenon.acg.expr import Aff, Load, Loop, Nest, Op, Operand, Reduce, Val, field
+from tenon.compiler.codelets import average_pool, conv, max_pool
+from tenon.compiler.layout import blocked, dense
+from tenon.compiler.machine import Machine
+from tenon.compiler.placing import Tile, place
+from tenon.compiler.select import select
+from tenon.tb.kernel_networks import COVENANTS
 
 EDGE16 = COVENANTS["edge16"]
 WINDOW = {"stride_h": 1, "stride_w": 1, "dilation_h": 1, "dilation_w": 1, "pad_top": 1, "pad_left": 1}

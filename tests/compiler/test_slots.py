@@ -1,6 +1,6 @@
 """Slots: what stays on chip, what gives way, and what has to wait."""
 
-from compiler.lower.slots import Slots
+from tenon.compiler.lower.slots import Slots
 
 
 def loads(sequence, count, ahead=2):

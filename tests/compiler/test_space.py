@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from compiler.compile import compile_graph
-from compiler.cost import cost
-from compiler.errors import CompileError
-from compiler.home import homes_of
-from compiler.ir import Graph
-from compiler.layer import layers_of
-from compiler.machine import Machine
-from compiler.mapping import Mapping
-from compiler.space import space_of
-from tb.functional import Instruction
-from tb.kernel_networks import COVENANTS, conv, small_network, tensor
-from tb.model import simulate_program
+from tenon.compiler.compile import compile_graph
+from tenon.compiler.cost import cost
+from tenon.compiler.errors import CompileError
+from tenon.compiler.home import homes_of
+from tenon.compiler.ir import Graph
+from tenon.compiler.layer import layers_of
+from tenon.compiler.machine import Machine
+from tenon.compiler.mapping import Mapping
+from tenon.compiler.space import space_of
+from tenon.tb.functional import Instruction
+from tenon.tb.kernel_networks import COVENANTS, conv, small_network, tensor
+from tenon.tb.model import simulate_program
 
 EDGE16 = COVENANTS["edge16"]
 

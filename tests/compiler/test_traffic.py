@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from compiler.compile import compile_graph
-from compiler.ir import Graph
-from compiler.traffic import traffic_of
-from tb.kernel_networks import COVENANTS, conv, tensor
+from tenon.compiler.compile import compile_graph
+from tenon.compiler.ir import Graph
+from tenon.compiler.traffic import traffic_of
+from tenon.tb.kernel_networks import COVENANTS, conv, tensor
 
 
 def test_a_product_moves_its_operands_once():

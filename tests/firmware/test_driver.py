@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from compiler import image
-from flows.generate import header_of
-from hw.presets import preset
-from hw.registers import COUNTERS, ID, VERSION, ErrorCode, registers
-from tb.soc.cross import WARNINGS
+from tenon.compiler import image
+from tenon.flows.generate import header_of
+from tenon.hw.presets import preset
+from tenon.hw.registers import COUNTERS, ID, VERSION, ErrorCode, registers
+from tenon.tb.soc.cross import WARNINGS
 
 DRIVER = Path(__file__).parents[2] / "firmware" / "driver"
 PARAMS = preset("tiny")

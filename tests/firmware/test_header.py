@@ -4,10 +4,10 @@ import subprocess
 
 import pytest
 
-from flows.generate import header_of
-from hw.presets import preset
-from hw.registers import COUNTERS, ENGINES, ErrorCode, registers
-from tb.soc.cross import WARNINGS
+from tenon.flows.generate import header_of
+from tenon.hw.presets import preset
+from tenon.hw.registers import COUNTERS, ENGINES, ErrorCode, registers
+from tenon.tb.soc.cross import WARNINGS
 
 CONFIGURATIONS = ("tiny", "edge16")
 

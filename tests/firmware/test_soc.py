@@ -7,21 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from acg.mnemonic import INSTRUCTION_BYTES
-from compiler import image
-from compiler.host import quantise_inputs
-from compiler.image import pack
-from flows.comparison import compare
-from flows.execution import Simulator, execute
-from flows.generate import header_of
-from flows.run import prepare
-from hw.presets import preset
-from hw.registers import ErrorCode
-from tb.gateware import verilog_of
-from tb.rtl import Dram, Stuck
-from tb.runner import SimulationError
-from tb.soc import CrossError, compile_firmware, run_soc
-from tb.soc.cross import memory_words
+from tenon.acg.mnemonic import INSTRUCTION_BYTES
+from tenon.compiler import image
+from tenon.compiler.host import quantise_inputs
+from tenon.compiler.image import pack
+from tenon.flows.comparison import compare
+from tenon.flows.execution import Simulator, execute
+from tenon.flows.generate import header_of
+from tenon.flows.run import prepare
+from tenon.hw.presets import preset
+from tenon.hw.registers import ErrorCode
+from tenon.tb.gateware import verilog_of
+from tenon.tb.rtl import Dram, Stuck
+from tenon.tb.runner import SimulationError
+from tenon.tb.soc import CrossError, compile_firmware, run_soc
+from tenon.tb.soc.cross import memory_words
 
 pytestmark = pytest.mark.rtl
 

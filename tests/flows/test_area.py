@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from flows import area
-from flows.area import area_of, synthesised
-from flows.cli import main
-from flows.errors import UserError
-from hw.presets import preset
+from tenon.flows import area
+from tenon.flows.area import area_of, synthesised
+from tenon.flows.cli import main
+from tenon.flows.errors import UserError
+from tenon.hw.presets import preset
 
 TINY = preset("tiny")
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from flows.bench.array_speed import array_cycles_per_second
-from hw.presets import preset
+from tenon.flows.bench.array_speed import array_cycles_per_second
+from tenon.hw.presets import preset
 
 
 @pytest.mark.rtl

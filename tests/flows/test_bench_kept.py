@@ -2,8 +2,8 @@
 
 import pytest
 
-from flows.bench import kept as module
-from flows.bench.kept import kept
+from tenon.flows.bench import kept as module
+from tenon.flows.bench.kept import kept
 
 
 def test_the_same_sources_measure_once(tmp_path, monkeypatch):

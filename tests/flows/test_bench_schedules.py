@@ -1,9 +1,9 @@
 """What the bench says about orders and arenas, and what it counts as missed."""
 
-from compiler.schedule.rewrite import fold_concats
-from flows.bench.schedules import Ordering, Placing, Schedules, section
-from flows.zoo.irregular import swiftnet
-from flows.zoo.irregular.randwire import unequal
+from tenon.compiler.schedule.rewrite import fold_concats
+from tenon.flows.bench.schedules import Ordering, Placing, Schedules, section
+from tenon.flows.zoo.irregular import swiftnet
+from tenon.flows.zoo.irregular.randwire import unequal
 
 
 def measured(*, optimum, found):

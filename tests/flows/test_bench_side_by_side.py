@@ -1,4 +1,4 @@
-"""Measurements side by side: in processes of their own, from a command line as ``python -m flows.bench`` is."""
+"""Measurements side by side: in processes of their own, from a command line as ``python -m tenon.flows.bench`` is."""
 
 import subprocess
 import sys
@@ -6,8 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 _MAIN = """
-from flows.bench.fuzzing import fuzz
-from flows.bench.side_by_side import side_by_side
+from tenon.flows.bench.fuzzing import fuzz
+from tenon.flows.bench.side_by_side import side_by_side
 
 if __name__ == "__main__":
     found = side_by_side(("none", fuzz, range(0)), ("nothing", fuzz, range(0)))

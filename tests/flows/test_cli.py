@@ -15,10 +15,10 @@ import pytest
 from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
-from flows.cli import main
-from flows.zoo import layers
-from tb import toolchain
-from tb.reference import Reference
+from tenon.flows.cli import main
+from tenon.flows.zoo import layers
+from tenon.tb import toolchain
+from tenon.tb.reference import Reference
 
 GEMM = "zoo:gemm_5x12x9"
 
@@ -328,7 +328,7 @@ def test_a_bad_configuration(text, words, tmp_path):
 
 def test_a_reader_that_stops(program):
     """``tenon disasm FOLDER | head -1``"""
-    with subprocess.Popen([sys.executable, "-m", "flows.cli", "disasm", str(program)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    with subprocess.Popen([sys.executable, "-m", "tenon.flows.cli", "disasm", str(program)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           env=os.environ | {"PYTHONUNBUFFERED": "1"}) as process:
         process.stdout.close()
         assert process.stderr.read() == b""
@@ -338,7 +338,7 @@ def test_a_reader_that_stops(program):
 @pytest.mark.parametrize("simulator", ["functional", pytest.param("verilator", marks=pytest.mark.rtl)])
 def test_an_interrupt(simulator, tmp_path):
     """Ctrl-C while it simulates: exit status 130, a line, nothing half-written."""
-    command = [sys.executable, "-m", "flows.cli", "run", "zoo:digits", "--config", "tiny", "--simulator", simulator, "--runs", "1000",
+    command = [sys.executable, "-m", "tenon.flows.cli", "run", "zoo:digits", "--config", "tiny", "--simulator", simulator, "--runs", "1000",
                "--output", str(tmp_path / "y.npz")]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stderr.readline().startswith("compiling ")

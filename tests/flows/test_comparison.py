@@ -5,16 +5,16 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from compiler.frontend import read_graph
-from flows.comparison import compare
-from flows.compile import compile_source
-from flows.execution import Simulator
-from flows.run import Job, run
-from flows.source import Source
-from hw.presets import preset
-from tb.gateware import graph_of
-from tb.random_model import ModelBuilder
-from tb.reference import Reference
+from tenon.compiler.frontend import read_graph
+from tenon.flows.comparison import compare
+from tenon.flows.compile import compile_source
+from tenon.flows.execution import Simulator
+from tenon.flows.run import Job, run
+from tenon.flows.source import Source
+from tenon.hw.presets import preset
+from tenon.tb.gateware import graph_of
+from tenon.tb.random_model import ModelBuilder
+from tenon.tb.reference import Reference
 
 PARAMS = preset("tiny")
 

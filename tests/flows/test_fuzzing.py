@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from flows.bench.damage import damaged_bytes
-from flows.bench.fuzzing import fuzz
+from tenon.flows.bench.damage import damaged_bytes
+from tenon.flows.bench.fuzzing import fuzz
 
 #: Cases that once did not end in order, one for each cause.
 _FOUND = (38, 273, 331, 495, 496, 806, 819, 1205, 1403, 1440, 10306, 11456, 20095, 22185,

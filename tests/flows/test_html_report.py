@@ -12,10 +12,10 @@ from html.parser import HTMLParser
 import pytest
 from click.testing import CliRunner
 
-from flows.cli import main
-from flows.html import read_record, run_page
-from flows.html.limit import Kind, limit_of
-from flows.html.markup import element
+from tenon.flows.cli import main
+from tenon.flows.html import read_record, run_page
+from tenon.flows.html.limit import Kind, limit_of
+from tenon.flows.html.markup import element
 
 NASTY = "</title></svg><script>alert('1')</script><img src=x onerror=\"alert(2)\">&amp;\x00\ud800"
 LAYERS = ["conv1", "conv2+residual", "pool", "conv3", "dense"]

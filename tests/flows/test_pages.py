@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from flows.pages.__main__ import PAGES
-from flows.pages.examples import EXAMPLES, example, operators
-from hw.presets import preset
-from tb.random_layers import Case
-from tb.random_runs import against_reference, prepare_case
+from tenon.flows.pages.__main__ import PAGES
+from tenon.flows.pages.examples import EXAMPLES, example, operators
+from tenon.hw.presets import preset
+from tenon.tb.random_layers import Case
+from tenon.tb.random_runs import against_reference, prepare_case
 
 _DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_are_current(name):
-    assert (_DOCS / name).read_text() == PAGES[name](), "run python -m flows.pages"
+    assert (_DOCS / name).read_text() == PAGES[name](), "run python -m tenon.flows.pages"
 
 
 def test_every_operator_has_an_example():

@@ -3,14 +3,14 @@
 import pytest
 from click.testing import CliRunner
 
-from flows import cli
-from flows.compile import compile_source
-from flows.execution import Simulator, execute
-from flows.progress import Progress, expected_cycles
-from flows.source import open_source
-from hw.presets import preset
-from tb.gateware import graph_of
-from tb.rtl import Dram
+from tenon.flows import cli
+from tenon.flows.compile import compile_source
+from tenon.flows.execution import Simulator, execute
+from tenon.flows.progress import Progress, expected_cycles
+from tenon.flows.source import open_source
+from tenon.hw.presets import preset
+from tenon.tb.gateware import graph_of
+from tenon.tb.rtl import Dram
 
 
 def texts(reports, runs=1, expected=None):

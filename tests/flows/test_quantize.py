@@ -6,10 +6,10 @@ import pytest
 from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
-from flows.cli import main
-from flows.quantize import CALIBRATION, Drift, drift, quantize_model, random_samples
-from flows.zoo import training
-from flows.zoo.digits import float_model
+from tenon.flows.cli import main
+from tenon.flows.quantize import CALIBRATION, Drift, drift, quantize_model, random_samples
+from tenon.flows.zoo import training
+from tenon.flows.zoo.digits import float_model
 
 RNG = np.random.default_rng(1)
 

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 from click.testing import CliRunner
 
-from flows.cli import main
+from tenon.flows.cli import main
 
 
 def tenon(*args):

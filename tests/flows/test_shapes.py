@@ -4,11 +4,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from compiler.frontend import read_graph
-from flows.errors import UserError
-from flows.shapes import fix_shapes, read_sizes
-from flows.source import open_source
-from flows.zoo import layers
+from tenon.compiler.frontend import read_graph
+from tenon.flows.errors import UserError
+from tenon.flows.shapes import fix_shapes, read_sizes
+from tenon.flows.source import open_source
+from tenon.flows.zoo import layers
 
 
 def dynamic(*dims, second=None):

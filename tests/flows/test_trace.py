@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from compiler.host import quantise_inputs
-from flows.execution import Simulator, execute
-from flows.report import report_of
-from flows.run import prepare
-from flows.trace import timeline_events, timeline_text
-from hw.presets import preset
-from tb.rtl import Dram
-from tb.timeline import busy_intervals
+from tenon.compiler.host import quantise_inputs
+from tenon.flows.execution import Simulator, execute
+from tenon.flows.report import report_of
+from tenon.flows.run import prepare
+from tenon.flows.trace import timeline_events, timeline_text
+from tenon.hw.presets import preset
+from tenon.tb.rtl import Dram
+from tenon.tb.timeline import busy_intervals
 
 MODEL = "zoo:gemm_40x48x36"
 

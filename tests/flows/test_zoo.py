@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from compiler.errors import CompileError
-from compiler.evaluate import evaluate
-from compiler.frontend import read_graph
-from compiler.host import quantise_inputs
-from flows.zoo import resolve
-from hw.presets import preset
-from tb.random_layers import Case
-from tb.random_runs import against_reference, prepare_case
-from tb.reference import Reference
+from tenon.compiler.errors import CompileError
+from tenon.compiler.evaluate import evaluate
+from tenon.compiler.frontend import read_graph
+from tenon.compiler.host import quantise_inputs
+from tenon.flows.zoo import resolve
+from tenon.hw.presets import preset
+from tenon.tb.random_layers import Case
+from tenon.tb.random_runs import against_reference, prepare_case
+from tenon.tb.reference import Reference
 
 
 def test_digits_is_accurate_exact_and_equals_the_reference(tmp_path):

@@ -5,16 +5,16 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from compiler.errors import CompileError
-from compiler.schedule import schedule
-from compiler.schedule.model import problem_of
-from compiler.schedule.rewrite import fold_concats
-from flows.zoo import randwire, searched
-from flows.zoo.irregular.graphs import random_wiring
-from flows.zoo.resolve import resolve
-from hw.presets import preset
-from tb.random_layers import Case
-from tb.random_runs import against_reference, prepare_case
+from tenon.compiler.errors import CompileError
+from tenon.compiler.schedule import schedule
+from tenon.compiler.schedule.model import problem_of
+from tenon.compiler.schedule.rewrite import fold_concats
+from tenon.flows.zoo import randwire, searched
+from tenon.flows.zoo.irregular.graphs import random_wiring
+from tenon.flows.zoo.resolve import resolve
+from tenon.hw.presets import preset
+from tenon.tb.random_layers import Case
+from tenon.tb.random_runs import against_reference, prepare_case
 
 
 def feeds(model):

@@ -4,9 +4,9 @@
 import numpy as np
 import pytest
 
-from hw.accumulators import ACCUMULATOR_BANKS, Accumulators
-from hw.params import SystolicParams
-from tb.stream import Stream
+from tenon.hw.accumulators import ACCUMULATOR_BANKS, Accumulators
+from tenon.hw.params import SystolicParams
+from tenon.tb.stream import Stream
 
 SHAPES = {"4x4": (4, 4), "4x16": (4, 16), "8x4": (8, 4)}
 READS, WRITES = ("m", "v", "x"), ("w", "vw", "xw")

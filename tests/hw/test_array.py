@@ -4,8 +4,8 @@
 import numpy as np
 import pytest
 
-from hw.array import OPERAND_BITS, SystolicArray
-from tb.stream import Stream
+from tenon.hw.array import OPERAND_BITS, SystolicArray
+from tenon.tb.stream import Stream
 
 pytestmark = pytest.mark.rtl
 

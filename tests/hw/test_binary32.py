@@ -9,10 +9,10 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.binary32 import Add, FromInteger, FusedMultiplyAdd, MinMax, Multiply, Quantise, RoundClamp
-from tb.binary32_operands import CORNERS, as_bits, as_float, numbers_to_round, pairs, triples
-from tb.models import binary32 as exact
-from tb.stream import Stream
+from tenon.hw.binary32 import Add, FromInteger, FusedMultiplyAdd, MinMax, Multiply, Quantise, RoundClamp
+from tenon.tb.binary32_operands import CORNERS, as_bits, as_float, numbers_to_round, pairs, triples
+from tenon.tb.models import binary32 as exact
+from tenon.tb.stream import Stream
 
 pytestmark = pytest.mark.rtl
 

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from acg.ops import OPS
-from tb.binary32_operands import CORNERS, as_bits, as_float, numbers_to_round, pairs, triples
-from tb.models import binary32 as exact
+from tenon.acg.ops import OPS
+from tenon.tb.binary32_operands import CORNERS, as_bits, as_float, numbers_to_round, pairs, triples
+from tenon.tb.models import binary32 as exact
 
 
 def check(operation, model, operands, got):

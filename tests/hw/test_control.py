@@ -4,10 +4,10 @@
 import numpy as np
 import pytest
 
-from hw.control import Control
-from hw.presets import preset
-from hw.registers import registers
-from tb.stream import Stream
+from tenon.hw.control import Control
+from tenon.hw.presets import preset
+from tenon.hw.registers import registers
+from tenon.tb.stream import Stream
 
 pytestmark = pytest.mark.rtl
 

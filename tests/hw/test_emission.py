@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from hw.accelerator import engine_classes
-from hw.params import SystolicParams
-from hw.presets import preset
-from tb.gateware import emitted, verilog_of
+from tenon.hw.accelerator import engine_classes
+from tenon.hw.params import SystolicParams
+from tenon.hw.presets import preset
+from tenon.tb.gateware import emitted, verilog_of
 
 #: Parts that hold nothing but data: a reset in one of them costs half the simulation speed.
 _DATA_ONLY = ("tenon_systolic_row", "tenon_systolic_array", "tenon_lane", "tenon_window_lane", "tenon_fused_multiply_add",

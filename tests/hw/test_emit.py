@@ -9,9 +9,9 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw import emit
-from hw.memory import Memory
-from tb.stream import Stream
+from tenon.hw import emit
+from tenon.hw.memory import Memory
+from tenon.tb.stream import Stream
 
 
 class AddStep(wiring.Component):

@@ -7,10 +7,10 @@ from collections import deque
 import numpy as np
 import pytest
 
-from acg.mnemonic import HEADER
-from hw.engine_queue import EngineQueue
-from hw.presets import preset
-from tb.stream import Stream
+from tenon.acg.mnemonic import HEADER
+from tenon.hw.engine_queue import EngineQueue
+from tenon.hw.presets import preset
+from tenon.tb.stream import Stream
 
 pytestmark = pytest.mark.rtl
 

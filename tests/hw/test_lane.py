@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from amaranth.hdl import Module, Signal
 
-from hw import emit
-from hw.delay import delay
-from hw.lane import Lane
-from hw.reduction import Reduction
-from tb.models import vector as model
-from tb.stream import Stream
-from tb.vector_fields import random_chain
+from tenon.hw import emit
+from tenon.hw.delay import delay
+from tenon.hw.lane import Lane
+from tenon.hw.reduction import Reduction
+from tenon.tb.models import vector as model
+from tenon.tb.stream import Stream
+from tenon.tb.vector_fields import random_chain
 
 TABLES, LINE = 2, 16
 NUMBERS = ("par", "reciprocal", "root")

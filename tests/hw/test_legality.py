@@ -3,14 +3,14 @@
 
 import pytest
 
-from hw import emit
-from hw.accelerator import engine_classes
-from hw.buffers import memory_bytes
-from hw.legality import Legality
-from hw.params import SystolicParams
-from hw.presets import preset
-from tb import runner
-from tb.bench_params import bench_environment
+from tenon.hw import emit
+from tenon.hw.accelerator import engine_classes
+from tenon.hw.buffers import memory_bytes
+from tenon.hw.legality import Legality
+from tenon.hw.params import SystolicParams
+from tenon.hw.presets import preset
+from tenon.tb import runner
+from tenon.tb.bench_params import bench_environment
 
 
 @pytest.mark.rtl
@@ -18,4 +18,4 @@ from tb.bench_params import bench_environment
 def test_legality(params):
     legality = Legality([kind.mnemonic(params) for kind in engine_classes(params).values()], memory_bytes(params))
     text = emit.verilog(legality, "tenon_legality")
-    runner.run_bench({"legality.v": text}, "tenon_legality", "tb.legality_bench", env=bench_environment(params))
+    runner.run_bench({"legality.v": text}, "tenon_legality", "tenon.tb.legality_bench", env=bench_environment(params))

@@ -3,12 +3,12 @@
 
 import pytest
 
-from hw import emit
-from hw.load import LoadEngine
-from hw.params import SystolicParams
-from hw.presets import preset
-from tb import runner
-from tb.bench_params import bench_environment
+from tenon.hw import emit
+from tenon.hw.load import LoadEngine
+from tenon.hw.params import SystolicParams
+from tenon.hw.presets import preset
+from tenon.tb import runner
+from tenon.tb.bench_params import bench_environment
 
 CONFIGS = [
     preset("tiny"),
@@ -22,4 +22,4 @@ CONFIGS = [
 @pytest.mark.parametrize("params", CONFIGS, ids=lambda p: f"{p.rows}x{p.cols}-bus{p.bus_bits}")
 def test_load(params):
     text = emit.verilog(LoadEngine(params), "tenon_load")
-    runner.run_bench({"load.v": text}, "tenon_load", "tb.load_bench", env=bench_environment(params))
+    runner.run_bench({"load.v": text}, "tenon_load", "tenon.tb.load_bench", env=bench_environment(params))

@@ -7,14 +7,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from acg.interpret import run as interpret
-from acg.mnemonic import encode
-from hw import emit
-from hw.array import SystolicArray
-from hw.buffers import memory_bytes
-from hw.matrix import MatrixEngine
-from hw.params import SystolicParams
-from tb import engine_feed
+from tenon.acg.interpret import run as interpret
+from tenon.acg.mnemonic import encode
+from tenon.hw import emit
+from tenon.hw.array import SystolicArray
+from tenon.hw.buffers import memory_bytes
+from tenon.hw.matrix import MatrixEngine
+from tenon.hw.params import SystolicParams
+from tenon.tb import engine_feed
 
 pytestmark = pytest.mark.rtl
 

@@ -7,10 +7,10 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw import emit
-from hw.clockgate import ClockGate
-from hw.memory import Memory
-from tb.stream import Stream
+from tenon.hw import emit
+from tenon.hw.clockgate import ClockGate
+from tenon.hw.memory import Memory
+from tenon.tb.stream import Stream
 
 
 class Gated(wiring.Component):

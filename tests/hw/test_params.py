@@ -2,9 +2,9 @@
 
 import pytest
 
-from hw.config import load_config
-from hw.params import ParameterError, SystolicParams
-from hw.presets import PRESETS, preset
+from tenon.hw.config import load_config
+from tenon.hw.params import ParameterError, SystolicParams
+from tenon.hw.presets import PRESETS, preset
 
 
 def test_presets_are_what_they_are_called():

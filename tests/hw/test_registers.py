@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from hw.presets import preset
-from hw.register_map import Access, Field, Register, RegisterMap, c_header, markdown
-from hw.registers import COUNTERS, ENGINES, ErrorCode, registers
+from tenon.hw.presets import preset
+from tenon.hw.register_map import Access, Field, Register, RegisterMap, c_header, markdown
+from tenon.hw.registers import COUNTERS, ENGINES, ErrorCode, registers
 
 
 def _register(name, offset, *fields):

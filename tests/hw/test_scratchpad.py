@@ -4,10 +4,10 @@
 import numpy as np
 import pytest
 
-from hw.buffers import activation_buffer, parameter_buffer, vector_buffer, weight_buffer
-from hw.params import SystolicParams
-from hw.scratchpad import Scratchpad
-from tb.stream import Stream
+from tenon.hw.buffers import activation_buffer, parameter_buffer, vector_buffer, weight_buffer
+from tenon.hw.params import SystolicParams
+from tenon.hw.scratchpad import Scratchpad
+from tenon.tb.stream import Stream
 
 SMALL = dict(activation_bytes=1024, weight_bytes=1024, vector_bytes=1024, parameter_bytes=1024, accumulator_bytes=1024)
 SQUARE = SystolicParams(rows=4, cols=4, lanes=4, bus_bits=32, **SMALL)

@@ -3,12 +3,12 @@
 
 import pytest
 
-from hw import emit
-from hw.params import SystolicParams
-from hw.presets import preset
-from hw.store import StoreEngine
-from tb import runner
-from tb.bench_params import bench_environment
+from tenon.hw import emit
+from tenon.hw.params import SystolicParams
+from tenon.hw.presets import preset
+from tenon.hw.store import StoreEngine
+from tenon.tb import runner
+from tenon.tb.bench_params import bench_environment
 
 CONFIGS = [
     preset("tiny"),
@@ -22,4 +22,4 @@ CONFIGS = [
 @pytest.mark.parametrize("params", CONFIGS, ids=lambda p: f"{p.rows}x{p.cols}-bus{p.bus_bits}")
 def test_store(params):
     text = emit.verilog(StoreEngine(params), "tenon_store")
-    runner.run_bench({"store.v": text}, "tenon_store", "tb.store_bench", env=bench_environment(params))
+    runner.run_bench({"store.v": text}, "tenon_store", "tenon.tb.store_bench", env=bench_environment(params))

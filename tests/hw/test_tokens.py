@@ -4,8 +4,8 @@
 import numpy as np
 import pytest
 
-from hw.tokens import TOKEN_LIMIT, TokenCounters
-from tb.stream import Stream
+from tenon.hw.tokens import TOKEN_LIMIT, TokenCounters
+from tenon.tb.stream import Stream
 
 pytestmark = pytest.mark.rtl
 

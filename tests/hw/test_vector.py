@@ -8,15 +8,15 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from acg import interpret
-from acg.mnemonic import encode
-from hw import emit
-from hw.nest import AddressNest
-from hw.params import SystolicParams
-from hw.vector import VectorEngine
-from tb import engine_feed
-from tb.models import vector as model
-from tb.vector_fields import random_chain
+from tenon.acg import interpret
+from tenon.acg.mnemonic import encode
+from tenon.hw import emit
+from tenon.hw.nest import AddressNest
+from tenon.hw.params import SystolicParams
+from tenon.hw.vector import VectorEngine
+from tenon.tb import engine_feed
+from tenon.tb.models import vector as model
+from tenon.tb.vector_fields import random_chain
 
 CONSTANTS = {"s_value", "f1_p", "f1_q", "f2_p", "f2_q", "mm_p"}
 NUMBERS = ("par", "reciprocal", "root")

@@ -7,14 +7,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from acg.interpret import run as interpret
-from acg.mnemonic import encode
-from acg.random_fields import random_fields
-from hw import emit
-from hw.buffers import memory_bytes
-from hw.params import SystolicParams
-from hw.window import WindowEngine
-from tb import engine_feed
+from tenon.acg.interpret import run as interpret
+from tenon.acg.mnemonic import encode
+from tenon.acg.random_fields import random_fields
+from tenon.hw import emit
+from tenon.hw.buffers import memory_bytes
+from tenon.hw.params import SystolicParams
+from tenon.hw.window import WindowEngine
+from tenon.tb import engine_feed
 
 pytestmark = pytest.mark.rtl
 

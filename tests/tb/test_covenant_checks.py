@@ -6,13 +6,13 @@ from collections import defaultdict
 
 import pytest
 
-from acg.graph import Graph, Memory
-from hw.presets import preset
-from tb.covenant import suite
-from tb.covenant.lies import lies
-from tb.covenant.suite import attributes, check_graph, checks, unseen
-from tb.covenant.trial import Laboratory
-from tb.gateware import graph_of, verilog_of
+from tenon.acg.graph import Graph, Memory
+from tenon.hw.presets import preset
+from tenon.tb.covenant import suite
+from tenon.tb.covenant.lies import lies
+from tenon.tb.covenant.suite import attributes, check_graph, checks, unseen
+from tenon.tb.covenant.trial import Laboratory
+from tenon.tb.gateware import graph_of, verilog_of
 
 PARAMS = preset("tiny")
 GRAPH = graph_of(PARAMS)

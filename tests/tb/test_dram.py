@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tb import runner
+from tenon.tb import runner
 
 pytestmark = pytest.mark.rtl
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from acg.mnemonic import Header, encode
-from hw import mnemonics
-from hw.presets import preset
-from tb.functional import FunctionalSimulator, ProgramError, decode_program
+from tenon.acg.mnemonic import Header, encode
+from tenon.hw import mnemonics
+from tenon.hw.presets import preset
+from tenon.tb.functional import FunctionalSimulator, ProgramError, decode_program
 
 PARAMS = preset("tiny")
 ISA = (mnemonics.load(PARAMS), mnemonics.matrix(PARAMS), mnemonics.vector(PARAMS), mnemonics.store(PARAMS))

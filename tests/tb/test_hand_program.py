@@ -4,15 +4,15 @@
 import numpy as np
 import pytest
 
-from acg.mnemonic import Header, encode
-from hw.accelerator import engine_classes
-from hw.buffers import memory_bytes
-from hw.presets import preset
-from hw.registers import ErrorCode
-from tb.functional import FunctionalSimulator, decode_program
-from tb.gateware import verilog_of
-from tb.random_runs import SHAPES
-from tb.rtl import Dram, Run, Stuck, run_rtl
+from tenon.acg.mnemonic import Header, encode
+from tenon.hw.accelerator import engine_classes
+from tenon.hw.buffers import memory_bytes
+from tenon.hw.presets import preset
+from tenon.hw.registers import ErrorCode
+from tenon.tb.functional import FunctionalSimulator, decode_program
+from tenon.tb.gateware import verilog_of
+from tenon.tb.random_runs import SHAPES
+from tenon.tb.rtl import Dram, Run, Stuck, run_rtl
 
 pytestmark = pytest.mark.rtl
 

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from hw.params import SystolicParams
-from tb.gateware import verilog_of
-from tb.lint import WAIVERS, lint
-from tb.random_runs import SHAPES
+from tenon.hw.params import SystolicParams
+from tenon.tb.gateware import verilog_of
+from tenon.tb.lint import WAIVERS, lint
+from tenon.tb.random_runs import SHAPES
 
 CONFIGS = {
     "tiny": SHAPES["4x4"], "4x16": SHAPES["4x16"], "16x8": SHAPES["16x8"],

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from acg.mnemonic import Header
-from hw.covenant import covenant
-from hw.presets import preset
-from tb.functional import Instruction
-from tb.model import Deadlock, simulate_program
-from tb.transfers import transfer_of
+from tenon.acg.mnemonic import Header
+from tenon.hw.covenant import covenant
+from tenon.hw.presets import preset
+from tenon.tb.functional import Instruction
+from tenon.tb.model import Deadlock, simulate_program
+from tenon.tb.transfers import transfer_of
 
 GRAPH = covenant(preset("edge16"))
 LOAD, MATRIX, VECTOR, STORE = (GRAPH.mnemonic(name) for name in ("LOAD", "MATRIX", "VECTOR", "STORE"))

@@ -4,14 +4,14 @@ import random
 
 import pytest
 
-from acg.mnemonic import Header, encode
-from hw.covenant import covenant
-from hw.presets import preset
-from hw.registers import ErrorCode
-from tb.functional import decode_program
-from tb.gateware import verilog_of
-from tb.model import simulate_program
-from tb.rtl import Run, run_rtl
+from tenon.acg.mnemonic import Header, encode
+from tenon.hw.covenant import covenant
+from tenon.hw.presets import preset
+from tenon.hw.registers import ErrorCode
+from tenon.tb.functional import decode_program
+from tenon.tb.gateware import verilog_of
+from tenon.tb.model import simulate_program
+from tenon.tb.rtl import Run, run_rtl
 
 PARAMS = preset("tiny")
 GRAPH = covenant(PARAMS)

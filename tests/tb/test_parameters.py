@@ -6,8 +6,8 @@ Here several move at a time; the benchmarks move each of them alone.
 
 import pytest
 
-from hw.params import SystolicParams
-from tb.moved_parameters import BASE, MOVES, run_moved
+from tenon.hw.params import SystolicParams
+from tenon.tb.moved_parameters import BASE, MOVES, run_moved
 
 GROUPS = {
     "array": ("rows", "cols", "tables"),

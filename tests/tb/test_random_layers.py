@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from tb.random_layers import KINDS
-from tb.random_runs import SHAPES, against_reference, against_rtl, prepare, shape_of
-from tb.rtl import Dram
+from tenon.tb.random_layers import KINDS
+from tenon.tb.random_runs import SHAPES, against_reference, against_rtl, prepare, shape_of
+from tenon.tb.rtl import Dram
 
 _CASES = 304
 _RTL_CASES = 24  # for each array

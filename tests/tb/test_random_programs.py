@@ -5,16 +5,16 @@ import random
 import numpy as np
 import pytest
 
-from compiler.checker import check_program
-from hw.covenant import covenant
-from hw.registers import ErrorCode
-from tb.functional import FunctionalSimulator
-from tb.illegal_programs import illegal_programs
-from tb.memory_state import dump_bytes, dump_program, fill_data, fill_program
-from tb.program_runs import run_programs
-from tb.random_programs import image_of, random_program, small_parameters, unreached
-from tb.random_runs import SHAPES
-from tb.rtl import Dram
+from tenon.compiler.checker import check_program
+from tenon.hw.covenant import covenant
+from tenon.hw.registers import ErrorCode
+from tenon.tb.functional import FunctionalSimulator
+from tenon.tb.illegal_programs import illegal_programs
+from tenon.tb.memory_state import dump_bytes, dump_program, fill_data, fill_program
+from tenon.tb.program_runs import run_programs
+from tenon.tb.random_programs import image_of, random_program, small_parameters, unreached
+from tenon.tb.random_runs import SHAPES
+from tenon.tb.rtl import Dram
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hw.presets import preset
-from hw.registers import COUNTERS, ENGINES, ErrorCode, registers
-from tb import rtl, runner
+from tenon.hw.presets import preset
+from tenon.hw.registers import COUNTERS, ENGINES, ErrorCode, registers
+from tenon.tb import rtl, runner
 
 pytestmark = pytest.mark.rtl
 

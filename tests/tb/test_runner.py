@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tb import prerequisites, runner, toolchain
+from tenon.tb import prerequisites, runner, toolchain
 
 BENCH = "tests.tb.counter_bench"
 COUNTER = """

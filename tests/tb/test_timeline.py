@@ -1,7 +1,7 @@
 """Timelines: spans, waits, token levels, windows of beats."""
 
-from acg.mnemonic import Header
-from tb.timeline import Span, Wait, Windows, busy_intervals, idle_waits, merged, token_levels
+from tenon.acg.mnemonic import Header
+from tenon.tb.timeline import Span, Wait, Windows, busy_intervals, idle_waits, merged, token_levels
 
 
 def span(index, granted, begun, done, released=None):

@@ -5,11 +5,11 @@ import random
 import numpy as np
 import pytest
 
-from acg.interpret import run
-from hw.load import LoadEngine
-from hw.presets import preset
-from hw.store import StoreEngine
-from tb.models import transfers
+from tenon.acg.interpret import run
+from tenon.hw.load import LoadEngine
+from tenon.hw.presets import preset
+from tenon.hw.store import StoreEngine
+from tenon.tb.models import transfers
 
 LEVELS = range(4)
 DRAM_BYTES = 1 << 17

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from compiler.host import quantise_inputs
-from flows.execution import Simulator, execute
-from flows.run import prepare, run
-from hw.presets import preset
-from tb.waves import Waves
+from tenon.compiler.host import quantise_inputs
+from tenon.flows.execution import Simulator, execute
+from tenon.flows.run import prepare, run
+from tenon.hw.presets import preset
+from tenon.tb.waves import Waves
 
 #: Data, which may be anything until it matters: what lanes compute on, the array's operands and sums, words between
 #: memories and engines; and what the bench's DRAM answers while it has nothing to say. Every other signal that has a name

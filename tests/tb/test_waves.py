@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from tb import runner, toolchain
-from tb.waves import Waves
+from tenon.tb import runner, toolchain
+from tenon.tb.waves import Waves
 
 # A stand-in for the system: it counts, as the accelerator's counter CYCLES would.
 SYSTEM = """

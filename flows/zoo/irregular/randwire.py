@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from compiler.schedule import Operator, Problem
-from flows.zoo.irregular.graphs import random_wiring
+from tenon.compiler.schedule import Operator, Problem
+from tenon.flows.zoo.irregular.graphs import random_wiring
 
 __all__ = ["STEMS", "one_stage", "problem", "unequal"]
 

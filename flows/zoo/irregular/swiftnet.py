@@ -7,7 +7,7 @@ import json
 import math
 from importlib import resources
 
-from compiler.schedule import Operator, Problem
+from tenon.compiler.schedule import Operator, Problem
 
 __all__ = ["CELLS", "problem", "structure"]
 
@@ -20,7 +20,7 @@ _KINDS = {"CONV_2D": "conv", "DEPTHWISE_CONV_2D": "depthwise", "CONCATENATION": 
 @functools.cache
 def structure() -> dict:
     """The published structure: "ops" with their attributes and weight shapes, "tensors" with NHWC shapes of uint8."""
-    return json.loads(resources.files("flows.zoo").joinpath("data/swiftnet.json").read_text(encoding="utf-8"))
+    return json.loads(resources.files("tenon.flows.zoo").joinpath("data/swiftnet.json").read_text(encoding="utf-8"))
 
 
 def problem(cell: str = "whole") -> Problem:

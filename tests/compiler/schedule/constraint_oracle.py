@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ortools.sat.python import cp_model
 
-from compiler.schedule import Problem
+from tenon.compiler.schedule import Problem
 
 __all__ = ["least_peak_by_constraints"]
 

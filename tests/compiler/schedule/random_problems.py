@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import random
 
-from compiler.schedule import Operator, Problem
+from tenon.compiler.schedule import Operator, Problem
 
 __all__ = ["least_peak", "random_problem"]
 

@@ -4,14 +4,14 @@ import random
 
 import pytest
 
-from compiler.schedule import Operator, Problem, schedule
-from compiler.schedule.arena import arena, place
-from compiler.schedule.blocks import Block, greedy_by_size, least_bytes, top_of
-from compiler.schedule.joints import joined
-from compiler.schedule.rewrite import fold_concats, rewrite
-from compiler.schedule.tightest import tightest
-from flows.bench.rectangles import cut_rectangle
-from flows.zoo.irregular import swiftnet
+from tenon.compiler.schedule import Operator, Problem, schedule
+from tenon.compiler.schedule.arena import arena, place
+from tenon.compiler.schedule.blocks import Block, greedy_by_size, least_bytes, top_of
+from tenon.compiler.schedule.joints import joined
+from tenon.compiler.schedule.rewrite import fold_concats, rewrite
+from tenon.compiler.schedule.tightest import tightest
+from tenon.flows.bench.rectangles import cut_rectangle
+from tenon.flows.zoo.irregular import swiftnet
 from tests.compiler.schedule.random_problems import random_problem
 
 

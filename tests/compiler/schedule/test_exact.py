@@ -5,15 +5,15 @@ import time
 
 import pytest
 
-from compiler.errors import CompileError
-from compiler.schedule import Operator, Problem, schedule
-from compiler.schedule.rewrite import fold_concats, rewrite
-from compiler.schedule.search import Search
-from compiler.schedule.segments import forced_states
-from compiler.schedule.states import states_of
-from compiler.schedule.valley import lowest_between
-from flows.zoo.irregular import swiftnet
-from flows.zoo.irregular.randwire import unequal
+from tenon.compiler.errors import CompileError
+from tenon.compiler.schedule import Operator, Problem, schedule
+from tenon.compiler.schedule.rewrite import fold_concats, rewrite
+from tenon.compiler.schedule.search import Search
+from tenon.compiler.schedule.segments import forced_states
+from tenon.compiler.schedule.states import states_of
+from tenon.compiler.schedule.valley import lowest_between
+from tenon.flows.zoo.irregular import swiftnet
+from tenon.flows.zoo.irregular.randwire import unequal
 from tests.compiler.schedule.constraint_oracle import least_peak_by_constraints
 from tests.compiler.schedule.random_problems import least_peak, random_problem
 

@@ -5,11 +5,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from compiler.errors import CompileError
-from compiler.schedule import schedule
-from compiler.schedule.model import problem_of
-from compiler.schedule.rewrite import fold_concats, rewrite
-from flows.zoo import resolve
+from tenon.compiler.errors import CompileError
+from tenon.compiler.schedule import schedule
+from tenon.compiler.schedule.model import problem_of
+from tenon.compiler.schedule.rewrite import fold_concats, rewrite
+from tenon.flows.zoo import resolve
 
 #: Peaks in file order and at best, with concatenations folded, and at best after rewriting convolutions (the data of
 #: the paper's authors).

@@ -2,8 +2,8 @@
 
 import pytest
 
-from compiler.errors import CompileError
-from compiler.schedule import Moment, Operator, Problem
+from tenon.compiler.errors import CompileError
+from tenon.compiler.schedule import Moment, Operator, Problem
 
 SIZES = {"x": 8, "a": 4, "b": 6, "y": 2}
 CHAIN = (Operator("first", ("x",), ("a",)), Operator("second", ("a",), ("b",)), Operator("third", ("b",), ("y",)))

@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from compiler.errors import CompileError
-from compiler.schedule import Operator, Problem, schedule
-from compiler.schedule.rewrite import fold_concats, rewrite
+from tenon.compiler.errors import CompileError
+from tenon.compiler.schedule import Operator, Problem, schedule
+from tenon.compiler.schedule.rewrite import fold_concats, rewrite
 from tests.compiler.schedule.random_problems import random_problem
 
 SIZES = {"x": 8, "a": 4, "b": 12, "c": 2, "ab": 16, "abc": 18, "y": 32, "z": 6}

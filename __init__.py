@@ -1,0 +1,1 @@
+"""Tenon: DNN-accelerator RTL and its compiler, from one set of parameters."""
