@@ -241,7 +241,7 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
         from tenon.flows.execution import Simulator
         from tenon.flows.outputs import check_file, new_file
         from tenon.flows.progress import Progress, expected_cycles
-        from tenon.flows.results import save_outputs
+        from tenon.flows.results import outputs_of, save_outputs
         from tenon.flows.run import prepare
         from tenon.flows.run import run as execute
         from tenon.flows.shapes import read_sizes
@@ -277,7 +277,7 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
                                         progress=lambda number, cycles: say(progress.text(number, cycles)))
         print_report(report)
         if output is not None:
-            save_outputs(output, job.compiled, job.feeds, execution.tensors)
+            save_outputs(output, outputs_of(job.compiled, job.feeds, execution.tensors))
         if json_file is not None:
             with new_file(json_file) as work:
                 work.write_text(report.to_json(), encoding="utf-8")

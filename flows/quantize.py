@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from tenon.flows.errors import UserError
 from tenon.flows.source import Feeds, read_arrays, single
 from tenon.tb.reference import Reference
 
-__all__ = ["CALIBRATION", "Drift", "Right", "drift", "quantize_model", "random_samples", "read_labels", "read_samples", "right"]
+__all__ = ["CALIBRATION", "Drift", "Right", "drift", "quantize_model", "random_samples", "read_labels", "read_samples", "right",
+           "samples_of"]
 
 #: Metadata of a quantised model: where its ranges come from, ``data`` or ``random``.
 CALIBRATION = "tenon.calibration"
@@ -36,20 +38,21 @@ def read_samples(path: Path, model: onnx.ModelProto) -> list[Feeds]:
     files = sorted(path.glob("*.npz")) if path.is_dir() else [path]
     if not files:
         raise UserError(f"{path}: has no .npz files")
+    return [sample for file in files for sample in samples_of(str(file), read_arrays(file), model)]
+
+
+def samples_of(where: str, arrays: Mapping[str, np.ndarray], model: onnx.ModelProto) -> list[Feeds]:
+    """The samples in ``arrays``, one for each input; ``where`` names them in messages. Otherwise as ``read_samples``."""
     shapes, types = input_shapes(model), input_types(model)
-    samples: list[Feeds] = []
-    for file in files:
-        arrays = read_arrays(file)
-        for name, array in arrays.items():
-            if array.dtype == np.float64 and types.get(name) == np.float32:
-                arrays[name] = array = single(file, name, array)
-            if array.shape == shapes.get(name):
-                arrays[name] = array[None]
-        try:
-            samples += calibration_feeds(model, arrays)
-        except CompileError as error:
-            raise UserError(f"{file}: {error}") from None
-    return samples
+    taken = {}
+    for name, array in arrays.items():
+        if array.dtype == np.float64 and types.get(name) == np.float32:
+            array = single(where, name, array)
+        taken[name] = array[None] if array.shape == shapes.get(name) else array
+    try:
+        return calibration_feeds(model, taken)
+    except CompileError as error:
+        raise UserError(f"{where}: {error}") from None
 
 
 def random_samples(model: onnx.ModelProto, count: int, seed: int = 1) -> list[Feeds]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +14,16 @@ from tenon.flows.host_parts import enter, leave
 from tenon.flows.outputs import new_file
 from tenon.flows.source import Feeds
 
-__all__ = ["save_outputs"]
+__all__ = ["outputs_of", "save_outputs"]
 
 
-def save_outputs(path: Path, compiled: Compiled, feeds: Sequence[Feeds], runs: Sequence[Tensors]) -> None:
-    """Writes the model's outputs of all ``runs``, whose inputs were ``feeds``, of its shapes and types, as an ``.npz`` file; of
-    more than one, arrays with the runs in their first dimension."""
-    names = [o.name for o in compiled.model.graph.output]
-    results = leave(compiled.parts, compiled.program, enter(compiled.parts, feeds), runs, names)
+def outputs_of(compiled: Compiled, feeds: Sequence[Feeds], runs: Sequence[Tensors]) -> list[dict[str, np.ndarray]]:
+    """The model's outputs of each of ``runs``, whose inputs were ``feeds``, in its shapes and types."""
+    return leave(compiled.parts, compiled.program, enter(compiled.parts, feeds), runs, [o.name for o in compiled.model.graph.output])
+
+
+def save_outputs(path: Path, results: Sequence[Mapping[str, np.ndarray]]) -> None:
+    """Writes outputs as an ``.npz`` file; those of more than one run as arrays with the runs in their first dimension."""
     arrays = results[0] if len(results) == 1 else {name: np.stack([r[name] for r in results]) for name in results[0]}
     # Not numpy.savez(file, **arrays): an output may be called "file".
     with new_file(path) as work, zipfile.ZipFile(work, "w") as archive:

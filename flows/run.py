@@ -25,7 +25,7 @@ from tenon.tb.gateware import graph_of
 from tenon.tb.rtl import Dram
 from tenon.tb.waves import Waves
 
-__all__ = ["Job", "prepare", "run"]
+__all__ = ["Job", "job_of", "prepare", "run"]
 
 _IMAGES = 100  # test images of a network that has some
 
@@ -78,16 +78,17 @@ def prepare(model: str, params: SystolicParams | None, *, inputs: Path | None = 
             raise CompileError(f"{model}: give the hardware to compile it for, with --config")
         source = open_source(model, sizes)
         compiled = compile_source(source, graph_of(params), schedule=schedule or "optimal", on_chip=on_chip, progress=progress)
-    labels = None
     if inputs is not None:
-        feeds = [read_feeds(inputs, source.model, note)] * (runs or 1)
-    elif source.inputs is not None:
-        count = runs or (_IMAGES if source.labels else 1)
-        feeds = source.inputs(count)
-        labels = source.labels(count) if source.labels else None
-    else:
-        feeds = random_feeds(source.model, compiled.graph, runs or 1)
-    return Job(compiled, params, source.name, feeds, labels)
+        return Job(compiled, params, source.name, [read_feeds(inputs, source.model, note)] * (runs or 1))
+    return job_of(compiled, params, source, runs)
+
+
+def job_of(compiled: Compiled, params: SystolicParams, source: Source, runs: int | None = None) -> Job:
+    """``runs`` with the source's own test inputs (all test images up to 100 if not given), or seeded random ones."""
+    if source.inputs is None:
+        return Job(compiled, params, source.name, random_feeds(source.model, compiled.graph, runs or 1))
+    count = runs or (_IMAGES if source.labels else 1)
+    return Job(compiled, params, source.name, source.inputs(count), source.labels(count) if source.labels else None)
 
 
 def _own_parameters(folder: Path) -> SystolicParams:

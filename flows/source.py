@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from tenon.flows.errors import UserError
 from tenon.flows.shapes import Sizes, fix_shapes
 from tenon.tb.runner import cache_folder
 
-__all__ = ["Feeds", "Source", "open_source", "random_feeds", "read_arrays", "read_feeds", "single"]
+__all__ = ["Feeds", "Source", "check_feeds", "open_source", "random_feeds", "read_arrays", "read_feeds", "single"]
 
 Feeds = dict[str, np.ndarray]  # the model's inputs by name
 
@@ -58,28 +58,33 @@ def read_feeds(path: Path, model: onnx.ModelProto, note: Callable[[str], None] =
     UserError
         If the file cannot be read, or an input is missing, unknown, or of the wrong shape or type.
     """
-    feeds = read_arrays(path)
-    wanted = _declared(model)
+    return check_feeds(str(path), read_arrays(path), model, note)
+
+
+def check_feeds(where: str, arrays: Mapping[str, np.ndarray], model: onnx.ModelProto,
+                note: Callable[[str], None] = lambda _: None) -> Feeds:
+    """``arrays`` as inputs of ``model``; ``where`` names them in messages. Otherwise as ``read_feeds``."""
+    feeds, wanted = dict(arrays), _declared(model)
     for name in feeds:
         if name not in wanted:
-            raise UserError(f"{path}: {name!r} is not an input of the model; its inputs are {', '.join(wanted)}")
+            raise UserError(f"{where}: {name!r} is not an input of the model; its inputs are {', '.join(wanted)}")
     rounded = []
     for name, (shape, dtype) in wanted.items():
         if name not in feeds:
-            raise UserError(f"{path}: input {name!r} is missing; it must be {dtype} of shape {list(shape)}")
+            raise UserError(f"{where}: input {name!r} is missing; it must be {dtype} of shape {list(shape)}")
         if feeds[name].shape != shape:
-            raise UserError(f"{path}: input {name!r} must have shape {list(shape)}, not {list(feeds[name].shape)}")
+            raise UserError(f"{where}: input {name!r} must have shape {list(shape)}, not {list(feeds[name].shape)}")
         if feeds[name].dtype == np.float64 and dtype == np.float32:
-            feeds[name] = single(path, name, feeds[name])
+            feeds[name] = single(where, name, feeds[name])
             rounded.append(name)
         if feeds[name].dtype != dtype:
-            raise UserError(f"{path}: input {name!r} must be {dtype}, not {feeds[name].dtype}")
+            raise UserError(f"{where}: input {name!r} must be {dtype}, not {feeds[name].dtype}")
     if rounded:
-        note(f"{path}: {', '.join(map(repr, rounded))} rounded from float64 to float32")
+        note(f"{where}: {', '.join(map(repr, rounded))} rounded from float64 to float32")
     return feeds
 
 
-def single(path: Path, name: str, array: np.ndarray) -> np.ndarray:
+def single(where: str | Path, name: str, array: np.ndarray) -> np.ndarray:
     """A binary64 array in binary32.
 
     Raises
@@ -90,7 +95,7 @@ def single(path: Path, name: str, array: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         result = array.astype(np.float32)
     if (np.isinf(result) & np.isfinite(array)).any():
-        raise UserError(f"{path}: {name!r} has numbers that are too large for float32")
+        raise UserError(f"{where}: {name!r} has numbers that are too large for float32")
     return result
 
 

@@ -12,8 +12,8 @@ from tenon.hw.presets import PRESETS
 __all__ = ["load_config"]
 
 
-def load_config(config: str | Path) -> SystolicParams:
-    """Parameters of a preset's name or of a TOML file (flat keys; ``preset = "edge16"`` starts from one).
+def load_config(config: str | Path, **changes: object) -> SystolicParams:
+    """Parameters of a preset's name or of a TOML file (flat keys; ``preset = "edge16"`` starts from one), with ``changes``.
 
     Raises
     ------
@@ -21,6 +21,11 @@ def load_config(config: str | Path) -> SystolicParams:
         One line that names the file, the key, the accepted range and the value.
     """
     text = str(config)
+    if changes:
+        base = load_config(config).to_dict()
+        if "cols" in changes:
+            del base["lanes"]
+        return SystolicParams.from_dict(base | {"name": f"{base['name']}_changed"} | changes)
     if text in PRESETS:
         return PRESETS[text]
     path = Path(text)

@@ -119,6 +119,12 @@ class SystolicParams:
     def to_dict(self) -> dict[str, object]:
         return dataclasses.asdict(self)
 
+    def _repr_html_(self) -> str:
+        """A table for notebooks."""
+        rows = "".join(f"<tr><td>{name}</td><td>{getattr(self, name):,}</td><td>{domain.doc}</td></tr>"
+                       for name, domain in self.domains().items())
+        return f"<table><caption>{self.name}</caption>{rows}</table>"
+
     tokens = 16  # counting tokens; the instruction header has one mask bit for each
 
     @property

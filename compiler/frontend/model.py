@@ -20,7 +20,7 @@ _OTHER_FORMS = {
     "MatMulNBits": "its weights have fewer than 8 bits; quantise the float model (tenon quantize)",
 }
 
-__all__ = ["check_quantised", "input_shapes", "load_model"]
+__all__ = ["check_quantised", "checked", "input_shapes", "load_model"]
 
 
 def load_model(path: str | Path) -> onnx.ModelProto:
@@ -44,12 +44,23 @@ def load_model(path: str | Path) -> onnx.ModelProto:
         onnx.load_external_data_for_model(model, str(path.parent))
     except (OSError, ValueError, onnx.checker.ValidationError) as error:
         raise CompileError(f"{path}: its weights in other files cannot be read: {str(error).splitlines()[0]}") from None
+    return checked(model, str(path))
+
+
+def checked(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
+    """``model``, with its outputs' shapes; ``where`` names it in messages.
+
+    Raises
+    ------
+    CompileError
+        If it is not valid ONNX.
+    """
     texts = (t for n in model.graph.node for t in (n.name, n.op_type, n.domain, *n.input, *n.output, *(a.name for a in n.attribute)))
     values = (v.name for v in (*model.graph.input, *model.graph.output, *model.graph.initializer))
     if not all(isinstance(t, str) for t in (model.graph.name, *texts, *values)):  # protobuf leaves what is no text as bytes
-        raise CompileError(f"{path}: is not an ONNX model, or is damaged (a name is not UTF-8 text)")
+        raise CompileError(f"{where}: is not an ONNX model, or is damaged (a name is not UTF-8 text)")
     if not model.graph.node:
-        raise CompileError(f"{path}: is not an ONNX model, or is truncated (it has no nodes)")
+        raise CompileError(f"{where}: is not an ONNX model, or is truncated (it has no nodes)")
     if any(not o.type.tensor_type.HasField("shape") for o in model.graph.output):
         model = _with_shapes(model)
     try:
@@ -58,7 +69,7 @@ def load_model(path: str | Path) -> onnx.ModelProto:
         # Operators of other domains are the frontend's to refuse, node by node.
         text = str(error).splitlines()[0]
         if "No opset import for domain" not in text and "No Op registered" not in text:
-            raise CompileError(f"{path}: is not a valid ONNX model: {text}") from None
+            raise CompileError(f"{where}: is not a valid ONNX model: {text}") from None
     return model
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tenon.flows.engine_use import EngineUse
 from tenon.flows.errors import UserError
 
-__all__ = ["LayerRow", "NodeRow", "RunRecord", "read_record"]
+__all__ = ["LayerRow", "NodeRow", "RunRecord", "parse_record", "read_record"]
 
 _MOST = 1 << 63
 
@@ -80,18 +80,26 @@ def read_record(path: Path) -> RunRecord:
         Naming the first value that a run's report does not have, or has otherwise.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        return parse_record(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not JSON: {error}") from None
+
+
+def parse_record(text: str, where: str) -> RunRecord:
+    """The run in the JSON ``text``, which messages say is of ``where``. Raises as ``read_record`` does."""
+    try:
+        data = json.loads(text)
     except (ValueError, RecursionError) as error:
         what = "too deeply nested" if isinstance(error, RecursionError) else str(error).splitlines()[0]
-        raise UserError(f"{path}: is not JSON: {what}") from None
+        raise UserError(f"{where}: is not JSON: {what}") from None
     try:
         if not isinstance(data, dict) or not {"tenon", "simulator", "layers"} <= data.keys():
             raise _Wrong("is not the report of a run: give what tenon run --json wrote")
         return _run(_Fields(data, ""))
     except _Wrong as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{where}: {error}") from None
 
 
 class _Wrong(Exception):
