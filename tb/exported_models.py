@@ -217,3 +217,20 @@ def large_mean(b):
     """A mean over an image that no small buffer holds."""
     height, width = (int(v) for v in b.rng.integers(60, 90, 2))
     return b.quantise(b.op("GlobalAveragePool", [b.input([1, int(b.rng.integers(3, 12)), height, width])]))
+
+
+@_kind
+def interpolated(b):
+    """Resize in mode linear, up and down, of images and of lines; scales or sizes given."""
+    modes = ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners", "half_pixel_symmetric")
+    spatial = [int(v) for v in b.rng.integers(2, 7, int(b.rng.integers(1, 3)))]
+    x, mode = b.input([1, 3, *spatial]), str(b.rng.choice(modes))
+    if mode == "align_corners":
+        factor = int(b.rng.integers(2, 4))
+        given = ["", "", _ints(b, 1, 3, *((v - 1) * factor + 1 for v in spatial))]
+    else:
+        scales = [float(b.rng.choice((0.5, 1.5, 2, 3) if v % 2 == 0 else (2, 3))) for v in spatial]
+        given = ["", b.put(np.array([1, 1, *scales], np.float32))]
+        if b.rng.random() < 0.5:
+            given = ["", "", _ints(b, 1, 3, *(int(v * s) for v, s in zip(spatial, scales)))]
+    return b.quantise(b.op("Resize", [x, *given], mode="linear", coordinate_transformation_mode=mode))

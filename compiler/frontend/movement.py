@@ -14,6 +14,8 @@ import numpy as np
 
 from tenon.compiler.frontend.build import Epilogue
 from tenon.compiler.frontend.copies import Part, Plan, copied, emit, gathering, operand, whole
+from tenon.compiler.frontend.interpolation import interpolated
+from tenon.compiler.frontend.operands import dequantised
 from tenon.compiler.frontend.quantisation import Quantisation
 from tenon.compiler.frontend.reader import MOST_BYTES, Reader, Refused, handles
 from tenon.compiler.frontend.resize import source_indices
@@ -180,11 +182,13 @@ def _gathered(reader: Reader, x: Reference, indices: Sequence[Sequence[int]], se
 
 @handles("Resize")
 def _resize(reader: Reader, node) -> None:
-    """Mode nearest, any constant scales or sizes, every rounding and mode of coordinates but tf_crop_and_resize."""
-    x = operand(reader, 0)
+    """Modes nearest, and linear for height and width where its weights return and are exact in 8 bits; any constant scales
+    or sizes, every rounding and mode of coordinates but tf_crop_and_resize."""
     a = reader.attributes()
-    if a.get("mode", b"nearest") != b"nearest":
-        raise Refused(f"mode {a['mode'].decode()} is not supported")
+    kind = a.get("mode", b"nearest").decode()
+    if kind not in ("nearest", "linear"):
+        raise Refused(f"mode {kind} is not supported")
+    x = dequantised(reader, 0) if kind == "linear" else operand(reader, 0)
     if a.get("keep_aspect_ratio_policy", b"stretch") != b"stretch" or a.get("antialias", 0):
         raise Refused("keep_aspect_ratio_policy and antialias are not supported")
     axes = [int(v) % len(x.shape) for v in a.get("axes", range(len(x.shape)))]
@@ -202,6 +206,12 @@ def _resize(reader: Reader, node) -> None:
     else:
         raise Refused("its scales or sizes must be constant")
     _check_size([dict(zip(axes, wanted)).get(d, e) for d, e in enumerate(x.shape)])
+    if kind == "linear":
+        shape, scale = list(x.shape), [np.float32(1)] * len(x.shape)
+        for axis, size, factor in zip(axes, wanted, factors):
+            shape[axis], scale[axis] = size, factor
+        interpolated(reader, x, shape, scale, mode)
+        return
     for axis, size, factor in zip(axes, wanted, factors):
         if size != x.shape[axis]:
             found = source_indices(x.shape[axis], size, factor, mode, rounding)
