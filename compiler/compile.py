@@ -34,6 +34,7 @@ from tenon.compiler.residence import Residence, residents, room_of
 from tenon.compiler.search import search
 from tenon.compiler.space import space_of
 from tenon.compiler.tokens import place_tokens
+from tenon.compiler.turn import Turn, turned
 
 __all__ = ["MOST_INSTRUCTIONS", "compile_graph", "compile_model"]
 
@@ -71,7 +72,7 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
     named = graph.tensors  # what passes over the graph add is nobody else's
     graph = cut_means(machine, unchained(graph))
     if machine.takes_columns:
-        graph = by_columns(graph)
+        graph = turned(machine, by_columns(graph))
     graph, parts = folded(graph, covenant.block)
     layers, residence = _arranged(machine, graph, parts, schedule, on_chip)
     constants = Constants(max(ALIGNMENT, covenant.bus_bytes))
@@ -144,6 +145,8 @@ def _shape(layer: Layer, graph: Graph, homes: dict[str, Home]) -> tuple:
             return ("conv", k.weight.shape, k.strides, k.pads, k.dilations, k.group, len(k.scale), len(k.zw))
         if isinstance(k, Move):
             return ("move", k.pieces, k.fill)
+        if isinstance(k, Turn):
+            return ("turn", k.turnings)
         return (type(k).__name__, *(getattr(k, n, None) for n in ("kind", "kernel", "strides", "pads", "dilations", "columns")))
     def place(home: Home):
         return home.shape, home.block, home.on_chip, tuple((first, piece.on_chip) for first, piece in home.pieces)

@@ -20,7 +20,7 @@ from tenon.compiler.lower.rows_plan import RowsChoices, RowsPlan
 from tenon.compiler.machine import Machine
 from tenon.compiler.mapping import Mapping
 from tenon.compiler.move import Move
-from tenon.compiler.product import Product, matrices
+from tenon.compiler.product import Matrices
 from tenon.compiler.rows import Rows
 from tenon.compiler.space import Space
 
@@ -35,8 +35,8 @@ _FEW = 400_000  # points of the mesh; of larger spaces every other option is lef
 
 def ranked(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], space: Space) -> Iterator[Mapping]:
     """Mappings that should fit, the most promising first; neighbours that hardly differ are held back."""
-    if isinstance(layer.main, Product):
-        layer, homes, _ = next(matrices(graph, layer, homes))
+    if isinstance(layer.main, Matrices):
+        layer, homes, _ = next(layer.main.matrices(graph, layer, homes))
     options = {c.name: list(c.options) for c in space.choices}
     fixed = {name: options.pop(name) for name in ("ramp", "ahead") if name in options}
     while math.prod(map(len, options.values())) > _FEW:

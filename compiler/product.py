@@ -1,4 +1,4 @@
-"""Products of two activations: as convolutions whose weights lie in DRAM as a tensor, one for every matrix."""
+"""Products of matrices in DRAM: as convolutions whose weights lie there as a tensor, one for every matrix."""
 
 from __future__ import annotations
 
@@ -14,11 +14,21 @@ from tenon.compiler.ir import Conv, Graph, Kernel, Tensor
 from tenon.compiler.layer import Layer
 from tenon.compiler.layout import Layout
 
-__all__ = ["Product", "matrices"]
+__all__ = ["Matrices", "Product"]
 
 
 @dataclass(frozen=True)
-class Product(Kernel):
+class Matrices(Kernel):
+    """A kernel that is carried out as products of matrices. ``columns``: the second ones hold their columns as rows."""
+
+    def matrices(self, graph: Graph, layer: Layer, homes: Mapping[str, Home]) -> Iterator[tuple[Layer, dict[str, Home], Home]]:
+        """Each product as a layer of its own, a 1x1 convolution: where its tensors live, and where its weights. All are
+        mapped like the first one."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Product(Matrices):
     """``y = clamp(rne(f32(sum_k (x[.., m, k] - zx) (w[.., k, c] - zw)) * scale) + zy, lo, hi)`` for the matrices of every
     n and h; those of an operand that has only one are used again. ``columns``: ``w`` holds its columns as rows, it is
     ``w[.., c, k]``.
@@ -48,25 +58,21 @@ class Product(Kernel):
         if x[3] != w[2] or y[2:] != (x[2], w[3]) or any({a, b} - {1, c} or max(a, b) != c for a, b, c in batches):
             raise ValueError(f"{self.name}: {x} times {w} is not {y}")
 
+    def matrices(self, graph: Graph, layer: Layer, homes: Mapping[str, Home]) -> Iterator[tuple[Layer, dict[str, Home], Home]]:
+        x, w, y = (homes[name] for name in (self.x, self.w, self.y))
+        shape = w.shape[:1:-1] if self.columns else w.shape[2:]
+        weight = np.full((1, 1, *shape), np.iinfo(graph.tensors[self.w].dtype).min)  # stands for shape and type alone
+        conv = Conv(self.name, self.nodes, self.op, self.exact, self.x, self.y, weight, np.zeros(shape[1], np.int32),
+                    np.array([self.scale], np.float32), self.zx, np.array([self.zw]), self.zy, self.lo, self.hi)
+        for n, h in itertools.product(range(y.shape[0]), range(y.shape[1])):
+            yield replace(layer, main=conv), dict(homes) | {self.x: _matrix(x, n, h), self.y: _matrix(y, n, h)}, _matrix(w, n, h)
+
 
 @evaluates(Product)
 def _product(kernel: Product, operands: Sequence[np.ndarray], y: Tensor) -> np.ndarray:
     x, w = (v.astype(np.float64) - z for v, z in zip(operands, (kernel.zx, kernel.zw)))
     total = (x @ (w.swapaxes(2, 3) if kernel.columns else w)).astype(np.int64).astype(np.int32).astype(np.float32)
     return np.clip(np.rint(total * np.float32(kernel.scale)).astype(np.float64) + kernel.zy, kernel.lo, kernel.hi)
-
-
-def matrices(graph: Graph, layer: Layer, homes: Mapping[str, Home]) -> Iterator[tuple[Layer, dict[str, Home], Home]]:
-    """Each matrix of a product as a layer of its own: a 1x1 convolution, where its tensors live, and where its weights."""
-    k: Product = layer.main
-    x, w, y = (homes[name] for name in (k.x, k.w, k.y))
-    smallest = np.iinfo(graph.tensors[k.w].dtype).min
-    shape = w.shape[:1:-1] if k.columns else w.shape[2:]
-    weight = np.full((1, 1, *shape), smallest)  # stands for shape and type alone
-    conv = Conv(k.name, k.nodes, k.op, k.exact, k.x, k.y, weight, np.zeros(shape[1], np.int32), np.array([k.scale], np.float32),
-                k.zx, np.array([k.zw]), k.zy, k.lo, k.hi)
-    for n, h in itertools.product(range(y.shape[0]), range(y.shape[1])):
-        yield replace(layer, main=conv), dict(homes) | {k.x: _matrix(x, n, h), k.y: _matrix(y, n, h)}, _matrix(w, n, h)
 
 
 def _matrix(home: Home, n: int, h: int) -> Home:

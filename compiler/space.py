@@ -16,7 +16,7 @@ from tenon.compiler.lower.pooling import gathers
 from tenon.compiler.machine import Machine
 from tenon.compiler.mapping import Mapping
 from tenon.compiler.move import Move
-from tenon.compiler.product import Product, matrices
+from tenon.compiler.product import Matrices
 from tenon.compiler.rows import Rows, run_of
 
 __all__ = ["Choice", "Space", "space_of"]
@@ -80,8 +80,8 @@ def space_of(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home
         _, _, length, columns = homes[layer.writes].shape
         return Space((Choice("tile_c", _cuts(math.ceil(columns / machine.graph.block))),
                       Choice("runs", _cuts(math.ceil(length / run_of(length)))), Choice("depth", (1, 2))))
-    if isinstance(layer.main, Product):  # every matrix is mapped alike
-        layer, homes, _ = next(matrices(graph, layer, homes))
+    if isinstance(layer.main, Matrices):  # every matrix is mapped alike
+        layer, homes, _ = next(layer.main.matrices(graph, layer, homes))
     n, h, w, c = homes[layer.writes].shape
     block = machine.graph.block
     tiles = [Choice("tile_n", _cuts(n)), Choice("tile_h", _cuts(h)), Choice("tile_w", _cuts(w)),

@@ -19,7 +19,7 @@ from tenon.compiler.lower.tiles import Walk
 from tenon.compiler.machine import Machine
 from tenon.compiler.mapping import Mapping
 from tenon.compiler.move import Move
-from tenon.compiler.product import Product, matrices
+from tenon.compiler.product import Matrices
 from tenon.compiler.rows import Rows
 
 __all__ = ["lower"]
@@ -63,10 +63,10 @@ def _lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
         lower_conv(DepthwisePlan(machine, graph, layer, homes, mapping.choices, number), out, address)
     elif isinstance(layer.main, Conv):
         lower_conv(ConvPlan(machine, graph, layer, homes, ConvChoices(**mapping.choices), number), out, address)
-    elif isinstance(layer.main, Product):
-        for matrix, places, weights in matrices(graph, layer, homes):
-            choices = ConvChoices(**mapping.choices)
-            lower_conv(ConvPlan(machine, graph, matrix, places, choices, number, weights, layer.main.columns), out, address)
+    elif isinstance(layer.main, Matrices):
+        choices = ConvChoices(**mapping.choices)
+        for i, (matrix, places, weights) in enumerate(layer.main.matrices(graph, layer, homes)):  # they take turns, as layers do
+            lower_conv(ConvPlan(machine, graph, matrix, places, choices, number + i, weights, layer.main.columns), out, address)
     elif isinstance(layer.main, Move):
         lower_move(machine, layer, homes, MoveChoices(**mapping.choices), out)
     elif isinstance(layer.main, Rows):

@@ -14,7 +14,8 @@ from tenon.compiler.host import quantise_inputs
 from tenon.compiler.ir import Graph
 from tenon.compiler.machine import Machine
 from tenon.compiler.move import Move, Piece, Step
-from tenon.compiler.product import Product
+from tenon.compiler.product import Matrices, Product
+from tenon.compiler.turn import turned
 from tenon.tb.kernel_networks import COVENANTS, mismatches, random_inputs, tensor
 from tenon.tb.random_layers import KINDS, random_case
 
@@ -89,7 +90,7 @@ def test_scores_are_right_on_every_array(name):
         graph = read_graph(case.model)
         program = compile_graph(graph, covenant, effort=1)
         assert mismatches(program, graph, quantise_inputs(graph, case.inputs)) == 0, case.name
-        wanted = any(k.columns for k in by_columns(unchained(graph)).kernels if isinstance(k, Product))
+        wanted = any(k.columns for k in turned(Machine(covenant), by_columns(unchained(graph))).kernels if isinstance(k, Matrices))
         found = any(i.mnemonic.name == "MATRIX" and i.fields.get("transposed") for i in program.instructions)
         assert found == (wanted and name != "16x8"), case.name
         taken += found
