@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx
@@ -47,6 +47,7 @@ def compile_source(source: Source, covenant: Covenant, *, schedule: str = "optim
         If the model is not supported, or the configuration cannot hold a layer.
     """
     graph, parts = read_parts(source.model)
+    graph = replace(graph, name=source.name)  # not what an exporter calls every graph
     program = compile_graph(graph, covenant, schedule=schedule, on_chip=on_chip, progress=progress)
     check_program(covenant, program.image(), program.segments)
     return Compiled(program, source.model, graph, parts)

@@ -135,8 +135,9 @@ def layer_lines(program: Program, model: onnx.ModelProto, execution: Execution) 
         cycles = stalls = moved = engines = None
         if number in ends:
             end, counters = ends[number]
-            cycles, engines = end - before, observed.get(number)
-            if counting:
+            alone = number - 1 in ends or not number  # else these cycles are those of layers before it, too
+            cycles, engines = (end - before, observed.get(number)) if alone else (None, None)
+            if counting and alone:
                 stalls = _stalls(layer.engine, counters, counted)
                 moved = _moved(program, counters, counted)
                 engines = _engines(program, counters, counted, engines) or engines

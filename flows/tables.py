@@ -77,6 +77,10 @@ def print_report(report: Report) -> None:
     if report.cycles is not None:
         console.print(f"{report.cycles:,} cycles, {_percent(report.utilization)} of {report.peak_macs_per_cycle} MACs per cycle; "
                       f"DRAM {_number(report.dram_read_bytes)} bytes read, {_number(report.dram_write_bytes)} written")
+    untimed = sum(layer.cycles is None for layer in report.layers) if report.cycles is not None else 0
+    if untimed:
+        console.print(f"{untimed:,} layers have no time of their own: there are more of them than time stamps; a configuration with "
+                      f"markers = {1 << len(report.layers).bit_length()} has enough", soft_wrap=True)
     if report.cycles_per_second is not None and report.simulator != "model":
         console.print(f"{report.runs} run{'s'[:report.runs != 1]}, {report.total_cycles:,} cycles in {report.wall_seconds:.1f} s: "
                       f"{report.cycles_per_second:,.0f} cycles/s")

@@ -486,3 +486,20 @@ def test_a_report_that_cannot_be_written(program, tmp_path):
     (tmp_path / "file").write_text("")
     refused(tenon("run", program, "--simulator", "model", "--json", tmp_path / "file" / "r.json"), "file")
     refused(tenon("run", program, "--simulator", "functional", "--output", tmp_path / "file" / "y.npz"), "file")
+
+
+def test_layers_beyond_the_time_stamps_say_so(tmp_path):
+    (tmp_path / "few.toml").write_text('preset = "edge16"\nmarkers = 16\n')
+    done = tenon("run", "zoo:swiftnet_cell_a", "--config", tmp_path / "few.toml", "--simulator", "model", "--json", tmp_path / "r.json")
+    assert done.exit_code == 0
+    layers = json.loads((tmp_path / "r.json").read_text())["layers"]
+    assert [layer["cycles"] is None for layer in layers] == [i > 14 for i in range(len(layers))] and len(layers) > 17
+    assert f"{len(layers) - 15} layers have no time of their own" in done.stdout and "markers = 32" in done.stdout
+
+
+def test_a_program_is_called_what_its_model_was(tmp_path):
+    model = layers.conv((1, 1), 2, 2, 3)
+    model.graph.name = "main_graph"
+    onnx.save(model, tmp_path / "mine.onnx")
+    assert tenon("compile", tmp_path / "mine.onnx", "--config", "tiny", "-o", tmp_path / "p").exit_code == 0
+    assert "mine.onnx on tiny" in tenon("run", tmp_path / "p", "--simulator", "functional").stdout
