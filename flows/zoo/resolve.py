@@ -51,8 +51,12 @@ def resolve(name: str, cache: Path) -> ZooModel:
 
         return ZooModel(name, digits.model(cache), lambda n: [{"image": image[None]} for image in digits.test_set(n)[0]],
                         lambda n: digits.test_set(n)[1])
-    from tenon.flows.zoo import layers, randwire, searched, swiftnet
+    from tenon.flows.zoo import layers, published, randwire, searched, swiftnet
 
+    plain = name.removeprefix(_PREFIX)
+    plain = published.ALIASES.get(plain, plain)
+    if plain in published.NETWORKS:
+        return ZooModel(name, published.model(plain, cache), lambda count: published.inputs(plain, count))
     if match := re.fullmatch(r"zoo:swiftnet(?:_cell_([abc]))?", name):
         return _network(name, swiftnet.model(match[1] or ""))
     if match := re.fullmatch(r"zoo:randwire_(ws|er|ba)_(\d{1,6})(?:_(imagenet|cifar))?", name):
