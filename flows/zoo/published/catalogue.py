@@ -12,7 +12,19 @@ import onnx
 
 from tenon.compiler.frontend import quantize
 from tenon.flows.zoo.cache import cached
-from tenon.flows.zoo.published import densenet, float_network, inception, mobilenet, resnet, shufflenet, squeezenet, tiny, transformer, vgg, weights
+from tenon.flows.zoo.published import (
+    densenet,
+    float_network,
+    inception,
+    mobilenet,
+    resnet,
+    shufflenet,
+    squeezenet,
+    tiny,
+    transformer,
+    vgg,
+    weights,
+)
 from tenon.flows.zoo.published.float_network import FloatNetwork
 from tenon.flows.zoo.published.weights import Build
 

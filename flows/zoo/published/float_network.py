@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 __all__ = ["FloatNetwork", "Layer"]
 
 _OPSET, _IR = 20, 9  # the first opset with Gelu
-_CENTRED = 64  # elements of a channel from which its mean on the probe's samples is more than chance
+_CENTRED = 16  # elements of a channel from which its mean on the probe's samples is more than chance
 
 Padding = int | tuple[int, int, int, int] | None  # on every side; as ONNX's pads; half the kernel
 
@@ -49,8 +49,8 @@ class Layer:
 
     @property
     def centred(self) -> bool:
-        """Whether means of channels are taken off, as batch normalisation does."""
-        return self.normalised and self.samples >= _CENTRED
+        """Whether means of channels are taken off, as batch normalisation does in training."""
+        return self.samples >= _CENTRED
 
     @property
     def channel_shape(self) -> tuple[int, ...]:

@@ -1,5 +1,8 @@
-"""The networks of MLPerf Tiny: Banbury et al., "MLPerf Tiny Benchmark", NeurIPS 2021, as their Keras models are exported: images are
-NHWC, pads are "same", which puts what is odd behind."""
+"""The networks of MLPerf Tiny: Banbury et al., "MLPerf Tiny Benchmark", NeurIPS 2021.
+
+Pads are "same", which puts what is odd behind. ``nhwc``: images have their channels last, and a Transpose puts them first, as in an
+exported Keras model.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ from tenon.flows.zoo.published.float_network import FloatNetwork
 __all__ = ["autoencoder", "dscnn", "resnet8"]
 
 
-def resnet8(net: FloatNetwork, width: int = 16, size: int = 32, classes: int = 10) -> None:
+def resnet8(net: FloatNetwork, width: int = 16, size: int = 32, classes: int = 10, nhwc: bool = False) -> None:
     """Image classification on CIFAR-10: three residual blocks."""
-    x = _image(net, size, size, 3)
+    x = _image(net, size, size, 3, nhwc)
     x = net.relu(_conv(net, x, width, (3, 3)))
     for stage in range(3):
         stride, channels = 2 if stage else 1, width << stage
@@ -25,12 +28,12 @@ def resnet8(net: FloatNetwork, width: int = 16, size: int = 32, classes: int = 1
     net.output(net.softmax(net.gemm(net.flatten(net.average_pool(x, last, last)), classes)))
 
 
-def dscnn(net: FloatNetwork, width: int = 64, blocks: int = 4, frames: int = 49, classes: int = 12) -> None:
+def dscnn(net: FloatNetwork, width: int = 64, blocks: int = 4, frames: int = 49, classes: int = 12, nhwc: bool = False) -> None:
     """Keyword spotting on ``frames`` of 10 coefficients: depthwise separable convolutions.
 
     Zhang, Suda, Lai, Chandra, "Hello Edge: Keyword Spotting on Microcontrollers", 2017.
     """
-    x = net.relu(_conv(net, _image(net, frames, 10, 1), width, (10, 4), 2))
+    x = net.relu(_conv(net, _image(net, frames, 10, 1, nhwc), width, (10, 4), 2))
     for _ in range(blocks):
         x = net.relu(_conv(net, x, width, (3, 3), groups=width))
         x = net.relu(_conv(net, x, width, (1, 1)))
@@ -46,8 +49,10 @@ def autoencoder(net: FloatNetwork, width: int = 128, depth: int = 4, size: int =
     net.output(net.gemm(x, size))
 
 
-def _image(net: FloatNetwork, height: int, width: int, channels: int) -> str:
-    return net.transpose(net.input("image", (height, width, channels), (1, 2)), 0, 3, 1, 2)
+def _image(net: FloatNetwork, height: int, width: int, channels: int, nhwc: bool) -> str:
+    if nhwc:
+        return net.transpose(net.input("image", (height, width, channels), (1, 2)), 0, 3, 1, 2)
+    return net.input("image", (channels, height, width), (2, 3))
 
 
 def _conv(net: FloatNetwork, x: str, channels: int, kernel: Sequence[int], stride: int = 1, **options) -> str:

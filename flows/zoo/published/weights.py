@@ -20,7 +20,7 @@ __all__ = ["Build", "float_model", "quantised", "samples"]
 Build = Callable[[FloatNetwork], None]  # grows a network, outputs and all
 
 _SAMPLES = 4  # inputs that set weights and ranges
-_SHIFT, _SHIFT_SPREAD = 0.3, 0.3  # of channels: more than half of a result passes Relu
+_SHIFT, _SHIFT_SPREAD = 0.4, 0.3  # of channels: more than half of a result passes Relu
 _OCTAVES = (1, 4, 16)  # pixels over which an image stays the same
 
 
