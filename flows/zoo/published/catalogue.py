@@ -23,6 +23,7 @@ from tenon.flows.zoo.published import (
     tiny,
     transformer,
     vgg,
+    weighted_layer,
     weights,
 )
 from tenon.flows.zoo.published.float_network import FloatNetwork
@@ -73,7 +74,7 @@ def model(name: str, cache: Path) -> onnx.ModelProto:
     """The quantised network: uint8 activations, int8 weights per channel. Kept in ``cache``."""
     build = NETWORKS[name].build
     function = build.func if isinstance(build, partial) else build
-    recipe = [__file__, *map(inspect.getfile, (function, float_network, weights, quantize))]
+    recipe = [__file__, *map(inspect.getfile, (function, float_network, weighted_layer, weights, quantize))]
     return cached(cache, name, recipe, lambda: weights.quantised(build, name))
 
 

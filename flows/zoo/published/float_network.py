@@ -6,56 +6,19 @@ A network is grown without weights, so that its size is known at once; ``float_m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-__all__ = ["FloatNetwork", "Layer"]
+from tenon.flows.zoo.published.weighted_layer import WeightedLayer
+
+__all__ = ["FloatNetwork"]
 
 _OPSET, _IR = 20, 9  # the first opset with Gelu
-_CENTRED = 16  # elements of a channel from which its mean on the probe's samples is more than chance
 
 Padding = int | tuple[int, int, int, int] | None  # on every side; as ONNX's pads; half the kernel
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A layer with weights: what it computes from ``x``, before its nodes are written.
-
-    ``weight`` is empty for a batch normalisation that stands alone. ``axis``: of the result's channels. ``normalised``: a batch
-    normalisation is folded into it. ``gain``: standard deviation of its results. ``samples``: elements of one channel.
-    """
-
-    name: str
-    op: str
-    x: str
-    weight: tuple[int, ...]
-    channels: int
-    axis: int
-    rank: int
-    bias: bool
-    normalised: bool
-    gain: float
-    samples: int
-    attributes: Mapping[str, object] = field(default_factory=dict)
-
-    @property
-    def parameters(self) -> int:
-        """As the literature counts them: a folded normalisation has a scale and a shift for each channel."""
-        return prod(self.weight) * bool(self.weight) + self.channels * (self.bias + 2 * self.normalised)
-
-    @property
-    def centred(self) -> bool:
-        """Whether means of channels are taken off, as batch normalisation does in training."""
-        return self.samples >= _CENTRED
-
-    @property
-    def channel_shape(self) -> tuple[int, ...]:
-        """Of one number for each channel, broadcast against the result."""
-        return (self.channels, *(1,) * (self.rank - 1 - self.axis))
 
 
 class FloatNetwork:
@@ -65,7 +28,7 @@ class FloatNetwork:
     ----------
     shapes : dict
         Of every tensor by name, ``batch`` first.
-    layers : list of Layer
+    layers : list of WeightedLayer
         Those with weights, in order.
     macs, parameters : int
         Multiplications of one sample, and numbers that training would find.
@@ -76,10 +39,10 @@ class FloatNetwork:
     def __init__(self, name: str, *, batch: int = 1):
         self.name, self.batch = name, batch
         self.shapes: dict[str, tuple[int, ...]] = {}
-        self.layers: list[Layer] = []
+        self.layers: list[WeightedLayer] = []
         self.smooth: dict[str, tuple[int, ...]] = {}
         self.macs = self.parameters = 0
-        self._steps: list[Layer | onnx.NodeProto] = []
+        self._steps: list[WeightedLayer | onnx.NodeProto] = []
         self._initialisers: list[onnx.TensorProto] = []
         self._vectors: dict[str, tuple[float, float, int]] = {}  # scales and shifts of row normalisations: mean, spread, size
         self._outputs: list[str] = []
@@ -130,7 +93,7 @@ class FloatNetwork:
         return self._layer("BatchNormalization", x, (), self.shapes[x], 1, False, True, 1.0)
 
     def _layer(self, op: str, x: str, weight, shape, axis: int, bias: bool, normalised: bool, gain: float, **attributes) -> str:
-        layer = Layer(self._name(op), op, x, tuple(weight), shape[axis], axis, len(shape), bias, normalised, gain,
+        layer = WeightedLayer(self._name(op), op, x, tuple(weight), shape[axis], axis, len(shape), bias, normalised, gain,
                       prod(shape) // shape[axis], attributes)
         self.parameters += layer.parameters
         self.layers.append(layer)
@@ -243,7 +206,7 @@ class FloatNetwork:
         """The network; ``weights`` of each layer by its name: weight and bias, or scale, shift, mean and variance."""
         nodes, more = [], []
         for step in self._steps:
-            if not isinstance(step, Layer):
+            if not isinstance(step, WeightedLayer):
                 nodes.append(step)
                 continue
             names = [f"{step.name}.{i}" for i in range(len(weights[step.name]))]
@@ -263,12 +226,12 @@ class FloatNetwork:
         """
         nodes, more, outputs = [], [], []
         for step in self._steps:
-            if not isinstance(step, Layer):
+            if not isinstance(step, WeightedLayer):
                 nodes.append(step)
                 continue
             more += [numpy_helper.from_array(a, f"{step.name}.{p}") for p, a in zip(("weight", "scale", "shift"), weights[step.name],
                                                                                      strict=True)]
-            nodes += _probing(step)
+            nodes += step.probing()
             outputs += [f"{step.name}.mean"] * step.centred + [f"{step.name}.power"]
         return self._model(nodes, more, seed, outputs)
 
@@ -290,28 +253,3 @@ def _pads(pad: Padding, kh: int, kw: int) -> tuple[int, int, int, int]:
     if isinstance(pad, tuple):
         return pad
     return (kh // 2, kw // 2, kh // 2, kw // 2) if pad is None else (pad,) * 4
-
-
-def _probing(layer: Layer) -> list[onnx.NodeProto]:
-    """The layer without bias, its results normalised, scaled and shifted."""
-    at, nodes = layer.name, []
-
-    def node(op: str, inputs: list[str], result: str, **attributes) -> str:
-        nodes.append(helper.make_node(op, inputs, [f"{at}{result}"], **attributes))
-        return f"{at}{result}"
-
-    raw = node(layer.op, [layer.x, f"{at}.weight"], ".raw", **layer.attributes) if layer.weight else layer.x
-    everywhere = node("Constant", [], ".everywhere", value_ints=list(range(layer.rank)))
-    power = node("ReduceMean", [node("Mul", [raw, raw], ".square"), everywhere], ".total")
-    if layer.centred:
-        # Half the channel's own variance, so that channels without any are not blown up, half that of all channels.
-        channel = node("Constant", [], ".channel", value_ints=[a for a in range(layer.rank) if a != layer.axis])
-        raw = node("Sub", [raw, node("ReduceMean", [raw, channel], ".mean")], ".centred")
-        own = node("ReduceMean", [node("Mul", [raw, raw], ".centred_square"), channel], ".own")
-        mean = node("ReduceMean", [own, everywhere], ".average")
-        power = node("Mul", [node("Add", [own, mean], ".sum"), node("Constant", [], ".half", value_float=0.5)], ".power")
-    else:
-        power = node("Identity", [power], ".power")
-    unit = node("Div", [raw, node("Sqrt", [power], ".deviation")], ".unit")
-    node("Add", [node("Mul", [unit, f"{at}.scale"], ".scaled"), f"{at}.shift"], "")
-    return nodes

@@ -12,7 +12,8 @@ import numpy as np
 import onnx
 
 from tenon.compiler.frontend import quantize
-from tenon.flows.zoo.published.float_network import FloatNetwork, Layer
+from tenon.flows.zoo.published.float_network import FloatNetwork
+from tenon.flows.zoo.published.weighted_layer import WeightedLayer
 from tenon.tb.reference import Reference
 
 __all__ = ["Build", "float_model", "quantised", "samples"]
@@ -61,7 +62,7 @@ def quantised(build: Build, name: str, seed: int = 1, activations: type[np.integ
     return quantize(float_model(build, name, seed), {n: np.stack([f[n] for f in feeds]) for n in feeds[0]}, activations)
 
 
-def _drawn(layer: Layer, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _drawn(layer: WeightedLayer, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A weight, and what channels are scaled and shifted by once they are normalised."""
     depth = np.prod(layer.weight) / layer.channels if layer.weight else 1
     weight = rng.standard_normal(layer.weight, np.float32) / np.float32(np.sqrt(depth))
@@ -70,7 +71,7 @@ def _drawn(layer: Layer, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarr
     return weight, scale.astype(np.float32), shift.astype(np.float32)
 
 
-def _folded(layer: Layer, weight: np.ndarray, scale: np.ndarray, shift: np.ndarray,
+def _folded(layer: WeightedLayer, weight: np.ndarray, scale: np.ndarray, shift: np.ndarray,
             measured: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
     """Parameters of the layer's node, such that it computes what the probe did."""
     power = measured[f"{layer.name}.power"].reshape(-1)
