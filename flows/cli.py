@@ -37,9 +37,8 @@ class _Interruptible(click.Group):
 def main() -> None:
     """Generates DNN accelerators, compiles ONNX networks for them, and runs both in RTL simulation.
 
-    CONFIG is a preset (tiny, edge8, edge16, edge16_small, edge32) or a TOML file; MODEL an ONNX file or a built-in
-    (zoo:digits, zoo:gemm_MxKxN, zoo:conv_KHxKW_CIN_COUT_SIZE, zoo:swiftnet, zoo:swiftnet_cell_a, zoo:randwire_ws_SEED,
-    zoo:darts, zoo:nasnet, zoo:amoebanet).
+    CONFIG is a preset (tiny, edge8, edge16, edge16_small, edge32) or a TOML file; MODEL an ONNX file or a built-in network such as
+    zoo:resnet18: tenon zoo lists them.
     """
     # Deriving the covenant constructs components without elaborating them, which Amaranth takes for a slip.
     warnings.filterwarnings("ignore", message=r"<.*> created but never used")
@@ -316,6 +315,16 @@ def disasm(folder: Path) -> None:
         program = Program.load(folder)
         for line in disassemble(program.image(), program.covenant.mnemonics):
             click.echo(line)
+
+
+@main.command("zoo")
+def zoo_() -> None:
+    """Lists the built-in networks."""
+    with user_errors():
+        from tenon.flows.tables import print_zoo
+        from tenon.flows.zoo.listing import entries
+
+        print_zoo(entries())
 
 
 @main.command()

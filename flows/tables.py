@@ -16,10 +16,11 @@ from tenon.flows.doctor import Check
 from tenon.flows.quantize import Drift, Right
 from tenon.flows.report import Report
 from tenon.flows.schedule import Ordered
+from tenon.flows.zoo.listing import Entry
 from tenon.tb.covenant.claim import Claim
 
 __all__ = ["print_area", "print_checks", "print_claims", "print_orders", "print_placements", "print_quantised", "print_report",
-           "print_traffic"]
+           "print_traffic", "print_zoo"]
 
 
 _WIDE = 110  # columns of a terminal that has room for stalls
@@ -193,4 +194,16 @@ def print_checks(checks: list[Check]) -> None:
         table.add_column(name)
     for c in checks:
         table.add_row(c.name, c.state, c.version, c.purpose, c.remedy)
+    _console().print(table)
+
+
+def print_zoo(entries: list[Entry]) -> None:
+    """The built-in networks."""
+    table = Table()
+    for name in ("name", "what", "inputs"):
+        table.add_column(name, overflow="fold")
+    for name in ("MACs", "parameters"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for e in entries:
+        table.add_row(e.name, e.what, e.inputs, _number(e.macs), _number(e.parameters))
     _console().print(table)

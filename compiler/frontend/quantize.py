@@ -19,8 +19,9 @@ __all__ = ["calibration_feeds", "check_float", "input_types", "quantize"]
 _QUANTISED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantize", "QLinear", "QGemm", "QAttention", "MatMulInteger", "ConvInteger")
 
 
-def quantize(model: onnx.ModelProto, calibration: Mapping[str, np.ndarray]) -> onnx.ModelProto:
-    """The model with uint8 activations and int8 weights per channel, in QDQ form.
+def quantize(model: onnx.ModelProto, calibration: Mapping[str, np.ndarray],
+             activations: type[np.uint8] | type[np.int8] = np.uint8) -> onnx.ModelProto:
+    """The model with 8-bit ``activations`` and int8 weights per channel, in QDQ form.
 
     Parameters
     ----------
@@ -52,8 +53,9 @@ def quantize(model: onnx.ModelProto, calibration: Mapping[str, np.ndarray]) -> o
         try:
             # Folds what is constant, batch normalisation among it, into the weights.
             quant_pre_process(source, prepared, skip_symbolic_shape=True)
-            quantize_static(prepared, result, Reader(), quant_format=QuantFormat.QDQ, activation_type=QuantType.QUInt8,
-                            weight_type=QuantType.QInt8, per_channel=True)
+            quantize_static(prepared, result, Reader(), quant_format=QuantFormat.QDQ,
+                            activation_type=QuantType.QUInt8 if activations is np.uint8 else QuantType.QInt8, weight_type=QuantType.QInt8,
+                            per_channel=True)
         except Exception as error:  # of many kinds, also from C++
             raise CompileError(f"ONNX Runtime cannot quantise the model: {str(error).strip().splitlines()[0]}") from None
         quantised = onnx.load(result)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tenon.compiler.frontend import quantize
 from tenon.flows.zoo import training
+from tenon.flows.zoo.cache import cached
 
 __all__ = ["float_model", "model", "test_set"]
 
@@ -51,13 +49,9 @@ def float_model(weights: training.Weights) -> onnx.ModelProto:
 
 def model(cache: Path) -> onnx.ModelProto:
     """The quantised network: uint8 activations, int8 weights per channel. Kept in ``cache``."""
-    recipe = hashlib.sha256(b"".join(Path(f).read_bytes() for f in _RECIPE)).hexdigest()[:16]
-    path = cache / f"digits-{recipe}.onnx"
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        digits = training.load()
-        quantised = quantize(float_model(training.train(digits)), {"image": digits.train_images[:_CALIBRATION]})
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(quantised.SerializeToString())
-        os.replace(file.name, path)
-    return onnx.load(path)
+    return cached(cache, "digits", _RECIPE, _make)
+
+
+def _make() -> onnx.ModelProto:
+    digits = training.load()
+    return quantize(float_model(training.train(digits)), {"image": digits.train_images[:_CALIBRATION]})

@@ -16,10 +16,6 @@ from tenon.compiler.errors import CompileError
 __all__ = ["ZooModel", "is_zoo", "resolve"]
 
 _PREFIX = "zoo:"
-_PATTERNS = ("zoo:digits", "zoo:gemm_MxKxN", "zoo:conv_KHxKW_CIN_COUT_SIZE", "zoo:conv_KHxKW_CIN_COUT_SIZE_sN",
-             "zoo:conv_KHxKW_C_C_SIZE_dw", "zoo:swiftnet", "zoo:swiftnet_cell_a", "zoo:swiftnet_cell_b",
-             "zoo:swiftnet_cell_c", "zoo:randwire_ws_SEED", "zoo:randwire_er_SEED", "zoo:randwire_ba_SEED",
-             "zoo:randwire_ws_SEED_imagenet", "zoo:darts", "zoo:nasnet", "zoo:amoebanet")
 _LARGEST = 1 << 16  # of any dimension: more is a slip of the keyboard
 _MOST = 1 << 28  # elements of any tensor
 
@@ -51,8 +47,12 @@ def resolve(name: str, cache: Path) -> ZooModel:
 
         return ZooModel(name, digits.model(cache), lambda n: [{"image": image[None]} for image in digits.test_set(n)[0]],
                         lambda n: digits.test_set(n)[1])
-    from tenon.flows.zoo import layers, randwire, searched, swiftnet
+    from tenon.flows.zoo import layers, published, randwire, searched, swiftnet
 
+    plain = name.removeprefix(_PREFIX)
+    plain = published.ALIASES.get(plain, plain)
+    if plain in published.NETWORKS:
+        return ZooModel(name, published.model(plain, cache), lambda count: published.inputs(plain, count))
     if match := re.fullmatch(r"zoo:swiftnet(?:_cell_([abc]))?", name):
         return _network(name, swiftnet.model(match[1] or ""))
     if match := re.fullmatch(r"zoo:randwire_(ws|er|ba)_(\d{1,6})(?:_(imagenet|cifar))?", name):
@@ -71,9 +71,11 @@ def resolve(name: str, cache: Path) -> ZooModel:
         _bounded(name, c_in * size**2, kh * kw * c_out * (1 if depthwise else c_in), c_out * (size // stride + 2) ** 2)
         model = layers.conv((kh, kw), c_in, c_out, size, stride, depthwise=depthwise)
         return ZooModel(name, model, lambda n: _random(n, (1, c_in, size, size)))
-    near = difflib.get_close_matches(name, _PATTERNS, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise CompileError(f"{name!r} is not a built-in network{hint} (known: {', '.join(_PATTERNS)})")
+    from tenon.flows.zoo.listing import names
+
+    near = difflib.get_close_matches(name, names(), n=3, cutoff=0.6)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise CompileError(f"{name!r} is not a built-in network{hint} (tenon zoo lists them)")
 
 
 def _network(name: str, model: onnx.ModelProto) -> ZooModel:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.datasets import load_digits
 
-__all__ = ["Digits", "Weights", "load", "train"]
+__all__ = ["Digits", "Weights", "load", "start", "train"]
 
 _HELD_OUT = 360  # images that training never sees
 _EPOCHS, _BATCH, _RATE = 14, 32, 2e-3
@@ -30,6 +29,8 @@ Weights = dict[str, np.ndarray]
 
 def load(seed: int = 1) -> Digits:
     """scikit-learn's 1,797 images of handwritten digits."""
+    from sklearn.datasets import load_digits  # takes a second, which who wants only the weights' shapes need not wait
+
     data = load_digits()
     order = np.random.default_rng(seed).permutation(len(data.images))
     images = (data.images[order, None] / 16).astype(np.float32)
@@ -40,7 +41,7 @@ def load(seed: int = 1) -> Digits:
 def train(digits: Digits, seed: int = 1) -> Weights:
     """Weights after some epochs of Adam on cross-entropy, with images shifted by up to one pixel."""
     rng = np.random.default_rng(seed)
-    weights = _start(rng)
+    weights = start(rng)
     moments = {name: (np.zeros_like(w), np.zeros_like(w)) for name, w in weights.items()}
     step = 0
     for epoch in range(_EPOCHS):
@@ -60,7 +61,8 @@ def train(digits: Digits, seed: int = 1) -> Weights:
     return weights
 
 
-def _start(rng: np.random.Generator) -> Weights:
+def start(rng: np.random.Generator) -> Weights:
+    """Weights before training."""
     def normal(*shape, fan_in):
         return (rng.standard_normal(shape) * np.sqrt(2 / fan_in)).astype(np.float32)
 
