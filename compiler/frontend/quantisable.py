@@ -9,6 +9,7 @@ from onnx import numpy_helper
 __all__ = ["quantisable"]
 
 _OPSET = 13  # the first one with scales per channel
+_IR = 4  # the first one where constants need not be inputs
 
 
 def quantisable(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -16,6 +17,12 @@ def quantisable(model: onnx.ModelProto) -> onnx.ModelProto:
     versions = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
+    if copy.ir_version < _IR:  # constants had to be inputs as well, which the quantiser then asks samples for
+        constants = {i.name for i in copy.graph.initializer}
+        inputs = [i for i in copy.graph.input if i.name not in constants]
+        del copy.graph.input[:]
+        copy.graph.input.extend(inputs)
+        copy.ir_version = _IR
     if versions and versions[0] < _OPSET:
         try:
             copy = onnx.version_converter.convert_version(copy, _OPSET)

@@ -44,6 +44,15 @@ def test_old_opsets_are_converted():
     assert len(read_graph(result).kernels) == 1
 
 
+def test_constants_that_are_inputs_as_well():
+    node = helper.make_node("Conv", ["x", "w"], ["y"], kernel_shape=[1, 1])
+    model = _model(node, [1, 3, 6, 6], [1, 4, 6, 6], {"w": _RNG.random((4, 3, 1, 1), dtype=np.float32)}, opset=9)
+    model.graph.input.append(helper.make_tensor_value_info("w", TensorProto.FLOAT, [4, 3, 1, 1]))
+    model.ir_version = 3
+    result = quantize(model, {"x": _RNG.random((2, 3, 6, 6), dtype=np.float32)})
+    assert [i.name for i in result.graph.input] == ["x"] and len(read_graph(result).kernels) == 1
+
+
 @pytest.mark.parametrize("op", ["Exp", "Relu", "Sum"])
 def test_every_operator(op):
     model = _model(helper.make_node(op, ["x"], ["y"]), [1, 3, 4, 4], [1, 3, 4, 4], {})
