@@ -1,11 +1,11 @@
-# make demo | test | lint | bench | docs. Each makes the environment in .venv first, if need be.
+# make demo | test | lint | bench | conformance | docs. Each makes the environment in .venv first, if need be.
 
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell \
 	$(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))) python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint bench docs clean prerequisites
+.PHONY: demo test lint bench conformance docs clean prerequisites
 
 demo: $(READY)
 	$(BIN)/tenon run zoo:digits --config edge8
@@ -18,6 +18,9 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tenon.flows.bench -o docs/benchmarks.md
+
+conformance: $(READY)
+	$(BIN)/python -m tenon.flows.conformance -o docs/conformance.md
 
 docs: $(READY)
 	$(BIN)/python -m tenon.flows.pages -o docs

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["CompileError", "UnsupportedError"]
+__all__ = ["CompileError", "NothingToComputeError", "UnsupportedError"]
 
 
 class CompileError(Exception):
     """A model or a configuration that cannot be compiled; one line: what, where, what to do."""
+
+
+class NothingToComputeError(CompileError):
+    """A model that is supported and leaves the accelerator nothing to do."""
 
 
 class UnsupportedError(CompileError):

@@ -96,6 +96,8 @@ def input_shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
             continue
         kind = value.type.tensor_type
         dims = [d.dim_param or d.dim_value for d in kind.shape.dim]
+        if any(d.HasField("dim_value") and d.dim_value == 0 for d in kind.shape.dim):
+            raise CompileError(f"input {value.name!r} must have elements, but has the shape [{', '.join(map(str, dims))}]")
         if not kind.HasField("shape") or any(not isinstance(d, int) or d <= 0 for d in dims):
             shown = ", ".join(str(d or "?") for d in dims)
             raise CompileError(f"input {value.name!r} has the dynamic shape [{shown}]: fix every dimension of it, "
@@ -110,6 +112,7 @@ def check_quantised(model: onnx.ModelProto) -> None:
     for kind, why in _OTHER_FORMS.items():
         if kind in kinds:
             raise CompileError(f"the model has {kind} nodes: {why}")
-    if not any(kind.startswith(("QuantizeLinear", "QLinear", "QGemm")) for kind in kinds):
+    real = any(i.type.tensor_type.elem_type == onnx.TensorProto.FLOAT for i in model.graph.input)
+    if real and not any(kind.startswith(("QuantizeLinear", "QLinear", "QGemm")) for kind in kinds):
         raise CompileError("the model is float: quantise it first, with calibration data: "
                            "tenon quantize MODEL.onnx --calibration FILE.npz -o QUANTISED.onnx")

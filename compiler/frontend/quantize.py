@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import onnx
 
 from tenon.compiler.errors import CompileError
 from tenon.compiler.frontend.model import input_shapes
+from tenon.compiler.frontend.quantisable import quantisable
 
 __all__ = ["calibration_feeds", "check_float", "input_types", "quantize"]
 
 _QUANTISED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantize", "QLinear", "QGemm", "QAttention", "MatMulInteger", "ConvInteger")
+_TEMPORARY = re.compile(re.escape(tempfile.gettempdir()) + r"/\S*\.onnx")
 
 
 def quantize(model: onnx.ModelProto, calibration: Mapping[str, np.ndarray],
-             activations: type[np.uint8] | type[np.int8] = np.uint8) -> onnx.ModelProto:
+             activations: type[np.uint8] | type[np.int8] = np.uint8, *, every_operator: bool = False) -> onnx.ModelProto:
     """The model with 8-bit ``activations`` and int8 weights per channel, in QDQ form.
 
     Parameters
     ----------
     calibration : mapping
         Float samples for each input of the model, see ``calibration_feeds``; their ranges become the scales.
+    every_operator : bool
+        Also those that ONNX Runtime leaves float unless told (Exp, Sum, ...), or where nothing around them is quantised
+        (Reshape, AveragePool, ...).
 
     Raises
     ------
@@ -47,17 +54,20 @@ def quantize(model: onnx.ModelProto, calibration: Mapping[str, np.ndarray],
         def get_next(self):
             return next(self._rest, None)
 
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, _quiet(), _registry(every_operator):
         source, prepared, result = (Path(folder) / name for name in ("float.onnx", "prepared.onnx", "quantised.onnx"))
-        onnx.save(model, source)
+        onnx.save(quantisable(model), source)
         try:
             # Folds what is constant, batch normalisation among it, into the weights.
             quant_pre_process(source, prepared, skip_symbolic_shape=True)
+            operators = sorted({node.op_type for node in onnx.load(prepared).graph.node}) if every_operator else None
             quantize_static(prepared, result, Reader(), quant_format=QuantFormat.QDQ,
                             activation_type=QuantType.QUInt8 if activations is np.uint8 else QuantType.QInt8, weight_type=QuantType.QInt8,
-                            per_channel=True)
+                            per_channel=True, op_types_to_quantize=operators, extra_options={"ForceQuantizeNoInputCheck": every_operator})
         except Exception as error:  # of many kinds, also from C++
-            raise CompileError(f"ONNX Runtime cannot quantise the model: {str(error).strip().splitlines()[0]}") from None
+            # Paths to files of our own, which are gone by now, tell nobody anything.
+            text = _TEMPORARY.sub("the model", (str(error).strip() or type(error).__name__).splitlines()[0])
+            raise CompileError(f"ONNX Runtime cannot quantise the model: {text}") from None
         quantised = onnx.load(result)
     if not any(node.op_type == "QuantizeLinear" for node in quantised.graph.node):
         raise CompileError("ONNX Runtime finds nothing in the model that it can quantise")
@@ -124,3 +134,14 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(before)
+
+
+@contextlib.contextmanager
+def _registry(every_operator: bool) -> Iterator[None]:
+    """The quantiser leaves Relu and Clip float unless something else reads their input; ``every_operator``: it does not."""
+    from onnxruntime.quantization.operators.qdq_base_operator import QDQOperatorBase
+    from onnxruntime.quantization.registry import QDQRegistry
+
+    others = dict.fromkeys(("Relu", "Clip"), QDQOperatorBase) if every_operator else {}
+    with mock.patch.dict(QDQRegistry, others):
+        yield

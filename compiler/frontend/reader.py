@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from tenon.compiler.errors import CompileError, UnsupportedError
+from tenon.compiler.errors import CompileError, NothingToComputeError, UnsupportedError
 from tenon.compiler.evaluate import evaluate
 from tenon.compiler.frontend.fold import fold
 from tenon.compiler.frontend.model import check_quantised
@@ -91,6 +91,7 @@ class Reader:
 
     def __init__(self, given: Prepared):
         model = given.parts.body
+        self.parts = given.parts
         self.model, self.shapes, self.invented, self.floats = model, given.shapes, given.invented, given.floats
         self.uses = given.uses
         self.names: set[str] = set()  # of kernels
@@ -142,7 +143,9 @@ class Reader:
         if reasons:
             raise UnsupportedError(reasons)
         if not self.kernels:
-            raise CompileError("the model computes nothing: none of its outputs depends on an operator other than a copy")
+            host = sorted({n.op_type for part in (self.parts.head, self.parts.tail) if part is not None for n in part.graph.node})
+            raise NothingToComputeError(f"the accelerator would compute nothing: the host would run {', '.join(host)}" if host else
+                                        "the model computes nothing: none of its outputs depends on an operator other than a copy")
         result = Graph(graph.name or "network", self.tensors, tuple(self.inputs), tuple(outputs), tuple(self._computed(outputs)),
                        self.aliases, self.constants)
         try:

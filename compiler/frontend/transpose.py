@@ -56,7 +56,11 @@ def _pads(a: dict, size, kernel, strides, dilations, extra) -> tuple[int, ...]:
     begins, ends = [], []
     for i in range(2):
         wanted = list(a["output_shape"])[-2:][i] if "output_shape" in a else size[i] * strides[i]
-        total = max(0, strides[i] * (size[i] - 1) + extra[i] + (kernel[i] - 1) * dilations[i] + 1 - wanted)
+        total = strides[i] * (size[i] - 1) + extra[i] + (kernel[i] - 1) * dilations[i] + 1 - wanted
+        if total < 0:  # an output_shape that the kernel does not reach goes on after its end
+            begins.append(0)
+            ends.append(total if "output_shape" in a else 0)
+            continue
         more, less = total - total // 2, total // 2
         begin = less if mode == "SAME_UPPER" else more
         begins.append(begin)

@@ -1,0 +1,1 @@
+"""ONNX's own conformance cases, run through the compiler and the functional simulator."""
