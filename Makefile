@@ -18,6 +18,7 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tenon.flows.bench -o docs/benchmarks.md
+	$(BIN)/python -m tenon.flows.bench.networks -o docs/networks.md
 
 conformance: $(READY)
 	$(BIN)/python -m tenon.flows.conformance -o docs/conformance.md

@@ -228,7 +228,7 @@ def _rows(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
     shape = np.broadcast_shapes(*(v.shape for v in p.values()))
     points = [np.broadcast_to(v, shape).ravel().tolist() for v in p.values()]
     choices = [RowsChoices(**dict(zip(p, values))) for values in zip(*points)]
-    cycles = [1 / (c.tile_c * c.runs * c.depth) if RowsPlan(machine, graph, layer, homes, c).fits else np.inf for c in choices]
+    cycles = [c.pieces / (c.tile_c * c.runs * c.depth) if RowsPlan(machine, graph, layer, homes, c).fits else np.inf for c in choices]
     return np.reshape(cycles, shape)
 
 

@@ -17,7 +17,7 @@ from tenon.compiler.machine import Machine
 from tenon.compiler.mapping import Mapping
 from tenon.compiler.move import Move
 from tenon.compiler.product import Matrices
-from tenon.compiler.rows import Rows, run_of
+from tenon.compiler.rows import Normalise, Rows, run_of
 
 __all__ = ["Choice", "Space", "space_of"]
 
@@ -78,8 +78,9 @@ def space_of(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home
         return Space((Choice("slots", (2, 4, 8)),))
     if isinstance(layer.main, Rows):
         _, _, length, columns = homes[layer.writes].shape
+        pieces = (1, 2, 4, 8) if isinstance(layer.main, Normalise) else (1,)
         return Space((Choice("tile_c", _cuts(math.ceil(columns / machine.graph.block))),
-                      Choice("runs", _cuts(math.ceil(length / run_of(length)))), Choice("depth", (1, 2))))
+                      Choice("runs", _cuts(math.ceil(length / run_of(length)))), Choice("depth", (1, 2)), Choice("pieces", pieces)))
     if isinstance(layer.main, Matrices):  # every matrix is mapped alike
         layer, homes, _ = next(layer.main.matrices(graph, layer, homes))
     n, h, w, c = homes[layer.writes].shape

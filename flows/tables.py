@@ -103,7 +103,7 @@ def _print_comparison(console: Console, report: Report) -> None:
     console.print(f"{total.elements:,} elements compared with {REFERENCE}: {verdict}")
     for tally, what in ((c.exact, "exact by construction"), (c.step, "of operators that the reference computes in float: one step"),
                         (c.after, "computed from those")):
-        if tally.elements and tally.elements != c.exact.elements:
+        if tally.elements and total.elements != c.exact.elements:
             console.print(f"  {tally.elements:,} {what}: {tally.mismatches:,} differ, by {tally.max_abs_diff} at most")
     if c.undefined:
         console.print(f"  {c.undefined:,} of these are not what the kernels' definition makes of the inputs")

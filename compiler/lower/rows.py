@@ -219,12 +219,13 @@ class _NormaliseLowering(_Lowering):
             self.compute("total", {"m": self.plan.parts}, {"over": float(over), "epsilon": binary32(self.kernel.epsilon)},
                          part=self.region("part"), total=self.region("total"))
             self.r = self.refined(self.region("total"), square=True)
+            last = (self.scale, self.finish) if self.plan.choices.pieces == 1 else (self.piecewise,)
             if self.plan.once:
                 for chunk in range(len(self.plan.chunks)):
-                    self.scale(chunk)
-                    self.finish(chunk)
+                    for stage in last:
+                        stage(chunk)
             else:
-                self.each_chunk(self.centre, self.scale, self.finish)
+                self.each_chunk(self.centre, *last)
 
     def runs(self, statement: str, chunk: int, attributes: Mapping[str, int], moved: Sequence[str], **operands: Region) -> None:
         """A pass over whole runs, and one over the rest. ``moved``: operands that are counted in runs of this chunk."""
@@ -249,22 +250,36 @@ class _NormaliseLowering(_Lowering):
                   scaled=self.region("scaled", chunk))
 
     def finish(self, chunk: int) -> None:
-        """A block of columns at a time: constants are alike for all."""
+        first, extent = self.plan.chunks[chunk]
+        self.rounded(chunk, chunk, 0, first, extent, tuple(self.plan.in_runs(chunk)))
+        self.store(chunk)
+
+    def piecewise(self, chunk: int) -> None:
+        """Scales and finishes a chunk a piece of a run at a time."""
+        first, extent = self.plan.chunks[chunk]
+        centred = self.region("centred", chunk)
+        for turn, at in enumerate(range(0, extent, self.plan.piece)):
+            size, scaled = min(self.plan.piece, extent - at), self.region("scaled", turn)
+            self.compute("scale", {"m": 1, "k": size}, {}, {"centred": centred.at(k=at)}, centred=centred, r=self.r, scaled=scaled)
+            self.rounded(chunk, turn, at, first + at, size, ((0, 1, size),))
+        self.store(chunk)
+
+    def rounded(self, chunk: int, turn: int, at: int, first: int, extent: int, runs: Sequence[tuple[int, int, int]]) -> None:
+        """Elements ``at`` and following of a chunk's result, in ``runs``, a block of columns at a time: constants, from ``first`` on,
+        are alike for all. ``turn``: which regions hold them."""
         plan = self.plan
-        first, extent = plan.chunks[chunk]
-        gamma, beta, ones = self.region("gamma", chunk), self.region("beta", chunk), self.region("ones")
+        gamma, beta, ones = self.region("gamma", turn), self.region("beta", turn), self.region("ones")
         for values, region in ((self.kernel.gamma, gamma), (self.kernel.beta, beta)):
             self.numbers(np.repeat(values[first:first + extent], plan.block), region)
-        y, scaled = self.result(chunk), self.region("scaled", chunk)
+        y, scaled = self.result(chunk), self.region("scaled", turn)
         factor = _beside(gamma, ones.base - gamma.base)
         for column in range(0, plan.tiles[self.tile][1], plan.block):
             begin = scaled.at(c=column)
             pair = _beside(gamma, beta.base - begin)
-            for run, runs, each in plan.in_runs(chunk):
-                bases = {"pair": begin + gamma.layout.offset(m=run), "factor": gamma.at(m=run), "y": y.at(w=run * plan.run, c=column)}
-                self.compute("finish", {"m": runs, "k": each, "q": 2}, self.bounds(), bases, columns=plan.block,
+            for run, count, each in runs:
+                bases = {"pair": begin + gamma.layout.offset(m=run), "factor": gamma.at(m=run), "y": y.at(w=at + run * plan.run, c=column)}
+                self.compute("finish", {"m": count, "k": each, "q": 2}, self.bounds(), bases, columns=plan.block,
                              pair=Tile(scaled.memory, pair), factor=Tile(gamma.memory, factor), y=y)
-        self.store(chunk)
 
 
 def _beside(region: Region, distance: int) -> Layout:

@@ -23,11 +23,13 @@ _NUMBER = 4  # bytes
 
 @dataclass(frozen=True, kw_only=True)
 class RowsChoices:
-    """``tile_c`` counts channel blocks, ``runs`` the runs in a chunk; ``depth``: chunks that are worked on at once."""
+    """``tile_c`` counts channel blocks, ``runs`` the runs in a chunk; ``depth``: chunks that are worked on at once. ``pieces``:
+    in how many the last phase of a normalisation takes a run, for want of room."""
 
     tile_c: int
     runs: int
     depth: int
+    pieces: int = 1
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,11 @@ class RowsPlan:
         self._keep_chunks("x", self.x, None)
 
     @property
+    def piece(self) -> int:
+        """Elements that the last phase takes at once of a run."""
+        return self.run // self.choices.pieces
+
+    @property
     def once(self) -> bool:
         """Whether what the second phase makes of each chunk stays until the last one."""
         return len(self.chunks) <= self.choices.depth
@@ -85,8 +92,9 @@ class RowsPlan:
         (blocks, lanes), depth = self.columns, self.choices.depth
         elements = [("m", self.choices.runs, 1), ("k", self.run, 1)]
         self._keep_sums(("total", 1), ("shift", 1), ("r", 2), ("error", 1), ("square", 1))
-        for name in ("centred", "scaled"):
-            self._keep(name, [blocks, *elements, lanes], times=depth)
+        self._keep("centred", [blocks, *elements, lanes], times=depth)
+        elements = [("m", self.choices.runs, 1), ("k", self.piece, 1)]
+        self._keep("scaled", [blocks, *elements, lanes], times=depth)
         for name in ("beta", "gamma"):  # these lie behind what they are paired with
             self._keep(name, [*elements, lanes], times=depth)
         self._keep("ones", [*elements, lanes])

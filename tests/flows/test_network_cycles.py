@@ -1,0 +1,36 @@
+"""Published networks keep their cycles: layer by layer against the committed page."""
+
+from pathlib import Path
+
+import pytest
+
+import tenon
+from tenon.flows.bench.networks import IN_RTL, modelled, read_table
+
+_PAGE = Path(tenon.__file__).parent / "docs" / "networks.md"
+_GROWTH = 0.01
+
+
+def grown(before: list[tuple[str, int]], now: list[tuple[str, int]]) -> list[str]:
+    """Layers that take more than 1 % longer than the page says, and those that it does not know."""
+    known = dict(before)
+    assert len(known) == len(before), "names of layers are distinct"
+    return [f"{name}: {cycles:,} cycles, {known.get(name, 0):,} on the page" for name, cycles in now
+            if cycles > (1 + _GROWTH) * known.get(name, 0)]
+
+
+def test_a_layer_that_grows_is_seen():
+    page = "## dscnn\n\n| layer | operator | modelled | RTL |\n|---|---|---|---|\n| a | Conv | 1,000 | 9 |\n| b | Conv | 5 | 6 |\n\n## x\n"
+    table = read_table(page)
+    assert table == {"dscnn": [("a", 1000), ("b", 5)]}
+    assert grown(table["dscnn"], [("a", 1010), ("b", 5)]) == []
+    assert grown(table["dscnn"], [("a", 1011), ("c", 1)]) == ["a: 1,011 cycles, 1,000 on the page", "c: 1 cycles, 0 on the page"]
+
+
+@pytest.mark.parametrize("network", [goal.network for goal in IN_RTL])
+def test_modelled_cycles_are_those_of_the_page(network):
+    table = read_table(_PAGE.read_text(encoding="utf-8"))[network]
+    layers = modelled(network)
+    assert not grown(table, [(layer.name, layer.cycles) for layer in layers]), \
+        "if that is meant, run python -m tenon.flows.bench.networks -o docs/networks.md"
+    assert sum(layer.cycles for layer in layers) <= (1 + _GROWTH) * sum(cycles for _, cycles in table)
