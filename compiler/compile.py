@@ -20,7 +20,7 @@ from tenon.compiler.home import ALIGNMENT, Home, homes_of
 from tenon.compiler.instruction import Instruction
 from tenon.compiler.ir import Conv, Graph
 from tenon.compiler.join import joined
-from tenon.compiler.large_windows import cut_means
+from tenon.compiler.large_windows import cut_windows
 from tenon.compiler.layer import Layer, layers_of
 from tenon.compiler.lower import lower
 from tenon.compiler.lower.emitter import Constants
@@ -30,6 +30,7 @@ from tenon.compiler.move import Move
 from tenon.compiler.order import ordered
 from tenon.compiler.parts import in_parts
 from tenon.compiler.program import LayerRecord, Placed, Program
+from tenon.compiler.regroup import regrouped
 from tenon.compiler.residence import Residence, residents, room_of
 from tenon.compiler.search import search
 from tenon.compiler.space import space_of
@@ -70,7 +71,7 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
     """
     machine = Machine(covenant)
     named = graph.tensors  # what passes over the graph add is nobody else's
-    graph = cut_means(machine, unchained(graph))
+    graph = cut_windows(machine, unchained(regrouped(machine, graph)))
     if machine.takes_columns:
         graph = turned(machine, by_columns(graph))
     graph, parts = folded(graph, covenant.block)

@@ -39,7 +39,7 @@ def folded(graph: Graph, block: int) -> tuple[Graph, dict[str, tuple[tuple[int, 
 
 def _parts(graph: Graph, kernel, block: int) -> list[tuple[int, str]] | None:
     """First channel and tensor of each operand, if ``kernel`` puts whole blocks side by side."""
-    if not isinstance(kernel, Move) or kernel.fill is not None or kernel.y in graph.outputs:
+    if not isinstance(kernel, Move) or kernel.fill is not None and not kernel.open or kernel.y in graph.outputs:
         return None
     found = []
     for piece in kernel.pieces:
@@ -50,7 +50,8 @@ def _parts(graph: Graph, kernel, block: int) -> list[tuple[int, str]] | None:
         straight = piece.x0 == (0, 0, 0, 0) and piece.y0[:3] == (0, 0, 0) and steps == set(whole) and len(piece.steps) == len(whole)
         first = piece.y0[3]
         last = first + c == graph.tensors[kernel.y].shape[3]
-        if not straight or name in graph.inputs or name in graph.outputs or first % block or (c % block and not last):
+        ragged = c % block and not last and not kernel.open
+        if not straight or name in graph.inputs or name in graph.outputs or first % block or ragged:
             return None
         found.append((first, name))
     return sorted(found)

@@ -81,6 +81,7 @@ class Conv(Kernel):
 
     weight : int array [KH, KW, CI / group, CO]; bias : int32 [CO]; scale : binary32 [CO] or [1]; zw : int [CO] or [1].
     ``pads`` are top, left, bottom, right. ``lo``, ``hi`` are the output's bounds, or tighter for a fused activation.
+    ``counted``: input channels whose products are work, if the others have no weight anyway.
     """
 
     x: str
@@ -97,12 +98,13 @@ class Conv(Kernel):
     pads: tuple[int, int, int, int] = (0, 0, 0, 0)
     dilations: tuple[int, int] = (1, 1)
     group: int = 1
+    counted: int | None = None
 
     inputs = property(lambda self: (self.x,))
 
     def macs(self, tensors: Mapping[str, Tensor]) -> int:
         kh, kw, ci, _ = self.weight.shape
-        return int(np.prod(tensors[self.y].shape)) * kh * kw * ci
+        return int(np.prod(tensors[self.y].shape)) * kh * kw * (ci if self.counted is None else self.counted)
 
     def verify(self, tensors: Mapping[str, Tensor]) -> None:
         x, y = tensors[self.x], tensors[self.y]

@@ -54,7 +54,8 @@ class Piece:
 class Move(Kernel):
     """``y[j] = x[i]`` for the pairs of coordinates of every piece; ``fill`` where no piece writes.
 
-    Bytes are copied as they are. Pieces write distinct elements; without ``fill`` they write all.
+    Bytes are copied as they are. Pieces write distinct elements; without ``fill`` they write all. ``open``: readers make nothing
+    of what no piece writes, so that it may be anything.
     """
 
     copies = True
@@ -63,6 +64,7 @@ class Move(Kernel):
     y: str
     pieces: tuple[Piece, ...]
     fill: int | None = None
+    open: bool = False
 
     inputs = property(lambda self: self.xs)
 

@@ -19,10 +19,10 @@ __all__ = ["in_parts", "sums_bytes"]
 
 
 def sums_bytes(machine: Machine, graph: Graph, layer: Layer) -> int:
-    """What all sums of a layer take."""
+    """What all sums of a layer take: whole blocks are summed."""
     n, h, w, c = graph.tensors[layer.main.y].shape
-    lanes = machine.channel_lanes
-    return 4 * n * h * w * math.ceil(c / lanes) * lanes
+    block = machine.graph.block
+    return 4 * n * h * w * math.ceil(c / block) * block
 
 
 def in_parts(machine: Machine, graph: Graph, layers: Sequence[Layer], parts: Mapping[str, Sequence[tuple[int, str]]], room: int,

@@ -180,8 +180,8 @@ def _margin(machine: Machine, layer: Layer, shape: Sequence[int]) -> tuple[int, 
 
 def _sums_home(machine: Machine, graph: Graph, c: _Candidate, base: int) -> Home:
     n, h, w, channels = shape = tuple(graph.tensors[c.of].shape)
-    lanes = machine.channel_lanes
-    layout = dense([("c", math.ceil(channels / lanes), lanes), ("n", n, 1), ("h", h, 1), ("w", w, 1), ("c", lanes, 1)], 4)
+    lanes, block = machine.channel_lanes, machine.graph.block
+    layout = dense([("c", math.ceil(channels / block) * block // lanes, lanes), ("n", n, 1), ("h", h, 1), ("w", w, 1), ("c", lanes, 1)], 4)
     return Home(c.memory, base, layout, shape, lanes, on_chip=True)
 
 

@@ -196,17 +196,19 @@ def quantize(model: str, calibration: Path | None, random_count: int | None, lab
 @click.option("--explicit", is_flag=True, help="Concatenations are executed; otherwise their readers take the pieces.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the orders there, for other tools.")
 @click.option("--svg", type=click.Path(path_type=Path), help="Draw memory over time there.")
-def schedule_(model: str, budget: int | None, explicit: bool, json_file: Path | None, svg: Path | None) -> None:
-    """Orders MODEL's operators for the least peak of live activations."""
+@_shapes
+def schedule_(model: str, budget: int | None, explicit: bool, json_file: Path | None, svg: Path | None, shapes: tuple[str, ...]) -> None:
+    """Orders MODEL's operators for the least peak of live activations, as a whole and cell by cell."""
     with user_errors():
         from tenon.flows.memory_plot import memory_plot
         from tenon.flows.outputs import new_file
         from tenon.flows.schedule import order_source
+        from tenon.flows.shapes import read_sizes
         from tenon.flows.source import open_source
         from tenon.flows.tables import print_orders
 
         with _status(f"ordering {model}"):
-            ordered = order_source(open_source(model), budget=budget, explicit=explicit)
+            ordered = order_source(open_source(model, read_sizes(shapes)), budget=budget, explicit=explicit)
         for path, text in ((json_file, ordered.to_json), (svg, lambda: memory_plot(ordered))):
             if path is not None:
                 with new_file(path) as work:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
+from tenon.compiler.errors import CompileError
 from tenon.compiler.schedule import Problem, Schedule, schedule
 from tenon.compiler.schedule.arena import Arena, arena
 from tenon.compiler.schedule.heuristics import HEURISTICS
@@ -49,6 +50,7 @@ class Ordered:
             "lower_bound": self.best.lower_bound, "nodes_rewritten": len(self.rewritten.operators),
             "peak_rewritten": self.best_rewritten.peak, "proved_rewritten": self.best_rewritten.proved,
             "lower_bound_rewritten": self.best_rewritten.lower_bound, "states": self.best.states + self.best_rewritten.states,
+            "cells": [asdict(cell) for cell in self.best.cells], "cells_rewritten": [asdict(cell) for cell in self.best_rewritten.cells],
             "seconds": self.best.seconds + self.best_rewritten.seconds, "order": self.best.order,
             "order_rewritten": self.best_rewritten.order, "arena_bytes": self.arena.bytes, "arena_alignment": ALIGNMENT,
             "arena": {t: {"offset": offset, "bytes": self.chosen[0].sizes[t]} for t, offset in self.arena.offsets.items()},
@@ -63,14 +65,16 @@ def order_source(source: Source, *, budget: int | None = None, explicit: bool = 
     Raises
     ------
     CompileError
-        For a model whose memory cannot be known, and a budget that no order meets: with the proven minimum.
+        For a model without operators or whose memory cannot be known, and a budget that no order meets: with the proven minimum.
     """
     problem = problem_of(source.model, source.name)
+    if not problem.operators:
+        raise CompileError(f"{source.name}: has no operator that takes memory of its own: there is nothing to order")
     if not explicit:
         problem = fold_concats(problem)
     other = rewrite(problem)
-    best = schedule(problem, seconds=0.4 * seconds)
-    best_rewritten = schedule(other, seconds=0.4 * seconds)
+    best = schedule(problem, seconds=0.4 * seconds, each=True)
+    best_rewritten = schedule(other, seconds=0.4 * seconds, each=True)
     if budget is not None and min(best.peak, best_rewritten.peak) > budget:
         schedule(other, seconds=0.4 * seconds, budget=budget)  # says what is proved to be needed
     states = states_of(problem)

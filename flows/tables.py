@@ -163,6 +163,14 @@ def print_orders(ordered: Ordered) -> None:
         table.add_row(name, _number(operators), _number(peak), _percent(peak / ordered.file_peak), proof)
     console.print(table)
     problem, found = ordered.chosen
+    if len(found.cells) > 1:
+        table = Table(title="its cells: what every order does one after the other", title_justify="left")
+        for name in ("from", "to", "operators", "file order", "optimal", "of file order", "proved"):
+            table.add_column(name, justify="left" if name in ("from", "to", "proved") else "right")
+        for cell in found.cells:
+            table.add_row(cell.first, cell.last, _number(cell.operators), _number(cell.file_peak), _number(cell.peak),
+                          _percent(cell.peak / cell.file_peak), "yes" if cell.proved else "no")
+        console.print(table)
     states, seconds = (getattr(ordered.best, n) + getattr(ordered.best_rewritten, n) for n in ("states", "seconds"))
     console.print(f"{states:,} states in {seconds:.2f} s; the best order: {', '.join(found.order)}", soft_wrap=True)
     spans = problem.lifetimes(found.order)

@@ -234,3 +234,14 @@ def interpolated(b):
         if b.rng.random() < 0.5:
             given = ["", "", _ints(b, 1, 3, *(int(v * s) for v, s in zip(spatial, scales)))]
     return b.quantise(b.op("Resize", [x, *given], mode="linear", coordinate_transformation_mode=mode))
+
+
+@_kind
+def channels_last(b):
+    """As Keras has it: an image with channels last, put first for a convolution, and back again; quantised before or after."""
+    x = _float(b, [1, 7, 6, 3])
+    if b.rng.random() < 0.5:
+        x = b.quantise(b.op("Transpose", [x], perm=[0, 3, 1, 2]))
+    else:
+        x = b.op("Transpose", [b.quantise(x)], perm=[0, 3, 1, 2])
+    return b.op("Transpose", [b.quantise(_conv(b, x, 3, 5))], perm=[0, 2, 3, 1])

@@ -94,7 +94,7 @@ def _quantise(reader: Reader, node) -> None:
     wanted = reader.attributes().get("output_dtype", 0) or onnx.TensorProto.UINT8
     y = reader.quantisation(1, 2, onnx.helper.tensor_dtype_to_np_dtype(wanted).name)
     if isinstance(x, FloatInput):
-        reference = reader.tensor(name, x.shape, y)
+        reference = reader.input_tensor(name, x.name, x.shape, y)
         reader.tensors[name] = replace(reader.tensors[name], onnx_name=x.name)
         reader.inputs.append(name)
         reader.values[name] = Quantised(reference)

@@ -20,7 +20,9 @@ _OTHER_FORMS = {
     "MatMulNBits": "its weights have fewer than 8 bits; quantise the float model (tenon quantize)",
 }
 
-__all__ = ["check_quantised", "checked", "input_shapes", "load_model"]
+_OLDEST = 10  # operator set
+
+__all__ = ["check_operator_sets", "check_quantised", "checked", "input_shapes", "load_model"]
 
 
 def load_model(path: str | Path) -> onnx.ModelProto:
@@ -106,8 +108,26 @@ def input_shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def check_operator_sets(model: onnx.ModelProto) -> None:
+    """Raises CompileError if operators may mean something else than what is known of them, or belong to no set at all."""
+    known = {entry.domain: entry.version for entry in model.opset_import}
+    version = known.get("", known.get("ai.onnx", _OLDEST))
+    newest = onnx.defs.onnx_opset_version()
+    if version > newest:
+        raise CompileError(f"the model's operator set {version} is newer than {newest}, the newest that onnx {onnx.__version__} knows: "
+                           f"export it with an older one")
+    if version < _OLDEST:
+        raise CompileError(f"the model's operator set {version} is older than {_OLDEST}, the first one with QuantizeLinear: "
+                           f"convert it (onnx.version_converter), or export it with a newer one")
+    for node in model.graph.node:
+        if node.domain not in ("", "ai.onnx", *known):
+            raise CompileError(f"{node.name or node.output[0]} ({node.domain}.{node.op_type}): the model does not import its domain, "
+                               f"and Tenon knows no operator of it: leave it out, or write it in ONNX's own operators")
+
+
 def check_quantised(model: onnx.ModelProto) -> None:
-    """Raises CompileError if the model is float, or quantised in a form that says something else."""
+    """Raises CompileError if the model is float, quantised in a form that says something else, or in no known operator set."""
+    check_operator_sets(model)
     kinds = {node.op_type for node in (*model.graph.node, *(n for f in model.functions for n in f.node))}
     for kind, why in _OTHER_FORMS.items():
         if kind in kinds:

@@ -26,7 +26,7 @@ __all__: list[str] = []
 
 @handles("Transpose")
 def _transpose(reader: Reader, node) -> None:
-    """Any permutation, of constants too."""
+    """Any permutation, of constants too; between channels first and channels last, bytes stay where they are."""
     constant = reader.value(0)
     x = constant.array if isinstance(constant, Constant) else operand(reader, 0)
     perm = [int(p) for p in reader.attributes().get("perm", reversed(range(len(x.shape))))]
@@ -36,9 +36,23 @@ def _transpose(reader: Reader, node) -> None:
         axis = perm.index(constant.axis % len(perm)) if constant.per_channel else 0
         reader.values[node.output[0]] = replace(constant, array=constant.array.transpose(perm), axis=axis)
         return
+    renamed = _renamed(reader, x, perm)
+    if renamed is not None:
+        reader.values[node.output[0]] = Quantised(renamed) if isinstance(constant, Quantised) else replace(constant, operands=(renamed,))
+        return
     shape = tuple(x.shape[p] for p in perm)
     loops = tuple((e, p, 1, d, 1) for d, (e, p) in enumerate(zip(shape, perm)))
     emit(reader, [x], Plan("Transpose", shape, (Part(0, (0,) * len(shape), (0,) * len(shape), loops),)))
+
+
+def _renamed(reader: Reader, x: Reference, perm: list[int]) -> Reference | None:
+    """The tensor of ``x`` as the model sees it afterwards, if that is the other of the two ways to see an image."""
+    n, h, w, c = reader.tensors[x.tensor].shape
+    if x.order == "same" and x.shape == (n, h, w, c) and perm == [0, 3, 1, 2]:
+        return Reference(x.tensor, (n, c, h, w), "NCHW")
+    if x.order == "NCHW" and x.shape == (n, c, h, w) and perm == [0, 2, 3, 1]:
+        return Reference(x.tensor, (n, h, w, c), "same")
+    return None
 
 
 @handles("Concat")

@@ -13,6 +13,7 @@ from onnx import numpy_helper
 
 from tenon.compiler.errors import CompileError, NothingToComputeError, UnsupportedError
 from tenon.compiler.evaluate import evaluate
+from tenon.compiler.frontend.channels_last import channels_last
 from tenon.compiler.frontend.fold import fold
 from tenon.compiler.frontend.model import check_quantised
 from tenon.compiler.frontend.prepare import Prepared, prepared
@@ -94,6 +95,7 @@ class Reader:
         self.parts = given.parts
         self.model, self.shapes, self.invented, self.floats = model, given.shapes, given.invented, given.floats
         self.uses = given.uses
+        self.last = channels_last(model.graph)
         self.names: set[str] = set()  # of kernels
         self.unscaled: set[str] = set()  # inputs of 8-bit elements that nothing has read yet
         self.values: dict[str, Value | None] = {}  # None: of a node that was refused
@@ -184,7 +186,7 @@ class Reader:
             self.values[value.name] = FloatInput(value.name, shape)
         elif kind in (onnx.TensorProto.INT8, onnx.TensorProto.UINT8):
             dtype = "int8" if kind == onnx.TensorProto.INT8 else "uint8"
-            reference = self.tensor(value.name, shape, Quantisation(np.float32(1), 0, dtype))
+            reference = self.input_tensor(value.name, value.name, shape, Quantisation(np.float32(1), 0, dtype))
             self.inputs.append(reference.tensor)
             self.unscaled.add(reference.tensor)
             self.values[value.name] = Quantised(reference)
@@ -264,6 +266,10 @@ class Reader:
         self.tensors[name] = Tensor(name, tuple(nhwc), q.dtype, float(q.scale), q.zero_point, "" if invented else name,
                                     tuple(shape), order)
         return Reference(name, tuple(shape), order)
+
+    def input_tensor(self, name: str, value: str, shape: tuple[int, ...], q: Quantisation) -> Reference:
+        """The tensor ``name`` of the model's input ``value``, in the order in which the model has it."""
+        return self.tensor(name, shape, q, nhwc=shape if value in self.last else None)
 
     def fresh_tensor(self, stem: str) -> str:
         """A name for a tensor that the model does not have."""

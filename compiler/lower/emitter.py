@@ -81,7 +81,10 @@ class Emitter:
              fill: int = 0, rows: tuple[int, int] | None = None, columns: tuple[int, int] | None = None) -> None:
         """Brings bytes from DRAM (memory, address) on chip; ``rows``, ``columns``: first coordinate and limit of the
         guards, outside of which ``fill`` is written."""
-        self._move(tuple(w for w in walks if w.extent > 1), far, near, note, True, fill, rows or (0, 1), columns or (0, 1))
+        loops = tuple(w for w in walks if w.extent > 1)
+        rows, columns = (_near_zero(guard or (0, 1), sum((w.extent - 1) * getattr(w, axis) for w in loops))
+                         for guard, axis in ((rows, "y"), (columns, "x")))
+        self._move(loops, far, near, note, True, fill, rows, columns)
 
     def store(self, walks: Sequence[Walk], near: tuple[str, int], far: tuple[str, int], note: str) -> None:
         """Takes bytes to DRAM."""
@@ -101,6 +104,15 @@ class Emitter:
         for i in range(outer.extent):
             self._move(tuple(rest), (far[0], far[1] + i * outer.far), (near[0], near[1] + i * outer.near), note, inward, fill,
                        (rows[0] + i * outer.y, rows[1]), (columns[0] + i * outer.x, columns[1]))
+
+
+def _near_zero(guard: tuple[int, int], reach: int) -> tuple[int, int]:
+    """A guard (first coordinate, limit) of coordinates up to ``reach`` further that lets the same pass, with numbers as small as
+    the transfer, whatever the tensor's size; what lies inside has one guard wherever it is."""
+    first, limit = guard
+    if first < 0:
+        return first, min(limit, first + reach + 1)
+    return 0, min(max(limit - first, 0), reach + 1)
 
 
 def _copy(walks: Sequence[Walk], far: str, near: str, inward: bool, fill: int, row_limit: int, column_limit: int) -> Nest:

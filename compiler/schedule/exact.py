@@ -12,7 +12,22 @@ from tenon.compiler.schedule.problem import Problem
 from tenon.compiler.schedule.segments import forced_states
 from tenon.compiler.schedule.states import states_of
 
-__all__ = ["Schedule", "schedule"]
+__all__ = ["Cell", "Schedule", "schedule"]
+
+_CELL = 3  # operators of a part that has something to order, at least
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A part between two places that every order passes: its ``first`` and ``last`` operator in the order found, how many it has,
+    peaks (bytes) in the file's order and in this one, and whether no order of it has a smaller one."""
+
+    first: str
+    last: str
+    operators: int
+    file_peak: int
+    peak: int
+    proved: bool
 
 
 @dataclass(frozen=True)
@@ -20,7 +35,8 @@ class Schedule:
     """An order of a problem's operators, by name.
 
     ``proved``: no order has a smaller ``peak`` (bytes). ``lower_bound``: no order has a smaller peak than this.
-    ``states``: sets of operators that were looked at. ``seconds``: how long it took.
+    ``states``: sets of operators that were looked at. ``seconds``: how long it took. ``cells``: its parts that have something
+    to order; only as good as the whole needs, unless each was to be the best.
     """
 
     order: tuple[str, ...]
@@ -29,6 +45,7 @@ class Schedule:
     lower_bound: int
     states: int
     seconds: float
+    cells: tuple[Cell, ...] = ()
 
 
 def schedule(problem: Problem, *, budget: int | None = None, seconds: float = 60.0, most_states: int = 1_000_000,
@@ -66,4 +83,6 @@ def schedule(problem: Problem, *, budget: int | None = None, seconds: float = 60
         raise CompileError(f"{problem.name}: no order within a budget of {budget} bytes; " + (
             f"{peak} is the least" if peak == level else f"at least {level} are needed, the best order found needs {peak}"))
     names = tuple(problem.operators[v].name for v in order)
-    return Schedule(names, peak, peak == level, level, sum(p.states for p in parts), time.perf_counter() - began)
+    cells = tuple(Cell(problem.operators[p.order[0]].name, problem.operators[p.order[-1]].name, p.count, p.file_peak, p.peak, p.proved)
+                  for p in parts if p.count >= _CELL)
+    return Schedule(names, peak, peak == level, level, sum(p.states for p in parts), time.perf_counter() - began, cells)

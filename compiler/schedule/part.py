@@ -25,12 +25,18 @@ class Part:
         inside = goal & ~start
         self.count = inside.bit_count()
         self.order = [v for v in given if inside >> v & 1]
-        self.peak = states.peak(self.order, start)
+        self.file_peak = self.peak = states.peak(self.order, start)
         self.level = 0
+        self._own = max(states.bytes_in(start), states.bytes_in(goal))  # the bound that says nothing of other parts
         self.states = 0
         for way, (states, start, goal) in enumerate(self._ways):
             for heuristic in HEURISTICS.values():
                 self._offer(heuristic(states, start, goal), way)
+
+    @property
+    def proved(self) -> bool:
+        """Whether no order of it has a smaller peak."""
+        return self.peak <= self._own
 
     def search(self, level: int, enough: int, until: float, most_states: int) -> None:
         """Finds an order with a peak of at most ``enough``, or the best. ``level``: a bound for whatever that is compared with.
@@ -51,6 +57,8 @@ class Part:
         while self.peak > max(enough, self.level) and width * self.count <= _BEAM * most_states and time.perf_counter() < until:
             self._beams(width, enough, until)
             width *= 4
+        if self.level > level or not level:
+            self._own = max(self._own, self.level)
 
     def _offer(self, order: list[int], way: int) -> None:
         """Keeps an order, of the forward or the backward problem, if it is better."""

@@ -207,7 +207,7 @@ EXAMPLES: dict[str, Callable[[ModelBuilder], tuple[str, list[int], bool]]] = {
     "Reshape": _same("Reshape", _FLAT, np.array(_FLAT, np.int64)),
     "Identity": _same("Identity", _IMAGE),
     "Dropout": _same("Dropout", _IMAGE),
-    "Transpose": _image("Transpose", [1, 6, 6, 8], same=True, perm=[0, 2, 3, 1]),
+    "Transpose": _image("Transpose", [1, 6, 8, 6], same=True, perm=[0, 3, 2, 1]),
     "Concat": _concat,
     "QLinearConcat": _qlinearconcat,
     "Slice": _unary("Slice", *(np.array([v]) for v in (0, 1 << 40, 3, 1))),

@@ -95,3 +95,9 @@ def test_other_forms_are_told_how_to_export(tmp_path: Path, op, domain, words):
     path.write_bytes(model.SerializeToString())
     with pytest.raises(CompileError, match=words):
         read_graph(load_model(path) if op in ("Relu", "Quant") else model)
+
+
+def test_channels_last_are_the_accelerators_own_order():
+    for seed in range(_SEEDS):
+        graph = read_graph(exported("channels_last", seed)[0])
+        assert [k.op for k in graph.kernels] == ["Conv"], "no byte is moved"

@@ -130,7 +130,7 @@ def test_what_cannot_fit_names_layer_node_and_buffer():
         compile_graph(single(kernel, x, y), small)
     kernel = Pool("pool", ("node",), "GlobalAveragePool", True, "global", "x", "y", (40, 40), sx=0.05, sy=0.05, lo=0, hi=255)
     assert mismatches(compile_graph(single(kernel, x, y), small), single(kernel, x, y), random_inputs(single(kernel, x, y))) == 0
-    kernel = conv(np.random.default_rng(0), x, y, (40, 40), channels_out=4)
+    kernel = conv(np.random.default_rng(0), x, y, (40, 40), channels_out=4, group=4)
     with pytest.raises(CompileError, match=r"^layer y_conv \(y_node\): buffer ACT too small for the activations of a tile: "):
         compile_graph(single(kernel, x, y), small)
 

@@ -158,3 +158,18 @@ def test_damaged_files(tmp_path):
             refused += 1
     assert refused > 30
     assert onnx.load_from_string(whole).graph.node
+
+
+@pytest.mark.parametrize(("version", "words"), [(9, "operator set 9 is older than 10"), (99, "operator set 99 is newer than ")])
+def test_operator_sets_that_may_mean_something_else(version, words):
+    model = built(lambda b: b.quantise(b.op("Relu", [b.input(IMAGE)])))
+    model.opset_import[0].version = version
+    with pytest.raises(CompileError, match=words):
+        read_graph(model)
+
+
+def test_operators_of_no_imported_domain():
+    model = built(lambda b: b.quantise(b.op("Relu", [b.input(IMAGE)])))
+    next(node for node in model.graph.node if node.op_type == "Relu").domain = "my.ops"
+    with pytest.raises(CompileError, match=r"Relu \(my.ops.Relu\): the model does not import its domain"):
+        read_graph(model)
