@@ -26,7 +26,8 @@ class LayerLine:
     """A layer in the first run. ``cycles`` from the end of the layer before it; ``stalls`` of its engine, by cause.
 
     ``dram_bytes`` crossed the bus in these cycles, whomever they were for; ``traffic_bytes`` are what the layer's own instructions
-    load and store; ``engines``: what each engine did in these cycles. None: the simulator does not know.
+    load and store; ``engines``: what each engine did in these cycles; ``reads``: numbers of the layers whose results it reads.
+    None: the simulator does not know.
     """
 
     name: str
@@ -39,6 +40,7 @@ class LayerLine:
     dram_bytes: int | None
     traffic_bytes: int
     engines: Mapping[str, EngineUse] | None
+    reads: tuple[int, ...]
 
     def utilization(self, peak: int) -> float | None:
         """Share of the array's multiply-accumulates that were used."""
@@ -128,6 +130,7 @@ def layer_lines(program: Program, model: onnx.ModelProto, execution: Execution) 
         observed = dict(zip(ends, uses))
     # Stamps of the cycle model hold no counters: its last ones are those of the whole run, not of the last layer.
     counting = all(counters for _, counters in ends.values())
+    reads = _reads(program, model)
     lines: list[LayerLine] = []
     before: int = 0
     counted: Mapping[str, int] = {}
@@ -145,8 +148,23 @@ def layer_lines(program: Program, model: onnx.ModelProto, execution: Execution) 
         name, op = _label(layer, operators)
         traffic = traffic_of(program.covenant, program.instructions[layer.first:layer.last + 1])
         lines.append(LayerLine(name, op, layer.engine, cycles, layer.macs, layer.bound_cycles, stalls, moved,
-                               traffic.read + traffic.written, engines))
+                               traffic.read + traffic.written, engines, reads[number]))
     return tuple(lines)
+
+
+def _reads(program: Program, model: onnx.ModelProto) -> list[tuple[int, ...]]:
+    """For each layer the ones whose results it reads, by the model's nodes: what has no layer passes on what it reads."""
+    layer_of = {node: number for number, layer in enumerate(program.layers) for node in layer.nodes}
+    comes_from: dict[str, set[int]] = {}
+    reads: list[set[int]] = [set() for _ in program.layers]
+    for node in model.graph.node:
+        sources = set().union(*(comes_from.get(name, ()) for name in node.input))
+        number = layer_of.get(node.name or node.output[0])
+        if number is not None:
+            reads[number] |= sources - {number}
+            sources = {number}
+        comes_from |= dict.fromkeys(node.output, sources)
+    return [tuple(sorted(found)) for found in reads]
 
 
 def _ends(program: Program, execution: Execution) -> dict[int, tuple[int, Mapping[str, int]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tenon.flows.html.bars import layer_bars
 from tenon.flows.html.headline import headline
 from tenon.flows.html.markup import Markup, element, join
+from tenon.flows.html.picture import network_picture
 from tenon.flows.html.record import RunRecord
 from tenon.flows.html.roofline import roofline
 from tenon.flows.html.style import STYLE
@@ -22,6 +23,8 @@ def run_page(run: RunRecord) -> str:
                                     "at least half of the cycles.", layer_bars(run)),
         _section("Roofline", "What the array reached in each layer with products, and what it and the bus allow. "
                  "Colours as above.", roofline(run)),
+        _section("The network", "Layers in the order in which they run, and what each reads of others. Colours as above.",
+                 network_picture(run)),
         _section("Engines over time", "The stronger the colour, the more of a layer's cycles the engine was at work in.",
                  engine_strips(run)),
         _section("What engines waited for", "Cycles by layer; bold: the layer's own engine. Busy with an instruction, and in that time "

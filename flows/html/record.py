@@ -29,6 +29,7 @@ class LayerRow:
     dram_bytes: int | None
     traffic_bytes: int | None
     engines: Mapping[str, EngineUse] | None
+    reads: tuple[int, ...] | None = None
 
     @property
     def moved_bytes(self) -> int | None:
@@ -147,6 +148,12 @@ class _Fields:
     def count_if_known(self, name: str) -> int | None:
         return self.count(name) if self.known(name) else None
 
+    def counts(self, name: str) -> tuple[int, ...]:
+        value = self._get(name)
+        if not isinstance(value, list) or any(type(v) is not int or not 0 <= v < _MOST for v in value):
+            raise _Wrong(f"{self.place(name)} must be a list of whole numbers of at least 0, not {_said(value)}")
+        return tuple(value)
+
     def inner(self, name: str) -> _Fields:
         return _Fields(self._get(name), self.place(name))
 
@@ -193,7 +200,8 @@ def _layer(f: _Fields) -> LayerRow:
         uses = f.inner("engines")
         engines = {name: _use(uses.inner(name)) for name in uses.values}
     return LayerRow(f.text("name"), f.text("op"), f.text("engine"), f.count_if_known("cycles"), f.count("macs"), f.count("bound_cycles"),
-                    f.count_if_known("dram_bytes"), f.count_if_known("traffic_bytes"), engines)
+                    f.count_if_known("dram_bytes"), f.count_if_known("traffic_bytes"), engines,
+                    f.counts("reads") if f.known("reads") else None)
 
 
 def _use(f: _Fields) -> EngineUse:

@@ -42,7 +42,8 @@ section > p:last-child { margin-bottom: 0; }
 .fill-waiting { fill: var(--waiting); } .fill-bound { fill: var(--bound); } .fill-busy { fill: var(--busy); }
 .strip { fill: var(--line); fill-opacity: 0.45; }
 .grid { stroke: var(--line); fill: none; } .roof { stroke: var(--ink); stroke-width: 2; fill: none; }
-.point { stroke: var(--card); stroke-width: 2; }
+.wire { stroke: var(--soft); stroke-opacity: 0.55; stroke-width: 1.5; fill: none; } .chart .pale { fill: var(--soft); }
+.point, .node { stroke: var(--card); stroke-width: 2; }
 .scroll { max-height: 460px; overflow: auto; border: 1px solid var(--line); border-radius: 6px; }
 table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums; }
 th, td { padding: 4px 10px; text-align: left; border-bottom: 1px solid var(--line); }

@@ -1,7 +1,9 @@
 # amaranth: UnusedElaboratable=no
 """The page of a run: what is on it, that names stay text, that it needs nothing else, and how it looks in a browser."""
 
+import itertools
 import json
+import random
 import re
 import shutil
 import struct
@@ -16,6 +18,7 @@ from tenon.flows.cli import main
 from tenon.flows.html import read_record, run_page
 from tenon.flows.html.limit import Kind, limit_of
 from tenon.flows.html.markup import element
+from tenon.flows.html.picture import lanes_of
 
 NASTY = "</title></svg><script>alert('1')</script><img src=x onerror=\"alert(2)\">&amp;\x00\ud800"
 LAYERS = ["conv1", "conv2+residual", "pool", "conv3", "dense"]
@@ -91,8 +94,8 @@ def test_the_command_writes_one_file_that_needs_nothing_else(run_json, tmp_path)
         assert "Not drawn" in said and "Not known for this run" in said and "equal" in said
     else:
         assert f"{data['cycles']:,}" in said and f"{data['dram_read_bytes']:,} read" in said
-        assert page.count("circle") == sum(layer["macs"] > 0 for layer in data["layers"])
-    assert page.count("g") == len(LAYERS)
+        assert page.count("circle", "point") == sum(layer["macs"] > 0 for layer in data["layers"])
+    assert page.count("g") - page.count("g", "line") == len(LAYERS)
 
 
 def test_the_json_says_what_the_page_needs(modelled):
@@ -106,6 +109,27 @@ def test_the_json_says_what_the_page_needs(modelled):
             assert sum(use["token_from"].values()) <= use["token"]
         assert layer["engines"]["WINDOW"]["busy"] == 0 and layer["engines"]["WINDOW"]["empty"] == layer["cycles"]
     assert list(modelled["layers"][0]["engines"]["MATRIX"]["token_from"]) == ["LOAD"], "the first weights"
+    assert [layer["reads"] for layer in modelled["layers"]] == [[], [0], [1], [2], [3]], "conv2 adds what it reads"
+
+
+def test_the_network_is_drawn(modelled, tmp_path):
+    modelled = json.loads(json.dumps(modelled))
+    modelled["layers"][3]["reads"] = [0, 2]
+    modelled["layers"][4]["reads"] = [1, 3, 4, 77]  # neither itself nor what does not exist
+    assert page_of(tmp_path, modelled).count("path", "wire") == 6
+    for layer in modelled["layers"]:
+        del layer["reads"]
+    assert page_of(tmp_path, modelled).count("path", "wire") == 0
+
+
+def test_wires_side_by_side_do_not_touch():
+    rng = random.Random(1)
+    for _ in range(50):
+        edges = {tuple(sorted(rng.sample(range(30), 2))) for _ in range(20)}
+        lanes = lanes_of(list(edges))
+        assert lanes.keys() == edges
+        for a, b in itertools.combinations(edges, 2):
+            assert lanes[a] != lanes[b] or a[1] <= b[0] or b[1] <= a[0]
 
 
 @pytest.mark.rtl
@@ -150,7 +174,7 @@ def test_three_hundred_layers(modelled, tmp_path):
     data = modelled | {"layers": [layer | {"name": f"layer{i}", "cycles": layer["cycles"] + i}
                                   for i, layer in enumerate(modelled["layers"] * 60)]}
     page = page_of(tmp_path, data)
-    assert page.count("g") == 60
+    assert page.count("g") - page.count("g", "line") == 60
     costs = sorted(layer["cycles"] for layer in data["layers"])
     assert f"240 cheaper layers: {sum(costs[:240]):,} cycles together" in " ".join(page.texts)
     bars = [float(a["width"]) for t, a in page.elements if t == "rect" and (a.get("class") or "").startswith("fill-") and "rx" in a]
@@ -246,6 +270,7 @@ def test_json_of_something_else(data, tmp_path):
     (["layers", 2, "engines", "a\nb"], {}, "layers[2].engines.a\\nb.busy is missing"),
     (["layers", 0, "engines", "LOAD", "token_from", "STORE"], "1",
      "layers[0].engines.LOAD.token_from.STORE must be a whole number of at least 0, not '1'"),
+    (["layers", 1, "reads"], [0, -1], "layers[1].reads must be a list of whole numbers of at least 0, not a list"),
     (["classes"], {"exact": {}}, "classes.exact.elements is missing"),
     (["accuracy"], 1, "accuracy must be an object"),
     (["placements", 0, "why"], None, "placements[0].why must be text, not null"),
