@@ -206,7 +206,7 @@ def generate(config: Config, folder: str | Path | None = None) -> Hardware:
 
 
 def quantize(model: Model, samples: Arrays | str | Path | None = None, *, labels: np.ndarray | None = None,
-             random: int | None = None, shapes: Shapes | None = None) -> Quantized:
+             random: int | None = None, every_operator: bool = False, shapes: Shapes | None = None) -> Quantized:
     """Quantises a float ``model`` to 8 bits.
 
     Parameters
@@ -217,6 +217,8 @@ def quantize(model: Model, samples: Arrays | str | Path | None = None, *, labels
         The samples' classes: measure accuracy, rather than the error of each output.
     random : int, optional
         That many random inputs, for want of samples: results mean little.
+    every_operator : bool
+        Also those that ONNX Runtime leaves float of its own accord (Exp, Sum, ReduceSum, ...).
     shapes : mapping, optional
         Sizes of dynamic dimensions (``{"N": 1}``) or whole inputs, by name.
 
@@ -236,7 +238,7 @@ def quantize(model: Model, samples: Arrays | str | Path | None = None, *, labels
         feeds = read_samples(Path(samples), source.model)
     if labels is not None and np.shape(labels) != (len(feeds),):
         raise UserError(f"labels must be {len(feeds)} integers, one for each sample, not of shape {list(np.shape(labels))}")
-    result = quantize_model(source.model, feeds, "random" if samples is None else "data")
+    result = quantize_model(source.model, feeds, "random" if samples is None else "data", every_operator=every_operator)
     measured = drift(source.model, result, feeds) if labels is None else right(source.model, result, feeds, np.asarray(labels))
     return Quantized(source.name, result, len(feeds), measured)
 

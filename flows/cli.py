@@ -155,9 +155,10 @@ def compile_(model: str, config: str, output: Path, shapes: tuple[str, ...], sch
 @click.option("--random-calibration", "random_count", type=click.IntRange(1, 10_000), metavar="N",
               help="N random inputs for want of samples: the results mean little.")
 @click.option("--labels", type=click.Path(path_type=Path), help=".npy file with the samples' classes: prints the accuracy.")
+@click.option("--every-operator", is_flag=True, help="Also those that ONNX Runtime leaves float of its own accord: Exp, Sum, ReduceSum ...")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="ONNX file to write.")
 @_shapes
-def quantize(model: str, calibration: Path | None, random_count: int | None, labels: Path | None, output: Path,
+def quantize(model: str, calibration: Path | None, random_count: int | None, labels: Path | None, every_operator: bool, output: Path,
              shapes: tuple[str, ...]) -> None:
     """Quantises a float MODEL to 8 bits with samples of its inputs, and says what that changes on them."""
     with user_errors():
@@ -180,7 +181,8 @@ def quantize(model: str, calibration: Path | None, random_count: int | None, lab
         samples = read_samples(calibration, source.model) if calibration is not None else random_samples(source.model, random_count)
         classes = read_labels(labels, len(samples)) if labels is not None else None
         with _status(f"quantising {source.name} with {len(samples)} samples") as say:
-            quantised = quantize_model(source.model, samples, "data" if calibration is not None else "random")
+            quantised = quantize_model(source.model, samples, "data" if calibration is not None else "random",
+                                       every_operator=every_operator)
             say(f"running {source.name} before and after")
             measured = (drift(source.model, quantised, samples) if classes is None else
                         right(source.model, quantised, samples, classes))

@@ -93,8 +93,10 @@ def read_labels(path: Path, count: int) -> np.ndarray:
     return labels
 
 
-def quantize_model(model: onnx.ModelProto, samples: list[Feeds], calibration: str) -> onnx.ModelProto:
+def quantize_model(model: onnx.ModelProto, samples: list[Feeds], calibration: str, *, every_operator: bool = False) -> onnx.ModelProto:
     """The model, quantised with the ranges that it has on ``samples``; its metadata say that they are ``calibration``.
+
+    ``every_operator``: also what ONNX Runtime's quantiser leaves float of its own accord.
 
     Raises
     ------
@@ -102,7 +104,8 @@ def quantize_model(model: onnx.ModelProto, samples: list[Feeds], calibration: st
         As ``compiler.frontend.quantize`` does.
     """
     check_float(model)
-    result = quantize(model, {name: np.stack([sample[name] for sample in samples]) for name in samples[0]})
+    result = quantize(model, {name: np.stack([sample[name] for sample in samples]) for name in samples[0]},
+                      every_operator=every_operator)
     kept = [p for p in result.metadata_props if p.key != CALIBRATION]
     del result.metadata_props[:]
     result.metadata_props.extend([*kept, onnx.StringStringEntryProto(key=CALIBRATION, value=calibration)])

@@ -245,3 +245,14 @@ def channels_last(b):
     else:
         x = b.op("Transpose", [b.quantise(x)], perm=[0, 3, 1, 2])
     return b.op("Transpose", [b.quantise(_conv(b, x, 3, 5))], perm=[0, 2, 3, 1])
+
+
+@_kind
+def reduced(b):
+    """Sums and maxima over axes of activations of two to four dimensions."""
+    shape = [int(v) for v in b.rng.integers(1, 9, int(b.rng.integers(2, 5)))]
+    axes = sorted(int(v) for v in b.rng.choice(len(shape), int(b.rng.integers(1, len(shape) + 1)), replace=False))
+    x, keep = b.input(shape), int(b.rng.integers(2))
+    if b.rng.random() < 0.5:
+        return b.quantise(b.op("ReduceMax", [x], axes=axes, keepdims=keep))
+    return b.quantise(b.op("ReduceSum", [x, _ints(b, *axes)], keepdims=keep), 0.3)

@@ -53,7 +53,10 @@ def _mean(b: ModelBuilder):
     axes = [2, 3] if rank == 4 and b.rng.random() < 0.5 else sorted(int(v) for v in b.rng.choice(
         rank, int(b.rng.integers(1, rank)), replace=False))
     result = [1 if d in axes else e for d, e in enumerate(shape) if keep or d not in axes]
-    return b.quantise(b.op("ReduceMean", [b.input(shape)], axes=axes, keepdims=keep), 0.02), result, False
+    op, x, count = str(b.rng.choice(["ReduceMean", "ReduceSum", "ReduceMax"])), b.input(shape), float(np.prod([shape[d] for d in axes]))
+    if op == "ReduceSum":
+        return b.quantise(b.op(op, [x, b.put(np.array(axes, np.int64))], keepdims=keep), 0.02 * count), result, False
+    return b.quantise(b.op(op, [x], axes=axes, keepdims=keep), 0.02), result, False
 
 
 def _conv_transpose(b: ModelBuilder):

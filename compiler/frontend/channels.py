@@ -1,4 +1,4 @@
-"""Operators with constants for each channel, and means over axes: depthwise convolutions and products in disguise.
+"""Operators with constants for each channel: depthwise convolutions in disguise.
 
 The docstring of each handler is its line in the operator table.
 """
@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from tenon.compiler.frontend.build import Epilogue, Window, build_conv, build_pool, build_product
+from tenon.compiler.frontend.build import Epilogue, Window, build_conv
 from tenon.compiler.frontend.operands import dequantised
 from tenon.compiler.frontend.reader import Reader, Refused, handles
 from tenon.compiler.frontend.realise import realises
 from tenon.compiler.frontend.values import Constant, Expression, Quantised, Reference
-from tenon.compiler.frontend.views import as_image, natural, seen_as, transposed
+from tenon.compiler.frontend.views import as_image, seen_as
 
 __all__ = ["image_shape", "scale_channels", "scaled_image"]
 
@@ -81,40 +81,3 @@ def _normalise(reader: Reader, node) -> None:
         raise Refused("training_mode is not supported")
     factor = gamma / np.sqrt(variance + _F32(reader.attributes().get("epsilon", 1e-5)))
     scale_channels(reader, 0, factor, beta - mean * factor)
-
-
-@handles("ReduceMean")
-def _reduce(reader: Reader, node) -> None:
-    """Over any axes: height and width of an image as GlobalAveragePool, others as a product with ones."""
-    x = dequantised(reader, 0)
-    a = reader.attributes()
-    rank = len(x.shape)
-    given = a["axes"] if "axes" in a else reader.constant(1, "axes") if reader.value(1) is not None else []
-    axes = sorted({int(v) % rank for v in given})
-    if not axes:
-        if a.get("noop_with_empty_axes", 0):
-            raise Refused("it does nothing: leave it out")
-        axes = list(range(rank))
-    kept = bool(a.get("keepdims", 1))
-    shape = tuple(1 if d in axes else e for d, e in enumerate(x.shape) if kept or d not in axes)
-    name = node.output[0]
-    reader.values[name] = Expression("mean", (x,), (reader.node_name,), (name,), (tuple(axes), shape))
-
-
-@realises("mean")
-def _realise_mean(reader: Reader, e: Expression, end: Epilogue) -> None:
-    (x,) = e.operands
-    axes, shape = e.attributes
-    name, end = reader.node.output[0], replace(end, fused=False)
-    if len(x.shape) == 4 and axes == (2, 3):
-        image = as_image(reader, x)
-        build_pool(reader, "global", image, reader.of_tensor(image.tensor), end)
-    else:
-        rest = [d for d in range(len(x.shape)) if d not in axes]
-        count = int(np.prod([x.shape[d] for d in axes]))
-        last = transposed(reader, x, [*rest, *axes])
-        rows = natural(reader, replace(last, shape=(int(np.prod([x.shape[d] for d in rest])), count)))
-        ones = Constant(np.ones((count, 1), np.int8), np.asarray(_F32(1) / _F32(count)), np.int8(0))
-        build_product(reader, "ReduceMean", rows, ones, None, reader.of_tensor(rows.tensor), end)
-    # The model sees the result without the dimensions that the kernel gave it.
-    reader.values[name] = Quantised(seen_as(reader, reader.values[name].reference, shape))

@@ -57,6 +57,7 @@ def load_handlers() -> None:
         movement,
         pairs,
         prelu,
+        reductions,
         rows,
         transpose,
     )

@@ -23,6 +23,15 @@ def _unary(op: str, *constants: np.ndarray, domain: str = "", **attributes):
     return make
 
 
+def _reduced(op: str):
+    """Over height and width; the axes are an input."""
+
+    def make(b: ModelBuilder):
+        return b.quantise(b.op(op, [b.input(_IMAGE), b.put(np.array([2, 3], np.int64))]), 2.0), [*_IMAGE[:2], 1, 1], False
+
+    return make
+
+
 def _image(op: str, shape: list[int], *, same: bool = False, **attributes):
     """An operator on images; ``same``: its result keeps the parameters of its input."""
 
@@ -228,6 +237,8 @@ EXAMPLES: dict[str, Callable[[ModelBuilder], tuple[str, list[int], bool]]] = {
     "Cast": _unary("Cast", to=1),
     "BatchNormalization": _unary("BatchNormalization", *(np.full(8, v, np.float32) for v in (0.7, 0.1, 0.2, 0.9))),
     "ReduceMean": _image("ReduceMean", [1, 8, 1, 1], axes=[2, 3]),
+    "ReduceSum": _reduced("ReduceSum"),
+    "ReduceMax": _image("ReduceMax", [1, 8, 1, 1], same=True, axes=[2, 3]),
     "ConvTranspose": _conv_transpose,
     "Softmax": _softmax,
     "QLinearSoftmax": _qlinearsoftmax,

@@ -157,3 +157,23 @@ def test_a_model_without_products(tmp_path):
                               [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 12])])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
     refused(tenon("quantize", tmp_path / "m.onnx", "--random-calibration", 1, "-o", tmp_path / "q.onnx"), "nothing in the model")
+
+
+def test_every_operator_means_those_that_the_quantiser_leaves_float(tmp_path):
+    """Without it what is between an Exp and a Sum stays float, and the model is refused; with it everything runs."""
+    weights = [numpy_helper.from_array(RNG.standard_normal((12, 12)).astype(np.float32), name) for name in ("w", "v")]
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["a"], "first"), helper.make_node("Exp", ["a"], ["e"], "exp"),
+             helper.make_node("Sum", ["e", "x"], ["s"], "sum"), helper.make_node("MatMul", ["s", "v"], ["y"], "second")]
+    graph = helper.make_graph(nodes, "float", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [4, 12])],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4, 12])], weights)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
+
+    def quantised(*options):
+        assert tenon("quantize", tmp_path / "m.onnx", "--random-calibration", 3, "-o", tmp_path / "q.onnx", *options).exit_code == 0
+        placed = tenon("compile", tmp_path / "q.onnx", "--config", "tiny", "-o", tmp_path / "p")
+        return [node.op_type for node in onnx.load(tmp_path / "q.onnx").graph.node].count("QuantizeLinear"), placed
+
+    few, placed = quantised()
+    refused(placed, "must be followed by QuantizeLinear")
+    more, placed = quantised("--every-operator")
+    assert more > few and placed.exit_code == 0, placed.output
