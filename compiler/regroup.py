@@ -20,7 +20,7 @@ from tenon.compiler.move import Move, Piece, Step
 
 __all__ = ["regrouped"]
 
-_BYTE_CYCLES = 2.6  # of a copy whose channels come one by one, by the cycle model: in and out again
+_RUN_CYCLES = 2.6  # of a copy for channels that lie side by side, if they are few: in and out again, by the cycle model
 _ORIGIN = (0, 0, 0, 0)
 
 
@@ -109,11 +109,13 @@ def _direct(graph: Graph, move: Move) -> _Choice | None:
 
 @dataclass(frozen=True)
 class _Places:
-    """Where channels are among the ``total`` of sources that stand side by side, each in whole blocks."""
+    """Where channels are among the ``total`` of sources that stand side by side, each in whole blocks; ``mean_run`` as
+    ``_Choice`` has it."""
 
     sources: tuple[str, ...]
     channels: np.ndarray
     total: int
+    mean_run: float
 
 
 def _side_by_side(graph: Graph, choice: _Choice, block: int) -> _Places:
@@ -121,7 +123,7 @@ def _side_by_side(graph: Graph, choice: _Choice, block: int) -> _Places:
     for name in choice.sources:
         starts.append(starts[-1] + math.ceil(graph.tensors[name].shape[3] / block) * block)
     total = starts[-2] + graph.tensors[choice.sources[-1]].shape[3]
-    return _Places(choice.sources, np.array(starts)[choice.source] + choice.channel, total)
+    return _Places(choice.sources, np.array(starts)[choice.source] + choice.channel, total, choice.mean_run)
 
 
 def _worth(machine: Machine, graph: Graph, kernel: Kernel, places: _Places) -> bool:
@@ -132,7 +134,8 @@ def _worth(machine: Machine, graph: Graph, kernel: Kernel, places: _Places) -> b
     taps, before = (kernel.weight.shape[0] * kernel.weight.shape[1], count) if isinstance(kernel, Conv) else (1, 0)
     more = (math.ceil(places.total / block) - math.ceil(before / block)) * block
     pixels = math.prod(graph.tensors[kernel.x if isinstance(kernel, Conv) else kernel.y].shape[:3])
-    return n * h * w * math.ceil(c / block) * block * taps * more / peak < _BYTE_CYCLES * pixels * count
+    run = max(_RUN_CYCLES, 2 * places.mean_run / machine.graph.bus_bytes)
+    return n * h * w * math.ceil(c / block) * block * taps * more / peak < run * pixels * count / places.mean_run
 
 
 def _fresh(tensors, name: str) -> str:

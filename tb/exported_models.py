@@ -256,3 +256,14 @@ def reduced(b):
     if b.rng.random() < 0.5:
         return b.quantise(b.op("ReduceMax", [x], axes=axes, keepdims=keep))
     return b.quantise(b.op("ReduceSum", [x, _ints(b, *axes)], keepdims=keep), 0.3)
+
+
+@_kind
+def float_constant(b):
+    """A float constant of any shape, added or taken away, or taken away from."""
+    shape = [1, *(int(v) for v in b.rng.integers(2, 7, 2))]
+    x = b.quantise(b.op("MatMul", [b.input(shape), b.weight((shape[2], 6), 1)[0]]), 0.04)
+    inside = [shape[1], 6] if b.rng.random() < 0.5 else [1, shape[1], int(b.rng.choice((1, 6)))]
+    constant = b.put((b.rng.standard_normal(inside) + float(b.rng.choice((0, 2)))).astype(np.float32))
+    op = str(b.rng.choice(("Add", "Sub")))
+    return b.quantise(b.op(op, [x, constant] if b.rng.random() < 0.7 else [constant, x]), 0.06)

@@ -64,6 +64,43 @@ def _two(reader: Reader, op: str) -> None:
     reader.values[name] = Expression(op, operands, (reader.node_name,), (name,))
 
 
+def _terms(reader: Reader, op: str) -> None:
+    """The node as a sum of two terms. One may be a float constant of any shape: 256 numbers stand for it, which is within a step
+    of the result if they lie as close as the result's own."""
+    values = [reader.value(0), reader.value(1)]
+    rough = next((i for i, v in enumerate(values) if isinstance(v, Constant) and v.scale is None), None)
+    if rough is None or not isinstance(values[1 - rough], Expression):
+        _two(reader, op)
+        return
+    other = dequantised(reader, 1 - rough)
+    low, high = min(0.0, float(values[rough].array.min(initial=0))), max(0.0, float(values[rough].array.max(initial=0)))
+    if not np.isfinite([low, high]).all():
+        raise Refused("its constant must be finite numbers")
+    kind = np.iinfo(reader.tensors[other.tensor].dtype)
+    scale = (high - low) / 254 or 1.0  # with room for the zero-point's rounding
+    q = Quantisation(_F32(scale), int(np.rint(kind.min - low / scale)), kind.dtype.name)
+    elements = q.quantise(values[rough].array.astype(_F32)).astype(kind.dtype)
+    constant = reader.constant_tensor(Constant(elements, np.asarray(q.scale), np.asarray(q.zero_point, kind.dtype)))
+    name, operands = reader.node.output[0], (constant, other) if rough == 0 else (other, constant)
+    reader.values[name] = Expression(op, operands, (reader.node_name,), (name,), q.scale, loose=True)
+
+
+def _close(e: Expression, end: Epilogue) -> Epilogue:
+    """How a sum ends; a constant that 256 numbers stand for is checked against the result.
+
+    Raises
+    ------
+    Refused
+        If they lie further apart than the result's.
+    """
+    if e.attributes is None:
+        return end
+    if e.attributes > end.y.scale:
+        raise Refused(f"its float constant spans {254 * float(e.attributes):g}, its result only {255 * float(end.y.scale):g}: quantise the "
+                      f"constant (QuantizeLinear, DequantizeLinear)")
+    return replace(end, fused=False)
+
+
 def _alike(reader: Reader, operands: Sequence[Reference]) -> list[Reference]:
     """The operands broadcast to one shape, in one layout."""
     try:
@@ -79,7 +116,7 @@ def _alike(reader: Reader, operands: Sequence[Reference]) -> list[Reference]:
 @handles("Add")
 def _add(reader: Reader, node) -> None:
     """Of two activations, broadcast; of a constant to a product: its bias; of a constant number: a table; of a constant for
-    each channel: part of the convolution before, or a depthwise one."""
+    each channel: part of the convolution before, or a depthwise one; of any other constant within a step."""
     values = [reader.value(0), reader.value(1)]
     if not _plain(values) and of_one_element(reader, "Add", values, lambda a, b: a + b, True):
         return
@@ -91,7 +128,7 @@ def _add(reader: Reader, node) -> None:
             reader.values[name] = replace(x, bias=other, nodes=(*x.nodes, reader.node_name), outputs=(*x.outputs, name))
             return
     if not _channelwise(reader):
-        _two(reader, "add")
+        _terms(reader, "add")
 
 
 @handles("Sum")
@@ -111,7 +148,7 @@ def _sum(reader: Reader, node) -> None:
 @realises("add")
 def _realise_add(reader: Reader, e: Expression, end: Epilogue) -> None:
     a, b = _alike(reader, e.operands)
-    build_add(reader, a, b, reader.of_tensor(a.tensor), reader.of_tensor(b.tensor), end,
+    build_add(reader, a, b, reader.of_tensor(a.tensor), reader.of_tensor(b.tensor), _close(e, end),
               swapped=_repeats(e.operands[0].shape, e.operands[1].shape))
 
 
@@ -149,7 +186,7 @@ def _sub(reader: Reader, node) -> None:
     """As Mul; of two activations within a step."""
     values = [reader.value(0), reader.value(1)]
     if not of_one_element(reader, "Sub", values, lambda a, b: a - b, True) and not _channelwise(reader):
-        _two(reader, "sub")
+        _terms(reader, "sub")
 
 
 @handles("Div", "Pow")

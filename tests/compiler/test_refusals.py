@@ -33,7 +33,7 @@ def broadcast(b):
 
 
 def plus_constant(b):
-    return b.quantise(b.op("Add", [b.input(IMAGE), b.put(np.ones(IMAGE, np.float32))]))
+    return b.quantise(b.op("Add", [b.input(IMAGE), b.put(np.linspace(-99, 99, 288, dtype=np.float32).reshape(IMAGE))]))
 
 
 def float_operand(b):
@@ -88,7 +88,7 @@ def sixteen_bits(b):
     (lambda b: pool(b, "MaxPool", kernel_shape=[2, 2], strides=[0, 1]), "must be at least 1"),
     (lambda b: pool(b, "MaxPool", kernel_shape=[2, 2, 2]), "two spatial dimensions"),
     (broadcast, "cannot be broadcast"),
-    (plus_constant, "its constant operand is float: it must be quantised first"),
+    (plus_constant, "its float constant spans 198, its result only"),
     (float_operand, "must be followed by QuantizeLinear"),
     (float_weights, "its weights are float"),
     (two_axes, "per tensor or per output channel"),
