@@ -130,7 +130,7 @@ def test_run(simulator, tmp_path, request):
     assert report["macs"] == 5 * 12 * 9 and report["peak_macs_per_cycle"] == 16
     (layer,) = report["layers"]
     assert set(layer) == {"name", "op", "engine", "cycles", "macs", "bound_cycles", "stalls", "dram_bytes", "traffic_bytes",
-                          "engines"}
+                          "engines", "reads"}
     assert (layer["name"], layer["op"], layer["engine"], layer["macs"]) == ("gemm", "Gemm", "MATRIX", 540)
     if simulator == "model":
         assert report["reference"] is None and report["outputs_compared"] == 0
