@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tenon.compiler.ir import Graph, Kernel
-from tenon.compiler.move import Move, Piece, Step, Vector
+from tenon.compiler.move import ORIGIN, Move, Piece, Step, Vector, plus
 
 __all__ = ["unchained"]
-
-_ORIGIN: Vector = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def _together(move: Move) -> bool:
 
 def _permutation(move: Move) -> _Permutation | None:
     """What a copy of one piece that writes all of its result does to coordinates."""
-    if len(move.pieces) != 1 or move.fill is not None or move.pieces[0].y0 != _ORIGIN:
+    if len(move.pieces) != 1 or move.fill is not None or move.pieces[0].y0 != ORIGIN:
         return None
     (piece,) = move.pieces
     digits = []
@@ -99,7 +97,7 @@ def _through(piece: Piece, moved: _Permutation) -> Piece | None:
         for i, digit in reversed(list(enumerate(moved.digits[axis]))):
             value, rest = divmod(rest, digit.weight)
             reached[axis, i] = value
-            x0 = _plus(x0, digit.x, value)
+            x0 = plus(x0, digit.x, value)
         if rest:
             return None
     for step in piece.steps:
@@ -115,7 +113,7 @@ def _digits(step: Step, moved: _Permutation, reached: dict[tuple[int, int], int]
     """A loop over the result as loops over the source; notes how far each digit goes."""
     axes = [axis for axis in range(4) if step.x[axis]]
     if not axes:
-        return [Step(step.extent, _ORIGIN, step.y)]
+        return [Step(step.extent, ORIGIN, step.y)]
     if len(axes) > 1 or step.x[axes[0]] < 0:
         return None
     (axis,), by = axes, step.x[axes[0]]
@@ -134,7 +132,3 @@ def _digits(step: Step, moved: _Permutation, reached: dict[tuple[int, int], int]
         found.append(Step(taken, tuple(times * v for v in digit.x), y))
         left, y, by = left // taken, tuple(taken * v for v in y), above
     return found if left == 1 else None
-
-
-def _plus(a: Vector, b: Vector, times: int) -> Vector:
-    return tuple(p + times * q for p, q in zip(a, b))

@@ -248,6 +248,13 @@ def _bounds(kernel, y: Tensor) -> None:
     _require(low <= kernel.lo <= kernel.hi <= high, kernel, f"bounds {kernel.lo}..{kernel.hi} are not in {low}..{high}")
 
 
+def fresh_name(tensors: Mapping[str, Tensor], stem: str) -> str:
+    """``stem``, or what is like it and no tensor is called."""
+    while stem in tensors:
+        stem += "_"
+    return stem
+
+
 def output_size(x: tuple[int, ...], kernel: tuple[int, int], window: Conv | Pool) -> tuple[int, int]:
     """Height and width of a sliding window's result."""
     sizes = []

@@ -12,14 +12,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from tenon.compiler.ir import Conv, Graph, Kernel, Pool, Tensor, output_size
+from tenon.compiler.ir import Conv, Graph, Kernel, Pool, Tensor, fresh_name, output_size
 from tenon.compiler.machine import Machine
-from tenon.compiler.move import Move, Piece, Step
+from tenon.compiler.move import ORIGIN, Move, Piece, Step
 from tenon.compiler.product import Product
 
 __all__ = ["cut_windows"]
-
-_ORIGIN = (0, 0, 0, 0)
 
 
 def cut_windows(machine: Machine, graph: Graph) -> Graph:
@@ -50,17 +48,11 @@ def _reach(kernel: Conv | Pool, window: tuple[int, int]) -> tuple[int, int]:
     return tuple((k - 1) * d + 1 for k, d in zip(window, kernel.dilations))
 
 
-def _fresh(tensors: dict[str, Tensor], name: str) -> str:
-    while name in tensors:
-        name += "_"
-    return name
-
-
 def _mean(kernel: Pool, tensors: dict[str, Tensor], constants: dict[str, np.ndarray], block: int) -> Iterator[Kernel]:
     """A copy of the image to a matrix [pixels, channels], and the product of a row of ones with it, scaled alike."""
     x = tensors[kernel.x]
     n, h, w, c = x.shape
-    pixels, ones = (_fresh(tensors, f"{kernel.name}.{what}") for what in ("pixels", "ones"))
+    pixels, ones = (fresh_name(tensors, f"{kernel.name}.{what}") for what in ("pixels", "ones"))
     tensors[pixels] = Tensor(pixels, (n, 1, h * w, c), x.dtype, x.scale, x.zero_point)
     tensors[ones] = Tensor(ones, (1, 1, 1, h * w), x.dtype, 1.0, 0)
     constants[ones] = np.ones((1, 1, 1, h * w), x.dtype)
@@ -68,7 +60,7 @@ def _mean(kernel: Pool, tensors: dict[str, Tensor], constants: dict[str, np.ndar
              (c, (0, 0, 0, 1), (0, 0, 0, 1)))
     scale = np.float32(kernel.sx) / (np.float32(kernel.sy) * np.float32(h * w))
     lo, hi = tensors[kernel.y].bounds
-    yield Move(f"{kernel.name}.pixels", (), "Copy", True, (kernel.x,), pixels, (Piece(0, _ORIGIN, _ORIGIN, _steps(loops)),))
+    yield Move(f"{kernel.name}.pixels", (), "Copy", True, (kernel.x,), pixels, (Piece(0, ORIGIN, ORIGIN, _steps(loops)),))
     yield Product(kernel.name, kernel.nodes, kernel.op, kernel.exact, ones, pixels, kernel.y, float(scale), 0, kernel.zx, kernel.zy,
                   max(lo, kernel.lo), min(hi, kernel.hi))
 
@@ -77,7 +69,7 @@ def _maximum(kernel: Pool, tensors: dict[str, Tensor], constants: dict[str, np.n
     """Along rows, then along columns of that: the largest of the largest."""
     x = tensors[kernel.x]
     (kh, kw), (sh, sw), (dh, dw), (top, left, bottom, right) = kernel.kernel, kernel.strides, kernel.dilations, kernel.pads
-    name = _fresh(tensors, f"{kernel.name}.rows")
+    name = fresh_name(tensors, f"{kernel.name}.rows")
     across = replace(kernel, name=f"{kernel.name}.rows", nodes=(), y=name, kernel=(1, kw), strides=(1, sw), dilations=(1, dw),
                      pads=(0, left, 0, right))
     shape = (x.shape[0], *output_size(x.shape, across.kernel, across), x.shape[3])
@@ -91,7 +83,7 @@ def _windows(kernel: Conv, tensors: dict[str, Tensor], constants: dict[str, np.n
     x, y = tensors[kernel.x], tensors[kernel.y]
     (kh, kw, ci, co), (sh, sw), (dh, dw), (top, left, _, _) = kernel.weight.shape, kernel.strides, kernel.dilations, kernel.pads
     each = math.ceil(ci / block) * block
-    name = _fresh(tensors, f"{kernel.name}.windows")
+    name = fresh_name(tensors, f"{kernel.name}.windows")
     tensors[name] = Tensor(name, (*y.shape[:3], kh * kw * each), x.dtype, x.scale, x.zero_point)
     weight = np.broadcast_to(kernel.zw.astype(kernel.weight.dtype), (1, 1, kh * kw * each, co)).copy()
     pieces = []

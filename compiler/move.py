@@ -11,9 +11,17 @@ import numpy as np
 from tenon.compiler.evaluate import evaluates
 from tenon.compiler.ir import Kernel, Tensor
 
-__all__ = ["Move", "Piece", "Step", "affine_runs"]
+__all__ = ["ORIGIN", "UNITS", "Move", "Piece", "Step", "affine_runs", "copied", "plus"]
 
 Vector = tuple[int, int, int, int]  # along n, h, w, c
+
+ORIGIN: Vector = (0, 0, 0, 0)
+UNITS: tuple[Vector, ...] = tuple(tuple(int(d == axis) for d in range(4)) for axis in range(4))
+
+
+def plus(a: Vector, b: Vector, times: int = 1) -> Vector:
+    """``a`` and ``times`` as far as ``b``."""
+    return tuple(p + times * q for p, q in zip(a, b))
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,8 @@ class Move(Kernel):
 
 
 @evaluates(Move)
-def _move(kernel: Move, operands: Sequence[np.ndarray], y: Tensor) -> np.ndarray:
+def copied(kernel: Move, operands: Sequence[np.ndarray], y: Tensor) -> np.ndarray:
+    """What a copy makes of its operands."""
     result = np.full(y.shape, kernel.fill or 0, y.dtype)
     for piece in kernel.pieces:
         result[tuple(piece.coordinates("y"))] = operands[piece.source][tuple(piece.coordinates("x"))]

@@ -14,14 +14,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tenon.compiler.ir import Conv, Graph, Kernel, Tensor
+from tenon.compiler.ir import Conv, Graph, Kernel, Tensor, fresh_name
 from tenon.compiler.machine import Machine
-from tenon.compiler.move import Move, Piece, Step
+from tenon.compiler.move import ORIGIN, UNITS, Move, Piece, Step
 
 __all__ = ["regrouped"]
 
 _RUN_CYCLES = 2.6  # of a copy for channels that lie side by side, if they are few: in and out again, by the cycle model
-_ORIGIN = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def regrouped(machine: Machine, graph: Graph) -> Graph:
 
     def joined(names: tuple[str, ...]) -> str:
         if names not in made:
-            made[names] = name = _fresh(tensors, f"{names[0]}.channels")
+            made[names] = name = fresh_name(tensors, f"{names[0]}.channels")
             tensors[name], move = _join(graph, names, name, block)
             kernels.append(move)
         return made[names]
@@ -138,20 +137,13 @@ def _worth(machine: Machine, graph: Graph, kernel: Kernel, places: _Places) -> b
     return n * h * w * math.ceil(c / block) * block * taps * more / peak < run * pixels * count / places.mean_run
 
 
-def _fresh(tensors, name: str) -> str:
-    while name in tensors:
-        name += "_"
-    return name
-
-
 def _join(graph: Graph, names: Sequence[str], name: str, block: int) -> tuple[Tensor, Move]:
     """The sources side by side; what stands between them is multiplied by nothing."""
     first, at, pieces = graph.tensors[names[0]], 0, []
     for number, source in enumerate(names):
         shape = graph.tensors[source].shape
-        units = [tuple(int(d == axis) for d in range(4)) for axis in range(4)]
-        steps = tuple(Step(e, unit, unit) for e, unit in zip(shape, units) if e > 1)
-        pieces.append(Piece(number, _ORIGIN, (0, 0, 0, at), steps))
+        steps = tuple(Step(e, unit, unit) for e, unit in zip(shape, UNITS) if e > 1)
+        pieces.append(Piece(number, ORIGIN, (0, 0, 0, at), steps))
         end, at = at + shape[3], at + math.ceil(shape[3] / block) * block
     tensor = Tensor(name, (*first.shape[:3], end), first.dtype, first.scale, first.zero_point)
     return tensor, Move(name, (), "Concat", True, tuple(names), name, tuple(pieces), first.zero_point, open=True)

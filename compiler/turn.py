@@ -15,11 +15,11 @@ import numpy as np
 
 from tenon.compiler.evaluate import evaluates
 from tenon.compiler.home import Home
-from tenon.compiler.ir import Conv, Graph, Kernel, Tensor
+from tenon.compiler.ir import Conv, Graph, Kernel, Tensor, fresh_name
 from tenon.compiler.layer import Layer
 from tenon.compiler.layout import Layout
 from tenon.compiler.machine import Machine
-from tenon.compiler.move import Move, Piece, Vector
+from tenon.compiler.move import ORIGIN, Move, Piece, Vector, copied, plus
 from tenon.compiler.product import Matrices
 
 __all__ = ["Turn", "turned"]
@@ -58,7 +58,12 @@ class Turn(Matrices):
     inputs = property(lambda self: (self.one, self.x))
 
     def verify(self, tensors: Mapping[str, Tensor]) -> None:
-        Move(self.name, self.nodes, self.op, self.exact, (self.x,), self.y, self.pieces).verify(tensors)
+        self.move.verify(tensors)
+
+    @property
+    def move(self) -> Move:
+        """The same as a transfer would do it."""
+        return Move(self.name, self.nodes, self.op, self.exact, (self.x,), self.y, self.pieces)
 
     def matrices(self, graph: Graph, layer: Layer, homes: Mapping[str, Home]) -> Iterator[tuple[Layer, dict[str, Home], Home]]:
         x, y, block = homes[self.x], homes[self.y], graph.tensors[self.one].shape[3]
@@ -69,17 +74,14 @@ class Turn(Matrices):
                         np.ones(1, np.float32), 0, np.zeros(1, np.int64), 0, low, high)
             for (x0, y0), first in itertools.product(t.starts, range(0, t.length, block)):
                 size = min(block, t.length - first)
-                source = _view(x, _plus(x0, (0, 0, 0, first)), t.x_step, t.rows, size)
+                source = _view(x, plus(x0, (0, 0, 0, first)), t.x_step, t.rows, size)
                 into = _view(y, tuple(a + first * b for a, b in zip(y0, t.y_step)), t.y_step, size, t.rows)
                 yield replace(layer, main=conv), dict(homes) | {self.y: into}, source
 
 
 @evaluates(Turn)
 def _turn(kernel: Turn, operands: Sequence[np.ndarray], y: Tensor) -> np.ndarray:
-    result = np.zeros(y.shape, y.dtype)
-    for piece in kernel.pieces:
-        result[tuple(piece.coordinates("y"))] = operands[1][tuple(piece.coordinates("x"))]
-    return result
+    return copied(kernel.move, operands[1:], y)
 
 
 def turned(machine: Machine, graph: Graph) -> Graph:
@@ -92,7 +94,7 @@ def turned(machine: Machine, graph: Graph) -> Graph:
         turnings = _turnings(graph, kernel, block)
         if turnings and _quicker(turnings, block, machine.channel_lanes):
             dtype = tensors[kernel.y].dtype
-            one = next(name for i in itertools.count() if (name := f"{_IDENTITY}_{dtype}{'_' * i}") not in graph.tensors)
+            one = fresh_name(graph.tensors, f"{_IDENTITY}_{dtype}")
             tensors[one] = Tensor(one, (1, 1, block, block), dtype, 1.0, 0)
             constants[one] = np.eye(block, dtype=dtype).reshape(1, 1, block, block)
             kernel = Turn(kernel.name, kernel.nodes, kernel.op, kernel.exact, one, kernel.xs[0], kernel.y, kernel.pieces, turnings)
@@ -127,7 +129,7 @@ def _turning(piece: Piece, x: Sequence[int], y: Sequence[int], block: int) -> _T
     for digits in itertools.product(*(range(s.extent) for s in rest)):
         x0, y0 = piece.x0, piece.y0
         for digit, s in zip(digits, rest):
-            x0, y0 = _plus(x0, s.x, digit), _plus(y0, s.y, digit)
+            x0, y0 = plus(x0, s.x, digit), plus(y0, s.y, digit)
         if x0[3] % block or y0[3] % block or rows % block and y0[3] + rows != y[3]:
             return None  # words of other elements would be written, or words begin elsewhere
         starts.append((x0, y0))
@@ -137,7 +139,7 @@ def _turning(piece: Piece, x: Sequence[int], y: Sequence[int], block: int) -> _T
 def _chain(loops: list[tuple[int, int, Vector]], shape: Sequence[int]) -> tuple[int, Vector, list[int]]:
     """Of loops (extent, step along channels on one side, step on the other) those that together count channels from one to
     the next, while the other side goes on evenly in its rows: how far, that side's step, and which loops."""
-    size, first, used = 1, (0, 0, 0, 0), []
+    size, first, used = 1, ORIGIN, []
     while True:
         place = next((i for i, (_, by, _) in enumerate(loops) if by == size), None)
         if place is None:
@@ -153,10 +155,6 @@ def _chain(loops: list[tuple[int, int, Vector]], shape: Sequence[int]) -> tuple[
 def _rows(step: Vector, shape: Sequence[int]) -> int:
     """A step in elements of a channel: images lie row after row."""
     return step[1] * shape[2] + step[2]
-
-
-def _plus(a: Vector, b: Vector, times: int = 1) -> Vector:
-    return tuple(p + times * q for p, q in zip(a, b))
 
 
 def _view(home: Home, start: Vector, step: Vector, count: int, channels: int) -> Home:

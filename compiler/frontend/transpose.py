@@ -15,7 +15,7 @@ from tenon.compiler.frontend.reader import Reader, Refused, handles
 from tenon.compiler.frontend.realise import realises
 from tenon.compiler.frontend.values import Constant, Expression, Reference
 from tenon.compiler.frontend.views import add_move, as_image
-from tenon.compiler.move import Piece, Step
+from tenon.compiler.move import ORIGIN, UNITS, Piece, Step
 
 __all__: list[str] = []
 
@@ -98,7 +98,6 @@ def _spread(reader: Reader, x: Reference, strides: tuple[int, int]) -> Reference
     shape = (n, c, (h - 1) * strides[0] + 1, (w - 1) * strides[1] + 1)
     out = reader.tensor(reader.fresh_tensor(x.tensor), shape, q, invented=True)
     units = [tuple(by if d == axis else 0 for d in range(4)) for axis, by in ((0, 1), (1, strides[0]), (2, strides[1]), (3, 1))]
-    ones = [tuple(int(d == axis) for d in range(4)) for axis in range(4)]
-    steps = tuple(Step(extent, one, unit) for extent, one, unit in zip((n, h, w, c), ones, units))
-    add_move(reader, "Spread", (), [x], out, [Piece(0, (0, 0, 0, 0), (0, 0, 0, 0), steps)], q.zero_point)
+    steps = tuple(Step(extent, one, unit) for extent, one, unit in zip((n, h, w, c), UNITS, units))
+    add_move(reader, "Spread", (), [x], out, [Piece(0, ORIGIN, ORIGIN, steps)], q.zero_point)
     return out

@@ -13,11 +13,9 @@ from dataclasses import replace
 from tenon.compiler.frontend.reader import Reader, Refused
 from tenon.compiler.frontend.values import Reference
 from tenon.compiler.ir import Tensor
-from tenon.compiler.move import Move, Piece, Step, Vector
+from tenon.compiler.move import ORIGIN, Move, Piece, Step, Vector
 
 __all__ = ["add_move", "as_image", "as_lines", "axes_of", "natural", "placed", "seen_as", "transposed"]
-
-_ORIGIN: Vector = (0, 0, 0, 0)
 
 
 def _unit(axis: int, by: int = 1) -> Vector:
@@ -44,7 +42,7 @@ def axes_of(reader: Reader, reference: Reference) -> list[Vector] | None:
     steps = _steps(reference.shape, have)
     if steps is None or any(len(parts) > 1 for parts in steps):
         return None
-    return [parts[0][1] if parts else _ORIGIN for parts in steps]
+    return [parts[0][1] if parts else ORIGIN for parts in steps]
 
 
 def placed(shape: Sequence[int], order: str) -> tuple[tuple[int, int, int, int], list[Vector]]:
@@ -87,7 +85,7 @@ def natural(reader: Reader, reference: Reference, order: str = "same") -> Refere
             loops.append(Step(extent, step, tuple(weight * v for v in place)))
             weight *= extent
     copy = reader.tensor(name, reference.shape, q, nhwc=nhwc, order=order, invented=True)
-    add_move(reader, "Copy", (), [reference], copy, [Piece(0, _ORIGIN, _ORIGIN, tuple(loops))])
+    add_move(reader, "Copy", (), [reference], copy, [Piece(0, ORIGIN, ORIGIN, tuple(loops))])
     return copy
 
 
@@ -171,5 +169,5 @@ def transposed(reader: Reader, reference: Reference, perm: Sequence[int]) -> Ref
     out = reader.tensor(reader.fresh_tensor(reference.tensor), shape, reader.of_tensor(reference.tensor), nhwc=nhwc, order="same",
                         invented=True)
     steps = tuple(Step(e, axes[p], place) for e, p, place in zip(shape, perm, places, strict=True))
-    add_move(reader, "Transpose", (), [reference], out, [Piece(0, _ORIGIN, _ORIGIN, steps)])
+    add_move(reader, "Transpose", (), [reference], out, [Piece(0, ORIGIN, ORIGIN, steps)])
     return out
