@@ -105,8 +105,7 @@ def _through(piece: Piece, moved: _Permutation) -> Piece | None:
         if parts is None:
             return None
         steps += parts
-    inside = all(value < moved.digits[axis][i].extent for (axis, i), value in reached.items())
-    return replace(piece, x0=x0, steps=tuple(steps)) if inside else None
+    return replace(piece, x0=x0, steps=tuple(steps))
 
 
 def _digits(step: Step, moved: _Permutation, reached: dict[tuple[int, int], int]) -> list[Step] | None:
