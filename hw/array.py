@@ -125,7 +125,9 @@ class SystolicArray(wiring.Component):
         down, left, across = self.load, [], None
         if self.transposable(rows, cols):
             # What goes down and what goes right, for rows here and columns there.
-            down, right, across = self.load & ~self.transposed, self.load & self.transposed, Signal(cols, name="across_row0")
+            down = self.load & ~self.transposed
+            right = self.load & self.transposed
+            across = Signal(cols, name="across_row0")
             m.d.comb += across.eq(Cat(right & (self.beat >= c) if c else right for c in range(cols)))
             left = _triangle(m, "l", [self.w.word_select(r, bits) for r in range(rows)], range(rows))
         for r in range(rows):

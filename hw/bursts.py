@@ -55,12 +55,17 @@ class Bursts(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         bits = burst_limit(self.params).bit_length() - 1
-        busy, last = Signal(), Signal(reset_less=True)
-        word, left = Signal.like(self.i_word, reset_less=True), Signal.like(self.i_count, reset_less=True)
+        busy = Signal()
+        last = Signal(reset_less=True)
+        word = Signal.like(self.i_word, reset_less=True)
+        left = Signal.like(self.i_count, reset_less=True)
         in_flight = Signal(range(self.params.max_outstanding + 1))
 
-        to_boundary, length = Signal(bits), Signal(bits)
-        final, room, free = Signal(), Signal(), Signal()
+        to_boundary = Signal(bits)
+        length = Signal(bits)
+        final = Signal()
+        room = Signal()
+        free = Signal()
         m.d.comb += [
             to_boundary.eq(~word[:bits]), final.eq(left <= to_boundary), length.eq(Mux(final, left, to_boundary)),
             room.eq((in_flight != self.params.max_outstanding) | self.retire), free.eq(~self.a_valid | self.a_ready),
@@ -75,7 +80,8 @@ class Bursts(wiring.Component):
         with m.Elif(self.issue):
             m.d.sync += [busy.eq(~final), word.eq(Cat(Const(0, bits), word[bits:] + 1)), left.eq(left - length - 1)]
 
-        request_word, request_length = Signal.like(word), Signal(8, reset_less=True)
+        request_word = Signal.like(word)
+        request_length = Signal(8, reset_less=True)
         m.d.comb += [self.a_addr.eq(request_word << _shift(self.params)), self.a_len.eq(request_length)]
         with m.If(self.issue):
             m.d.sync += [self.a_valid.eq(1), request_word.eq(word), request_length.eq(length)]

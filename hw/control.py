@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -60,12 +60,17 @@ class Control(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         regs = registers(self.params)
-        done, irq_enable = Signal(), Signal()
+        done = Signal()
+        irq_enable = Signal()
         error = Signal(4)
 
         # Writes: address and data are taken each when it comes, and the register is written when both are here.
-        address_held, data_held, write = Signal(), Signal(), Signal()
-        address, data, strobes = (Signal(n, reset_less=True) for n in (14, 32, 4))
+        address_held = Signal()
+        data_held = Signal()
+        write = Signal()
+        address = Signal(14, reset_less=True)
+        data = Signal(32, reset_less=True)
+        strobes = Signal(4, reset_less=True)
         m.d.comb += [
             write.eq(address_held & data_held & (~self.s_axil_bvalid | self.s_axil_bready)),
             self.s_axil_awready.eq(~address_held), self.s_axil_wready.eq(~data_held), self.irq.eq(done & irq_enable),
@@ -112,7 +117,8 @@ class Control(wiring.Component):
                      marks.w_addr.eq(self.mark), marks.w_data.eq(self.cycle)]
 
         # Reads take two cycles, so that a time stamp can come out of its memory.
-        reading, stamp = Signal(), Signal()
+        reading = Signal()
+        stamp = Signal()
         value = Signal(32)
         first = regs.offset("MARK") // 4
         m.d.comb += [
@@ -126,7 +132,7 @@ class Control(wiring.Component):
             with m.Switch(read_word):
                 for name, source in (("ID", ID), ("VERSION", VERSION), ("FINGERPRINT", self.fingerprint),
                                      ("CONTROL", irq_enable << control.field("IRQ_ENABLE").shift),
-                                     ("STATUS", Cat(self.busy, done, Signal(2), error, self.index)),
+                                     ("STATUS", Cat(self.busy, done, Const(0, 2), error, self.index)),
                                      ("PROGRAM", self.program), ("PROGRAM_LENGTH", self.length)):
                     with m.Case(regs.offset(name) // 4):
                         m.d.sync += value.eq(source)

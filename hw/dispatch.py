@@ -70,11 +70,13 @@ class Dispatch(wiring.Component):
         offset, width = HEADER["opcode"]
         opcode = self.i_instr[offset:offset + width]
         verdict = Signal(4)
-        ending, blocked = Signal(), Signal()  # every instruction has come; this one has no room in its queue
+        ending = Signal()  # every instruction has come; this one has no room in its queue
+        blocked = Signal()
         m.d.comb += [legality.i_instr.eq(self.i_instr), self.fetch_stop.eq(self.finish | self.halt | ending)]
 
         # Nothing will come, or find room, and nothing works: no token can change any more.
-        still, deadlock = Signal(range(_STILL + 1)), Signal()
+        still = Signal(range(_STILL + 1))
+        deadlock = Signal()
         m.d.comb += deadlock.eq(still == _STILL)
         with m.If((ending | blocked) & ~self.engines_busy & ~self.queues_idle):
             m.d.sync += still.eq(still + ~deadlock)

@@ -26,7 +26,8 @@ class _Owed(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         slots = Array(Signal(self.width, name=f"slot{i}", reset_less=True) for i in range(self.depth))
-        head, tail = Signal(range(self.depth)), Signal(range(self.depth))
+        head = Signal(range(self.depth))
+        tail = Signal(range(self.depth))
         m.d.comb += self.r.eq(slots[head])
         with m.If(self.push):
             m.d.sync += [slots[tail].eq(self.w), tail.eq(tail + 1)]
@@ -79,10 +80,13 @@ class EngineQueue(wiring.Component):
         m = Module()
         depth = self.params.queue_depth
         store = emit.instance(m, "store", Memory(width=INSTRUCTION_BITS, depth=depth))
-        write, read = Signal(range(depth)), Signal(range(depth))
+        write = Signal(range(depth))
+        read = Signal(range(depth))
         stored = Signal(range(depth + 1))  # written and not yet moved to the head
-        fetch, take = Signal(), Signal()
-        head, acquired = Signal(), Signal()
+        fetch = Signal()
+        take = Signal()
+        head = Signal()
+        acquired = Signal()
 
         # The memory's output register is the head: it is refilled when the engine takes it.
         m.d.comb += [

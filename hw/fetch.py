@@ -66,12 +66,18 @@ class Fetch(wiring.Component):
         m = Module()
         beats = INSTRUCTION_BITS // self.params.bus_bits
         buffer = emit.instance(m, "buffer", Memory(width=INSTRUCTION_BITS, depth=_AHEAD, lane_bits=self.params.bus_bits))
-        to_request, to_take = Signal(32), Signal(32)
+        to_request = Signal(32)
+        to_take = Signal(32)
         room = Signal(range(_AHEAD + 1), init=_AHEAD)  # entries neither requested nor held
         burst = fetch_beats(self.params)
         bursts = beats // burst  # of an instruction
-        in_flight, full = Signal(range(fetch_bursts(self.params) + 1)), Signal(range(_AHEAD + 1))
-        asked, requested, answered, received, taken = (Signal() for _ in range(5))  # a burst, the last of an instruction; its end
+        in_flight = Signal(range(fetch_bursts(self.params) + 1))
+        full = Signal(range(_AHEAD + 1))
+        asked = Signal()  # a burst, the last of an instruction; its end
+        requested = Signal()
+        answered = Signal()
+        received = Signal()
+        taken = Signal()
         piece = Signal(range(max(bursts, 2)))
         stopped = Signal(init=1)
 
@@ -82,7 +88,8 @@ class Fetch(wiring.Component):
                          piece.eq(Mux(requested, 0, piece + 1)), to_request.eq(to_request - requested)]
         m.d.comb += [asked.eq(self.ar_valid & self.ar_ready), requested.eq(asked & (piece == bursts - 1))]
 
-        entry, beat = Signal(range(_AHEAD)), Signal(range(beats))
+        entry = Signal(range(_AHEAD))
+        beat = Signal(range(beats))
         m.d.comb += [
             received.eq(self.r_valid & (beat == beats - 1)),
             answered.eq(self.r_valid & ((beat & (burst - 1)) == burst - 1)),

@@ -42,9 +42,11 @@ class Fifo(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         store = emit.instance(m, "store", Memory(width=self.width, depth=self.depth))
-        write, read = Signal(range(self.depth)), Signal(range(self.depth))
+        write = Signal(range(self.depth))
+        read = Signal(range(self.depth))
         stored = Signal(range(self.depth + 1))  # written, and not yet moved to the head
-        push, move = Signal(), Signal()
+        push = Signal()
+        move = Signal()
         m.d.comb += [
             self.i_ready.eq(stored != self.depth), push.eq(self.i_valid & self.i_ready),
             move.eq((stored != 0) & (~self.o_valid | self.o_ready)),

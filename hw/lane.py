@@ -131,7 +131,8 @@ class Lane(wiring.Component):
         ]
 
         # Every form of a multiply-add is a choice of its operands; the result is never passed by.
-        x, y = Signal(32), Signal(32)
+        x = Signal(32)
+        y = Signal(32)
         swap = self.slot_select1.swap
         m.d.comb += [x.eq(Mux(swap, convert_y.o, reduction.o)), y.eq(Mux(swap, reduction.o, convert_y.o))]
         fma1 = emit.instance(m, "fma1", FusedMultiplyAdd())

@@ -85,7 +85,9 @@ class LoadEngine(wiring.Component):
         # Its bytes inside the guard, lo..hi: x + b in 0..x_lim - 1, or x alone for all bytes alike.
         x, y = runs.x.as_signed(), runs.y.as_signed()
         room = Signal(signed(_X_BITS + 1))  # x_lim - 1 - x; negative beyond the limit
-        lo, hi, sourced = Signal(16), Signal(16), Signal()
+        lo = Signal(16)
+        hi = Signal(16)
+        sourced = Signal()
         m.d.comb += [
             room.eq(f.x_lim - 1 - x),
             lo.eq(Mux(f.x_run & (x < 0), -x, 0)), hi.eq(Mux(f.x_run & (room < f.n), room, f.n)),
@@ -94,7 +96,9 @@ class LoadEngine(wiring.Component):
         ]
 
         # One run, planned while it is held.
-        held, step, taken = Signal(), Signal(), Signal()
+        held = Signal()
+        step = Signal()
+        taken = Signal()
         m.submodules.planner = planner = Planner(bus_bytes=width, src_bits=32, dst_bits=ADDRESS_BITS, tag_bits=3)
         run = Signal(data.StructLayout({"src": 32, "dst": ADDRESS_BITS, "n": 16, "lo": 16, "hi": 16, "sourced": 1,
                                         "fill": 8, "final": 1, "tag": 3}), reset_less=True)

@@ -77,7 +77,8 @@ class MatrixEngine(wiring.Component):
         m = Module()
         p = self.params
         f = data.View(layout(self.mnemonic(p)), self.i_instr)
-        take, swap = Signal(), Signal()
+        take = Signal()
+        swap = Signal()
         m.d.comb += take.eq(self.i_valid & self.i_ready)
 
         def kept(value, name, when):
@@ -139,7 +140,10 @@ class MatrixEngine(wiring.Component):
                 if f"{operand}_{level}" in stream_fields:
                     m.d.comb += getattr(streamer, f"stride_{operand}_{level}").eq(stream_fields[f"{operand}_{level}"])
         # Between tiles the nest already shows the next tile's first vector; it is sent after the swap.
-        streaming, issue, waits, tile_end = Signal(), Signal(), Signal(), Signal()
+        streaming = Signal()
+        issue = Signal()
+        waits = Signal()
+        tile_end = Signal()
         m.d.comb += [
             issue.eq(streaming & ~waits), streamer.step.eq(issue & ~streamer.last),
             tile_end.eq(streamer.last_m0 & streamer.last_m1 & streamer.last_m2),
@@ -155,7 +159,8 @@ class MatrixEngine(wiring.Component):
 
         # Sums are read while those of the two vectors before are still to be written.
         first_k = Cat(getattr(streamer, f"index_{k}") == 0 for k in _KS).all()
-        mode, address = Signal(2), streamer.address_d
+        mode = Signal(2)
+        address = streamer.address_d
         m.d.comb += mode.eq(Mux(first_k, init, _KEEP))
         near = [delay(m, issue, n, reset=True) & (delay(m, address, n) == address) for n in (1, 2)]
         m.d.comb += [waits.eq((mode == _KEEP) & (near[0] | near[1])), self.o_stall_bank.eq(streaming & waits)]

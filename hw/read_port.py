@@ -46,7 +46,9 @@ class ReadPort(wiring.Component):
         m = Module()
 
         # A request on offer stays until it is taken.
-        fetches, waits, fetch_waits = Signal(), Signal(), Signal()
+        fetches = Signal()
+        waits = Signal()
+        fetch_waits = Signal()
         m.d.comb += [
             fetches.eq(Mux(waits, fetch_waits, self.fetch_ar_valid)),
             self.ar_valid.eq(self.fetch_ar_valid | self.load_ar_valid),
@@ -58,7 +60,9 @@ class ReadPort(wiring.Component):
 
         # Beats come in the order of the requests: one bit for each burst in flight tells whose it is.
         depth = 1 << (self.params.max_outstanding + fetch_bursts(self.params) - 1).bit_length()
-        whose, asked, answered = Signal(depth, reset_less=True), Signal(range(depth)), Signal(range(depth))
+        whose = Signal(depth, reset_less=True)
+        asked = Signal(range(depth))
+        answered = Signal(range(depth))
         with m.If(self.ar_valid & self.ar_ready):
             m.d.sync += [whose.bit_select(asked, 1).eq(fetches), asked.eq(asked + 1)]
         with m.If(self.r_valid & self.r_ready & self.r_last):

@@ -87,7 +87,10 @@ class Planner(wiring.Component):
         count, tail = position("dst_end", dst_lane, self.n)
 
         # The source word of a byte is its destination word's high or low word: one bit of difference tells which.
-        ahead, low_first, low_last, alone = Signal(), Signal(), Signal(), Signal()
+        ahead = Signal()
+        low_first = Signal()
+        low_last = Signal()
+        alone = Signal()
         m.d.comb += [
             ahead.eq(src_lane > dst_lane),
             low_first.eq(src_first[0] ^ first[0] ^ ahead), low_last.eq(src_last[0] ^ last[0] ^ ahead),
@@ -145,9 +148,16 @@ class Realigner(wiring.Component):
             return ~(up_to(lane) >> 1)
 
         # Where in the run, and what this word needs.
-        index, loaded = Signal.like(plan.count), Signal()
-        at_end, at_first, at_last, inside = Signal(), Signal(), Signal(), Signal()
-        preloads, needs, free, gives = Signal(), Signal(), Signal(), Signal()
+        index = Signal.like(plan.count)
+        loaded = Signal()
+        at_end = Signal()
+        at_first = Signal()
+        at_last = Signal()
+        inside = Signal()
+        preloads = Signal()
+        needs = Signal()
+        free = Signal()
+        gives = Signal()
         m.d.comb += [
             at_end.eq(index == plan.count), at_first.eq(index == plan.first), at_last.eq(index == plan.last),
             inside.eq(plan.sourced & (index >= plan.first) & (index <= plan.last)),
@@ -174,7 +184,8 @@ class Realigner(wiring.Component):
         with m.If(self.s_valid & self.s_ready):
             m.d.sync += before.eq(turned)
 
-        arrives, upper = Signal(lanes), Signal(lanes)
+        arrives = Signal(lanes)
+        upper = Signal(lanes)
         m.d.comb += upper.eq(onwards(plan.split))
         with m.If(inside):
             m.d.comb += arrives.eq(Mux(at_first, onwards(plan.first_lane), ones)

@@ -43,7 +43,8 @@ class Runs(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         first = Signal(init=1)
-        at_end, advances = Signal(LEVELS), Signal(LEVELS)
+        at_end = Signal(LEVELS)
+        advances = Signal(LEVELS)
         m.d.comb += [self.last.eq(at_end.all())]
         with m.If(self.step):
             m.d.sync += first.eq(self.last)
@@ -61,7 +62,9 @@ class Runs(wiring.Component):
             base, stride = getattr(self, f"{name}_base"), getattr(self, f"{name}_stride")
             held = [Signal(width, name=f"{name}{l}", reset_less=True) for l in range(LEVELS)]
             now = [Signal(width, name=f"{name}{l}_now") for l in range(LEVELS)]
-            start, by, following = Signal(width), Signal(width), Signal(width)
+            start = Signal(width)
+            by = Signal(width)
+            following = Signal(width)
             m.d.comb += [now[l].eq(Mux(first, base, held[l])) for l in range(LEVELS)]
             m.d.comb += [getattr(self, name).eq(now[0]), following.eq(start + by)]
             for l in range(LEVELS):

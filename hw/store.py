@@ -78,7 +78,9 @@ class StoreEngine(wiring.Component):
         m.d.comb += [runs.count[l].eq(f[f"n_l{l}"]) for l in range(LEVELS)]
 
         # One run, planned while it is held.
-        held, step, taken = Signal(), Signal(), Signal()
+        held = Signal()
+        step = Signal()
+        taken = Signal()
         m.submodules.planner = planner = Planner(bus_bytes=width, src_bits=ADDRESS_BITS, dst_bits=32)
         run = Signal(data.StructLayout({"src": ADDRESS_BITS, "dst": 32, "n": 16, "final": 1}), reset_less=True)
         m.d.comb += [
@@ -112,7 +114,9 @@ class StoreEngine(wiring.Component):
         # Reader: one word per cycle as long as there is room for all that were asked for.
         read = data.View(words, reads.o)
         index = Signal.like(read.count)
-        asked, arrives, at_end = Signal(), Signal(), Signal()
+        asked = Signal()
+        arrives = Signal()
+        at_end = Signal()
         spare = [Signal(self.params.bus_bits, name=f"spare{i}", reset_less=True) for i in range(2)]
         spares = Signal(range(3))  # words that arrived and were not used at once
         used = Signal()
@@ -146,7 +150,9 @@ class StoreEngine(wiring.Component):
 
         # Responses come in order: one bit per burst in flight tells which of them ends an instruction.
         depth = self.params.max_outstanding
-        ends, issued, answered = Signal(depth, reset_less=True), Signal(range(depth)), Signal(range(depth))
+        ends = Signal(depth, reset_less=True)
+        issued = Signal(range(depth))
+        answered = Signal(range(depth))
         m.d.comb += [self.b_ready.eq(1), bursts.retire.eq(self.b_valid)]
         with m.If(bursts.issue):
             m.d.sync += [ends.bit_select(issued, 1).eq(bursts.issue_last), issued.eq(issued + 1)]

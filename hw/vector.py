@@ -111,7 +111,10 @@ class VectorEngine(wiring.Component):
 
         # Settings, twice: an instruction keeps its bank until its last write. ``tags`` go down the pipeline with the
         # elements and choose the bank at every stage.
-        take, tag, following, live = Signal(), Signal(), Signal(), Signal(2)
+        take = Signal()
+        tag = Signal()
+        following = Signal()
+        live = Signal(2)
         banks = [{slot: Signal(shape, reset_less=True, name=f"{slot}_{bank}") for slot, shape in SLOTS.items()}
                  for bank in range(2)]
         for bank, slots in enumerate(banks):
@@ -129,10 +132,17 @@ class VectorEngine(wiring.Component):
             return value
 
         # Issue: the first sub-word of a word needs the grants; the others find their operands in registers.
-        active, wanted, granted, issue = Signal(), Signal(), Signal(), Signal()
+        active = Signal()
+        wanted = Signal()
+        granted = Signal()
+        issue = Signal()
         sub = Signal(range(max(subs, 2)))
-        pause, spacing = Signal(range(self.round_cycles)), Signal(range(self.round_cycles), init=self.round_cycles - 1)
-        reads, word_ends, emits, ends = Signal(), Signal(), Signal(), Signal()
+        pause = Signal(range(self.round_cycles))
+        spacing = Signal(range(self.round_cycles), init=self.round_cycles - 1)
+        reads = Signal()
+        word_ends = Signal()
+        emits = Signal()
+        ends = Signal()
         fetch = setting("fetch", 0)
         m.d.comb += [
             wanted.eq(active & (pause == 0)),
@@ -241,7 +251,8 @@ class VectorEngine(wiring.Component):
 
         # Events. Tables are read last of all: an instruction that uses them releases its operands late, and so do
         # those that come close behind it.
-        last_write, late = delay(m, ends, self.latency, reset=True), Signal()
+        last_write = delay(m, ends, self.latency, reset=True)
+        late = Signal()
         late_releases = Signal(at["table"] + 1)
         m.d.comb += late.eq(setting("table", 0).enable | late_releases.any())
         m.d.sync += [

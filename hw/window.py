@@ -75,7 +75,9 @@ class WindowEngine(wiring.Component):
         p = self.params
         lanes, taps = p.window_lanes, p.window_taps
         f = data.View(layout(self.mnemonic(p)), self.i_instr)
-        take, swap, issue = Signal(), Signal(), Signal()
+        take = Signal()
+        swap = Signal()
+        issue = Signal()
 
         weights = emit.instance(m, "weights", WindowWeights(p))
         m.d.comb += [
@@ -94,7 +96,10 @@ class WindowEngine(wiring.Component):
 
         # Windows `hop` columns apart share columns if that is less than they have; then each column is one step of
         # level x. Else level t walks the columns of one window.
-        shared, period, hops, column_step = Signal(), Signal(range(max(taps, 2))), Signal(16), Signal(16)
+        shared = Signal()
+        period = Signal(range(max(taps, 2)))
+        hops = Signal(16)
+        column_step = Signal(16)
         m.d.comb += [period.eq(f.n_t), hops.eq(f.n_x), column_step.eq(f.a_x)]
         for hop in reversed(range(1, taps)):
             with m.If((f.a_x == hop * f.a_t) & (f.n_t >= hop)):
@@ -113,9 +118,15 @@ class WindowEngine(wiring.Component):
         ]
 
         # A row: windows begin every `period` + 1 columns until all have, and end as often, `columns` later.
-        column_ends, row_ends, pass_ends, ends = Signal(), Signal(), Signal(), Signal()
-        to_begin, to_end, all_begun = (Signal.like(period, name="to_begin"), Signal.like(columns, name="to_end"), Signal())
-        begins, completes = Signal(), Signal()
+        column_ends = Signal()
+        row_ends = Signal()
+        pass_ends = Signal()
+        ends = Signal()
+        to_begin = Signal.like(period, name="to_begin")
+        to_end = Signal.like(columns, name="to_end")
+        all_begun = Signal()
+        begins = Signal()
+        completes = Signal()
         m.d.comb += [
             column_ends.eq(words.last_k1), row_ends.eq(column_ends & words.last_t & words.last_x),
             pass_ends.eq(row_ends & words.last_o0 & words.last_o1), ends.eq(words.last),
@@ -134,7 +145,9 @@ class WindowEngine(wiring.Component):
                              to_end.eq(Mux(to_end == 0, period, to_end - 1))]
 
         # Passes. Until a pass's first word is issued, the former's last may still need its weights.
-        streaming, untouched, half = Signal(), Signal(), Signal()
+        streaming = Signal()
+        untouched = Signal()
+        half = Signal()
         m.d.comb += [swap.eq(weights.full & (~streaming | (issue & pass_ends))), weights.idle_half.eq(~untouched | issue)]
         m.d.sync += untouched.eq(swap | (untouched & ~issue))
         with m.If(swap):
@@ -147,7 +160,9 @@ class WindowEngine(wiring.Component):
             "first": 1, "begins": 1, "start": 2, "bias": 16, "sum": 16, "completes": 1, "ends": 1, "columns": len(columns),
             "largest": 1, "row": range(WINDOW_ROWS), "half": 1, "signed": 1, "zero": f.za.shape(), "address": 16,
         })
-        issued, read, added = Signal(word), Signal(word, reset_less=True), Signal(word, reset_less=True)
+        issued = Signal(word)
+        read = Signal(word, reset_less=True)
+        added = Signal(word, reset_less=True)
         kind, init = kept(f.kind, "kind"), kept(f.init, "init")
         m.d.comb += [
             issued.first.eq(words.index_k1 == 0), issued.begins.eq(begins), issued.start.eq(Mux(words.index_k0 == 0, init, _KEEP)),
@@ -158,7 +173,11 @@ class WindowEngine(wiring.Component):
         ]
 
         # Stage 1: the word is there in the cycle after its grant, and only then.
-        here, fresh, wanted, moves, settled = Signal(), Signal(), Signal(), Signal(), Signal()
+        here = Signal()
+        fresh = Signal()
+        wanted = Signal()
+        moves = Signal()
+        settled = Signal()
         waits = Signal()  # the pass continues sums that are not written yet
         m.d.comb += [
             waits.eq(untouched & (issued.start == _KEEP) & ~settled),
@@ -177,7 +196,11 @@ class WindowEngine(wiring.Component):
                 m.d.sync += x[c].eq(Cat(byte, byte[7] & read.signed).as_signed() - read.zero.as_signed())
 
         # Stage 2: what a window begins with is there in the cycle after its grant, and only then.
-        there, started, goes, asks, complete = Signal(), Signal(), Signal(), Signal(), Signal()
+        there = Signal()
+        started = Signal()
+        goes = Signal()
+        asks = Signal()
+        complete = Signal()
         next_word = Signal(word)
         m.d.comb += [
             goes.eq(there & ~(complete & ~self.accw_grant) & (started | ~(added.begins & (added.start != 0)))),

@@ -59,7 +59,8 @@ class WindowWeights(wiring.Component):
 
         # One step of the nest is one word; kinds without weights have one word per pass.
         m.submodules.nest = nest = AddressNest(("n", "k0", "k1", "t"), {"w": ("n", "k0", "k1", "t"), "z": ("n",)})
-        begin, weighted_next = Signal(), Signal()
+        begin = Signal()
+        weighted_next = Signal()
         m.d.comb += [
             nest.load.eq(begin), weighted_next.eq(f.kind <= 1), nest.base_w.eq(f.w), nest.base_z.eq(f.z), nest.stride_z_n.eq(f.z_n),
             nest.count_n.eq(f.n_n), nest.count_k0.eq(f.n_k0),
@@ -73,8 +74,13 @@ class WindowWeights(wiring.Component):
             with m.If(begin):
                 m.d.sync += kept[name].eq(value)
 
-        active, untaken, loaded, zero_due = Signal(), Signal(), Signal(), Signal()
-        work, fetch, pass_ends = Signal(), Signal(), Signal()
+        active = Signal()
+        untaken = Signal()
+        loaded = Signal()
+        zero_due = Signal()
+        work = Signal()
+        fetch = Signal()
+        pass_ends = Signal()
         m.d.comb += [
             begin.eq(self.offered & ~active & ~untaken & ~loaded),
             work.eq(active & ~loaded & self.idle_half),

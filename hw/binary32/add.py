@@ -28,8 +28,12 @@ class Add(wiring.Component):
         # 1: the smaller operand is aligned to the larger, with a guard, a round and a sticky bit.
         larger, smaller, exponent, sign, subtract, infinite, nan = registers(
             larger=27, smaller=27, exponent=signed(10), sign=1, subtract=1, infinite=1, nan=1)
-        swap, opposite = Signal(), Signal()
-        low, high, difference, right = Signal(24), Signal(24), Signal(8), Signal(5)
+        swap = Signal()
+        opposite = Signal()
+        low = Signal(24)
+        high = Signal(24)
+        difference = Signal(8)
+        right = Signal(5)
         m.d.comb += [
             swap.eq(a.magnitude < b.magnitude),
             opposite.eq(a.sign ^ b.sign),

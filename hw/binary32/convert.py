@@ -20,7 +20,8 @@ def pack_integer(m: Module, value: Signal) -> Value:
 def _normal(m: Module, value: Signal) -> tuple[Value, Signal]:
     """Magnitude with its leading one at the top, and biased exponent."""
     width = len(value)
-    magnitude, exponent = Signal(width), Signal(8)
+    magnitude = Signal(width)
+    exponent = Signal(8)
     m.d.comb += magnitude.eq(Mux(value < 0, -value, value))
     normal, shift = normalise(m, magnitude, tuple(1 << k for k in reversed(range((width - 1).bit_length()))))
     m.d.comb += exponent.eq(126 + width - shift)
@@ -75,7 +76,8 @@ class FromInteger(wiring.Component):
 
         # 3: rounding. It may carry into the exponent, which no 32-bit integer takes out of range.
         below = self.width - 24
-        up, rounded = Signal(), Signal(31)
+        up = Signal()
+        rounded = Signal(31)
         m.d.comb += [
             up.eq(mantissa[below - 1] & (mantissa[:below - 1].any() | mantissa[below])),
             rounded.eq(Cat(mantissa[below:-1], exponent) + up),

@@ -37,10 +37,16 @@ class FusedMultiplyAdd(wiring.Component):
         product, addend, right, far = registers(product=48, addend=24, right=6, far=1)
         exponent, sign, subtract, infinite, nan = registers(
             exponent=signed(10), sign=1, subtract=1, infinite=1, nan=1)
-        exponents, distance = Signal(9), Signal(signed(10))
-        no_product, is_far, is_beyond = Signal(), Signal(), Signal()
-        product_sign, product_infinite, opposite = Signal(), Signal(), Signal()
-        near_right, far_right = Signal(signed(11)), Signal(6)
+        exponents = Signal(9)
+        distance = Signal(signed(10))
+        no_product = Signal()
+        is_far = Signal()
+        is_beyond = Signal()
+        product_sign = Signal()
+        product_infinite = Signal()
+        opposite = Signal()
+        near_right = Signal(signed(11))
+        far_right = Signal(6)
         m.d.comb += [
             exponents.eq(a.exponent + b.exponent),
             distance.eq(c.exponent - exponents + 150),

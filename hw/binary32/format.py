@@ -56,9 +56,15 @@ def registers(**shapes) -> list[Signal]:
 
 def carry_on(m: Module, *values: Signal) -> list[Signal]:
     """One more register behind each of ``values``."""
-    later = [Signal.like(value, reset_less=True) for value in values]
+    later = [Signal.like(value, name=_later(value.name), reset_less=True) for value in values]
     m.d.sync += [register.eq(value) for register, value in zip(later, values)]
     return later
+
+
+def _later(name: str) -> str:
+    """``sign`` becomes ``sign_1``, and that ``sign_2``."""
+    stem, _, stage = name.rpartition("_")
+    return f"{stem}_{int(stage) + 1}" if stem and stage.isdigit() else f"{name}_1"
 
 
 def normalise(m: Module, value: Signal, steps: tuple[int, ...]) -> tuple[Signal, Value]:
@@ -79,7 +85,8 @@ def normalise(m: Module, value: Signal, steps: tuple[int, ...]) -> tuple[Signal,
 def shift_right_sticky(m: Module, value: Value, amount: Signal) -> Signal:
     """``value >> amount`` whose lowest bit also says whether any one was shifted out."""
     ones = (1 << ((1 << len(amount)) - 1)) - 1  # shifted itself, since ``1 << amount`` would widen
-    lost, result = Signal(), Signal(len(value), name="aligned")
+    lost = Signal()
+    result = Signal(len(value), name="aligned")
     m.d.comb += [lost.eq((value & (Const(ones) >> ~amount)).any()), result.eq((value >> amount) | lost)]
     return result
 

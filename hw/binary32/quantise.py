@@ -35,7 +35,8 @@ class Quantise(wiring.Component):
         # 1: fixed point with a half and a sticky bit. Bit 13 of the mantissa is worth a half at exponent 136, of
         # 512..1023; smaller exponents shift further, and those below a half vanish into the sticky bit.
         fixed, sign = registers(fixed=12, sign=1)
-        less, right = Signal(8), Signal(4)
+        less = Signal(8)
+        right = Signal(4)
         m.d.comb += [less.eq(136 - x.exponent), right.eq(Mux(less > 15, 15, less))]
         shifted = shift_right_sticky(m, Cat(x.mantissa[:13].any(), x.mantissa[13:]), right)
         m.d.sync += [
@@ -44,12 +45,14 @@ class Quantise(wiring.Component):
         ]
 
         # 2: round, add, clamp.
-        rounded, total = Signal(11), Signal(signed(13))
+        rounded = Signal(11)
+        total = Signal(signed(13))
         m.d.comb += [
             rounded.eq(fixed[2:] + (fixed[1] & (fixed[0] | fixed[2]))),
             total.eq(Mux(sign, self.offset - rounded, self.offset + rounded)),
         ]
-        at_least, result = Signal(signed(13)), Signal(signed(9), reset_less=True)
+        at_least = Signal(signed(13))
+        result = Signal(signed(9), reset_less=True)
         m.d.comb += at_least.eq(Mux(total < self.low, self.low, total))
         m.d.sync += result.eq(Mux(at_least > self.high, self.high, at_least))
         m.d.comb += self.o.eq(result)

@@ -38,6 +38,7 @@ def test_text(params):
     assert len(re.findall(r"^  tenon_systolic_row \w+ \(", text, re.M)) == params.rows
     assert len(re.findall(r"^  tenon_clock_gate #", text, re.M)) == len(engine_classes(params)), "each engine has a clock gate"
     assert not re.search(r"port\$", text), "a port has a number in place of a name"
+    assert not re.search(r"\$(signal|like)\b", text), "a signal has no name"
     assert text.startswith(f"// Tenon accelerator, top module tenon. Configuration {params.name}: ")
     assert ("tenon_window_lane" in modules) == (params.window_taps > 0)
 
