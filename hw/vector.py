@@ -190,7 +190,7 @@ class VectorEngine(wiring.Component):
         valid = Signal(at["write"])
         now = Signal(range(max(_CYCLES, Lane.NOW)))
         m.d.sync += [valid.eq(Cat(issue, valid)), now.eq(now + 1)]
-        opens = (nest.index_q1 == 0) & (nest.index_q0 == 0)
+        opens = nest.first_q1 & nest.first_q0
         partial = remembered(m, "partials", Cat(opens, index), at["read_index"], now)
         first, read_index = delay(m, partial[:1], at["first"] - at["read_index"]), partial[1:]
         write_index = delay(m, read_index, at["write_index"] - at["read_index"])

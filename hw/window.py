@@ -130,7 +130,7 @@ class WindowEngine(wiring.Component):
         m.d.comb += [
             column_ends.eq(words.last_k1), row_ends.eq(column_ends & words.last_t & words.last_x),
             pass_ends.eq(row_ends & words.last_o0 & words.last_o1), ends.eq(words.last),
-            begins.eq((words.index_k1 == 0) & (to_begin == 0) & ~all_begun), completes.eq(column_ends & (to_end == 0)),
+            begins.eq(words.first_k1 & (to_begin == 0) & ~all_begun), completes.eq(column_ends & (to_end == 0)),
             words.step.eq(issue & ~ends), sums.step.eq(issue & begins & ~sums.last),
         ]
         with m.If(take):
@@ -165,7 +165,7 @@ class WindowEngine(wiring.Component):
         added = Signal(word, reset_less=True)
         kind, init = kept(f.kind, "kind"), kept(f.init, "init")
         m.d.comb += [
-            issued.first.eq(words.index_k1 == 0), issued.begins.eq(begins), issued.start.eq(Mux(words.index_k0 == 0, init, _KEEP)),
+            issued.first.eq(words.first_k1), issued.begins.eq(begins), issued.start.eq(Mux(words.first_k0, init, _KEEP)),
             issued.bias.eq(sums.address_b), issued.sum.eq(sums.address_d), issued.completes.eq(completes), issued.ends.eq(ends),
             issued.columns.eq(columns), issued.largest.eq(kind == 2), issued.row.eq(Mux(kind <= 1, words.index_k1, 0)),
             issued.half.eq(~half), issued.signed.eq(kept(f.act_signed, "act_signed")), issued.zero.eq(kept(f.za, "za")),
