@@ -21,7 +21,7 @@ class _Owed(wiring.Component):
 
     def __init__(self, width: int, depth: int):
         self.width, self.depth = width, depth
-        super().__init__({"push": In(1), "w": In(width), "pop": In(1), "r": Out(width), "clear": In(1)})
+        super().__init__({"push": In(1), "w": In(width), "pop": In(1), "r": Out(width)})
 
     def elaborate(self, platform):
         m = Module()
@@ -33,8 +33,6 @@ class _Owed(wiring.Component):
             m.d.sync += [slots[tail].eq(self.w), tail.eq(tail + 1)]
         with m.If(self.pop):
             m.d.sync += head.eq(head + 1)
-        with m.If(self.clear):
-            m.d.sync += [head.eq(0), tail.eq(0)]
         return m
 
 
@@ -58,8 +56,6 @@ class EngineQueue(wiring.Component):
         Tokens to add in this cycle.
     mark_valid, mark : Out(1), Out(12)
         The instruction that is done in this cycle carries this mark.
-    halt, clear : In(1)
-        Issue nothing more; forget everything (only while the engine is idle).
     head, active, idle : Out(1)
         An instruction waits at the head; the engine holds, or is about to take, one; nothing at all is here.
     """
@@ -72,7 +68,7 @@ class EngineQueue(wiring.Component):
             "want_valid": Out(1), "want": Out(t), "grant": In(1),
             "i_valid": Out(1), "i_instr": Out(INSTRUCTION_BITS), "i_ready": In(1),
             "e_release": In(1), "e_done": In(1), "released": Out(t), "done": Out(t),
-            "mark_valid": Out(1), "mark": Out(12), "halt": In(1), "clear": In(1), "head": Out(1),
+            "mark_valid": Out(1), "mark": Out(12), "head": Out(1),
             "active": Out(1), "idle": Out(1),
         })
 
@@ -110,7 +106,7 @@ class EngineQueue(wiring.Component):
         # Tokens are acquired once per head, then the instruction is offered until the engine takes it.
         in_flight = Signal(range(_IN_FLIGHT + 1))
         m.d.comb += [
-            self.want_valid.eq(head & ~acquired & ~self.halt), self.want.eq(field("waits")),
+            self.want_valid.eq(head & ~acquired), self.want.eq(field("waits")),
             self.i_valid.eq(acquired & (in_flight != _IN_FLIGHT)),
         ]
         with m.If(self.grant):
@@ -124,7 +120,7 @@ class EngineQueue(wiring.Component):
         m.d.comb += [
             to_release.push.eq(take), to_release.w.eq(field("release")), to_release.pop.eq(self.e_release),
             to_finish.push.eq(take), to_finish.w.eq(Cat(field("done"), field("mark"))),
-            to_finish.pop.eq(self.e_done), to_release.clear.eq(self.clear), to_finish.clear.eq(self.clear),
+            to_finish.pop.eq(self.e_done),
         ]
         tokens = self.params.tokens
         with m.If(self.e_release):
@@ -133,7 +129,4 @@ class EngineQueue(wiring.Component):
             m.d.comb += [self.done.eq(to_finish.r[:tokens]), self.mark.eq(to_finish.r[tokens:]),
                          self.mark_valid.eq(to_finish.r[tokens:] != 0)]
         m.d.comb += [self.idle.eq(~head & (stored == 0) & (in_flight == 0)), self.active.eq(acquired | (in_flight != 0))]
-
-        with m.If(self.clear):
-            m.d.sync += [write.eq(0), read.eq(0), stored.eq(0), head.eq(0), acquired.eq(0), in_flight.eq(0)]
         return m

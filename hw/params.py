@@ -57,6 +57,7 @@ class SystolicParams:
     cols: int = _param(16, 4, 128, "processing elements along output channels", power_of_two=True)
     lanes: int = _param(16, 1, 128, "binary32 lanes of VECTOR: cols, a half or a quarter of it", power_of_two=True)
     bus_bits: int = _param(128, 32, 512, "data width of the AXI4 port", power_of_two=True)
+    address_bits: int = _param(32, 32, 40, "address width of the AXI4 port")
     activation_bytes: int = _param(128 * 1024, 1024, 2**20, "activation buffer", power_of_two=True)
     weight_bytes: int = _param(128 * 1024, 1024, 2**20, "weight buffer", power_of_two=True)
     accumulator_bytes: int = _param(64 * 1024, 1024, 2**22, "accumulators (int32), both banks", power_of_two=True)

@@ -24,8 +24,6 @@ class TokenCounters(wiring.Component):
         The engine's request and its answer in the same cycle.
     released, done : per engine, In(count)
         Masks of tokens to add; zero when there is nothing to add.
-    clear : In(1)
-        Sets every counter to zero.
     lacking : per engine, Out(count)
         Tokens of ``want`` that are not there; none while nothing is wanted.
     overflow : Out(1)
@@ -37,7 +35,7 @@ class TokenCounters(wiring.Component):
         super().__init__({
             "want_valid": In(1).array(engines), "want": In(count).array(engines), "grant": Out(1).array(engines),
             "released": In(count).array(engines), "done": In(count).array(engines),
-            "lacking": Out(count).array(engines), "clear": In(1), "overflow": Out(1),
+            "lacking": Out(count).array(engines), "overflow": Out(1),
         })
 
     def elaborate(self, platform):
@@ -65,6 +63,6 @@ class TokenCounters(wiring.Component):
             total = Signal(10, name=f"total{i}")
             m.d.comb += total.eq(counter + added - take[i])
             overflows.append(total > TOKEN_LIMIT)
-            m.d.sync += counter.eq(Mux(self.clear, 0, total))
-        m.d.sync += self.overflow.eq(Cat(overflows).any() & ~self.clear)
+            m.d.sync += counter.eq(total)
+        m.d.sync += self.overflow.eq(Cat(overflows).any())
         return m

@@ -1,6 +1,8 @@
 # amaranth: UnusedElaboratable=no
 """Token counters in simulation, cycle by cycle against a list of numbers."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -28,14 +30,21 @@ def tokens(mask):
 
 def test_counters(stream):
     """Waits of all or nothing, the first engine first; tokens that come count from the next cycle on."""
-    rng, cycles = np.random.default_rng(3), 6000
-    given = {"clear": (rng.random(cycles) < 0.002).astype(int)}
+    seen = Counter()
+    for seed in range(10):  # each as long as nothing can overflow
+        seen += _one_run(stream, np.random.default_rng(seed), 500)
+    assert min(seen.values()) > 3 and len(seen) == 5, seen
+
+
+def _one_run(stream, rng, cycles):
+    """Compares a run of random requests, and counts what it met."""
+    given = {}
     for e in range(ENGINES):
         given[f"want_valid__{e}"] = (rng.random(cycles) < 0.7).astype(int)
         given[f"want__{e}"] = masks(rng, cycles, 0.12)
         given[f"released__{e}"], given[f"done__{e}"] = masks(rng, cycles, 0.02), masks(rng, cycles, 0.03)
     found = stream.run(given)
-    counters, seen = [0] * COUNT, dict.fromkeys(("granted", "in part", "both able", "nothing wanted", "two at once", "cleared"), 0)
+    counters, seen = [0] * COUNT, Counter()
     for cycle in range(cycles):
         granted = None
         for e in range(ENGINES):
@@ -56,19 +65,14 @@ def test_counters(stream):
             counters[i] += 1
         seen["granted"] += granted is not None
         seen["two at once"] += len(added) > len(set(added))
-        if given["clear"][cycle]:
-            seen["cleared"] += any(counters)
-            counters = [0] * COUNT
         assert max(counters) <= TOKEN_LIMIT and not found["overflow"][cycle]
-    assert min(seen.values()) > 3, seen
+    return seen
 
 
 @pytest.mark.parametrize("beyond", [0, 1])
 def test_more_than_a_counter_holds(stream, beyond):
-    """``TOKEN_LIMIT`` are no error; one more is, a cycle later, unless all are cleared in the same one."""
+    """``TOKEN_LIMIT`` are no error; one more is, a cycle later."""
     pairs, single = divmod(TOKEN_LIMIT + beyond, 2)
     cycles, quiet = pairs + single, [0] * 4
     given = {"released__2": np.array([1 << 7] * cycles + quiet), "done__4": np.array([1 << 7] * pairs + [0] * single + quiet)}
     assert stream.run(given)["overflow"].nonzero()[0].tolist() == [cycles] * beyond
-    cleared = given | {"clear": np.arange(cycles + len(quiet)) == cycles - 1}
-    assert not stream.run(cleared)["overflow"].any()
