@@ -13,17 +13,19 @@ from pathlib import Path
 
 from tenon.hw.accelerator import engine_classes
 from tenon.hw.params import SystolicParams
+from tenon.hw.register_map import RegisterMap
 from tenon.hw.registers import COUNTERS, ENGINES, ErrorCode, registers
 from tenon.tb import runner
 from tenon.tb.observation import observer, read_observation
 from tenon.tb.timeline import Timeline
 from tenon.tb.waves import Waves
 
-__all__ = ["DRAM_LIMITS", "Burst", "Dram", "Mark", "Outcome", "Run", "Stuck", "SystemResult", "build_system", "repeated_modules", "run_rtl",
-           "write_image"]
+__all__ = ["DRAM_LIMITS", "Burst", "Dram", "Mark", "Outcome", "Run", "Stop", "Stuck", "SystemResult", "build_system",
+           "repeated_modules", "run_rtl", "write_image"]
 
 _SOURCES = ("dram.sv", "axi_rules.sv", "system.sv")
 _OBSERVATION = "observation.txt"
+_NO_LIMIT = (1 << 64) - 1  # bytes of a segment
 
 
 class Stuck(runner.SimulationError):
@@ -61,6 +63,8 @@ class Run:
     may_stick: bool = False  # reaching the limit is an outcome, after which the accelerator is reset
     reads: tuple[int, ...] = ()  # registers to read after it, by their offsets
     counters: bool = True  # read them after it, too; needed unless it may stick
+    sizes: tuple[int, ...] = ()  # bytes of each segment; no limits if empty
+    stop_after: int | None = None  # cycles after the start at which it is stopped, unless it has ended
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,15 @@ class Burst:
 
 
 @dataclass(frozen=True)
+class Stop:
+    """Cycles since the start of a run that was stopped."""
+
+    written: int  # that took the command
+    requested: int  # in which the last request was first on the bus
+    answered: int  # the last in which something was owed on the bus
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What one run did."""
 
@@ -98,6 +111,7 @@ class Outcome:
     stuck: bool = False  # the cycle limit ended it
     reads: tuple[int, ...] = ()  # values of the registers asked for
     bursts: tuple[Burst, ...] = ()  # in order of their requests, if asked for
+    stop: Stop | None = None  # if it was stopped
 
 
 @dataclass(frozen=True)
@@ -227,16 +241,25 @@ def write_image(folder: Path, image: Sequence[tuple[int, bytes]], bus_bytes: int
 def _write_job(folder: Path, runs: Sequence[Run], params: SystolicParams) -> None:
     regs = registers(params)
     control = regs["CONTROL"]
-    start = control.field("START").mask | control.field("IRQ_ENABLE").mask
+    enable = control.field("IRQ_ENABLE").mask
+    start, stop_command = control.field("START").mask | enable, control.field("STOP").mask | enable
     job = []
     for run in runs:
-        writes = [[regs.offset("PROGRAM"), run.program], [regs.offset("PROGRAM_LENGTH"), run.length]]
-        writes += [[regs.offset("SEGMENT", i), base] for i, base in enumerate(run.segments)]
+        writes = [*_address(regs, "PROGRAM", run.program), [regs.offset("PROGRAM_LENGTH"), run.length]]
+        for i, base in enumerate(run.segments):
+            writes += _address(regs, "SEGMENT", base, i) + _address(regs, "SEGMENT_BYTES", run.sizes[i] if run.sizes else _NO_LIMIT, i)
+        stop = None if run.stop_after is None else [run.stop_after, control.offset, stop_command]
         job.append({"writes": writes, "start": [control.offset, start], "cycle_limit": run.cycle_limit, "may_stick": run.may_stick,
+                    "stop": stop,
                     "clear": [control.offset, control.field("CLEAR").mask],
                     "reads": [offset for _, offset in _read_back(params, run)] + list(run.reads)})
     paths = {name: str((folder / f"{name}.txt").resolve()) for name in ("result", "progress")}
     (folder / "job.json").write_text(json.dumps({"runs": job, **paths}))
+
+
+def _address(regs: RegisterMap, name: str, value: int, index: int = 0) -> list[list[int]]:
+    """Writes of both halves of an address."""
+    return [[regs.offset(name, index), value & 0xFFFF_FFFF], [regs.offset(f"{name}_HIGH", index), value >> 32]]
 
 
 def _read_back(params: SystolicParams, run: Run) -> list[tuple[str, int]]:
@@ -266,7 +289,8 @@ def _collect(folder: Path, runs: Sequence[Run], regions: Sequence[tuple[int, int
         outcomes.append(Outcome(run["cycles"], ErrorCode(fields["ERROR"]), fields["INDEX"],
                                 {name: values[name] for name in COUNTERS if name in values},
                                 tuple(marks.get(number, ())), run["wall_seconds"], not run["interrupt"],
-                                tuple(run["values"][len(names):]), tuple(bursts.get(number, ()))))
+                                tuple(run["values"][len(names):]), tuple(bursts.get(number, ())),
+                                Stop(**run["stop"]) if run["stop"] else None))
     contents = [(folder / f"region{i}.bin").read_bytes()[:size] for i, (_, size) in enumerate(regions)]
     return SystemResult(tuple(outcomes), tuple(contents))
 

@@ -23,6 +23,8 @@ module tenon_system #(
     input  logic [31:0] run,  // number of the run, for the time stamps
     input  logic dump,
     output logic [31:0] violations,
+    output logic [63:0] requested,  // last cycle in which the accelerator began to offer a request
+    output logic [63:0] answered,  // last cycle in which one side of the bus owed the other something
 
     input  logic [15:0] awaddr,
     input  logic awvalid,
@@ -30,12 +32,14 @@ module tenon_system #(
     input  logic [31:0] wdata,
     input  logic wvalid,
     output logic wready,
+    output logic [1:0] bresp,
     output logic bvalid,
     input  logic bready,
     input  logic [15:0] araddr,
     input  logic arvalid,
     output logic arready,
     output logic [31:0] rdata,
+    output logic [1:0] rresp,
     output logic rvalid,
     input  logic rready
 );
@@ -58,16 +62,15 @@ module tenon_system #(
     logic [32*COUNTERS-1:0] perf_counters;
     logic mark_valid;
     logic [11:0] mark_index;
-    logic [1:0] unused_bresp, unused_rresp;
 
     tenon dut (
         .clk(clk), .rst(rst), .irq(irq),
         .perf_counters(perf_counters), .mark_valid(mark_valid), .mark_index(mark_index),
         .s_axil_awaddr(awaddr), .s_axil_awvalid(awvalid), .s_axil_awready(awready),
         .s_axil_wdata(wdata), .s_axil_wstrb(4'hF), .s_axil_wvalid(wvalid), .s_axil_wready(wready),
-        .s_axil_bresp(unused_bresp), .s_axil_bvalid(bvalid), .s_axil_bready(bready),
+        .s_axil_bresp(bresp), .s_axil_bvalid(bvalid), .s_axil_bready(bready),
         .s_axil_araddr(araddr), .s_axil_arvalid(arvalid), .s_axil_arready(arready),
-        .s_axil_rdata(rdata), .s_axil_rresp(unused_rresp), .s_axil_rvalid(rvalid), .s_axil_rready(rready),
+        .s_axil_rdata(rdata), .s_axil_rresp(rresp), .s_axil_rvalid(rvalid), .s_axil_rready(rready),
         .m_axi_awid(m_awid), .m_axi_awaddr(m_awaddr), .m_axi_awlen(m_awlen), .m_axi_awsize(m_awsize),
         .m_axi_awburst(m_awburst), .m_axi_awvalid(m_awvalid), .m_axi_awready(m_awready),
         .m_axi_wdata(m_wdata), .m_axi_wstrb(m_wstrb), .m_axi_wlast(m_wlast), .m_axi_wvalid(m_wvalid),
@@ -97,6 +100,19 @@ module tenon_system #(
         .wdata(m_wdata), .wstrb(m_wstrb), .wlast(m_wlast), .wvalid(m_wvalid), .wready(m_wready),
         .bvalid(m_bvalid), .bready(m_bready), .rvalid(m_rvalid), .rready(m_rready), .violations(violations)
     );
+
+    // What is owed on the bus
+    logic [15:0] reads, writes;
+    logic ar_waits, aw_waits;
+    always @(posedge clk) begin
+        ar_waits <= m_arvalid && !m_arready;
+        aw_waits <= m_awvalid && !m_awready;
+        reads <= reads + 16'(m_arvalid && m_arready) - 16'(m_rvalid && m_rready && m_rlast);
+        writes <= writes + 16'(m_awvalid && m_awready) - 16'(m_bvalid && m_bready);
+        if ((m_arvalid && !ar_waits) || (m_awvalid && !aw_waits)) requested <= cycle;
+        if (m_arvalid || m_awvalid || m_wvalid || reads != 0 || writes != 0) answered <= cycle;
+        if (rst) {reads, writes, requested, answered} <= '0;
+    end
 
     string marks_path, bursts_path;
     int marks, bursts;
