@@ -57,7 +57,7 @@ class Accelerator(wiring.Component):
     Members
     -------
     m_axi_* :
-        AXI4 manager: ``address_bits`` address bits, ``bus_bits`` data, one id, INCR bursts.
+        AXI4 manager: ``address_bits`` address bits, ``bus_bits`` data, one id, INCR bursts; attributes are constants.
     s_axil_* :
         AXI4-Lite subordinate with the registers of ``hw.registers``.
     irq : Out(1)
@@ -69,7 +69,8 @@ class Accelerator(wiring.Component):
     def __init__(self, params: SystolicParams, *, fingerprint: int = 0):
         self.params, self.fingerprint = params, fingerprint
         ports = {name.replace("_", ""): member for name, member in axi.channels(params).items()} | {"bid": In(1), "rid": In(1)}
-        ports |= {f"{channel}{name}": Out(width) for channel in ("aw", "ar") for name, width in (("id", 1), ("size", 3), ("burst", 2))}
+        ports |= {f"{channel}{name}": Out(width) for channel in ("aw", "ar") for name, width in
+                  (("id", 1), ("size", 3), ("burst", 2), ("lock", 1), ("prot", 3), ("cache", 4), ("qos", 4))}
         super().__init__({
             **{f"m_axi_{name}": member for name, member in ports.items()}, **AXI_LITE, "irq": Out(1),
             "perf_counters": Out(32 * len(COUNTERS)), "mark_valid": Out(1), "mark_index": Out(12),
@@ -174,12 +175,13 @@ class Accelerator(wiring.Component):
         connect(reads, (load, ""), (port, "load_"))
         connect(reads, (port, ""), (guard, "i_"))
         connect(writes, (store, ""), (guard, "i_"))
-        size = (self.params.bus_bytes - 1).bit_length()
+        constants = {"size": (self.params.bus_bytes - 1).bit_length(), "burst": 1, "prot": self.params.axi_prot,
+                     "cache": self.params.axi_cache, "qos": self.params.axi_qos}
         for name, member in axi.channels(self.params).items():
             ours, theirs = getattr(self, f"m_axi_{name.replace('_', '')}"), getattr(guard, name)
             m.d.comb += ours.eq(theirs) if member.flow == wiring.Out else theirs.eq(ours)
         for channel in ("ar", "aw"):
-            m.d.comb += [getattr(self, f"m_axi_{channel}{name}").eq(value) for name, value in (("size", size), ("burst", 1))]
+            m.d.comb += [getattr(self, f"m_axi_{channel}{name}").eq(value) for name, value in constants.items()]
         for pulse, code in ((store.o_error, ErrorCode.STORE_BUS), (load.o_error, ErrorCode.LOAD_BUS),
                             (fetch.o_error, ErrorCode.FETCH_BUS), (guard.o_error, ErrorCode.SEGMENT)):
             with m.If(pulse):

@@ -54,7 +54,7 @@ DRAM_LIMITS = {"latency": (1, 10_000), "beats": (1, 1_000), "cycles": (1, 1_000)
 
 @dataclass(frozen=True)
 class Run:
-    """One start of the accelerator: byte addresses in DRAM."""
+    """One start of the accelerator: byte addresses, counted from where the DRAM lies."""
 
     program: int
     length: int  # instructions
@@ -147,7 +147,9 @@ def build_system(verilog: str, params: SystolicParams, *, simulator: str = "veri
         texts["observation.sv"] = observer(params)
     defines = [name for name, wanted in (("TENON_OBSERVE", observe), ("TENON_WAVES", waves),
                                        ("TENON_ZERO_MEMORIES", simulator == "icarus")) if wanted]
-    parameters = {"DATA_BITS": params.bus_bits, "COUNTERS": len(COUNTERS), "DRAM_BYTES": dram_bytes}
+    attributes = params.axi_prot << 8 | params.axi_cache << 4 | params.axi_qos
+    parameters = {"DATA_BITS": params.bus_bits, "ADDRESS_BITS": params.address_bits, "ATTRIBUTES": f"12'd{attributes}",
+                  "COUNTERS": len(COUNTERS), "DRAM_BYTES": dram_bytes}
     return runner.build({"tenon.v": verilog, **texts}, "tenon_system", simulator=simulator, parameters=parameters,
                         exposed=runner.ports_of(texts["system.sv"], "tenon_system"),
                         no_inline=repeated_modules(verilog), defines=defines, timing=True, waves=waves)
@@ -240,14 +242,16 @@ def write_image(folder: Path, image: Sequence[tuple[int, bytes]], bus_bytes: int
 
 def _write_job(folder: Path, runs: Sequence[Run], params: SystolicParams) -> None:
     regs = registers(params)
+    origin = _origin(params)
     control = regs["CONTROL"]
     enable = control.field("IRQ_ENABLE").mask
     start, stop_command = control.field("START").mask | enable, control.field("STOP").mask | enable
     job = []
     for run in runs:
-        writes = [*_address(regs, "PROGRAM", run.program), [regs.offset("PROGRAM_LENGTH"), run.length]]
+        writes = [*_address(regs, "PROGRAM", origin + run.program), [regs.offset("PROGRAM_LENGTH"), run.length]]
         for i, base in enumerate(run.segments):
-            writes += _address(regs, "SEGMENT", base, i) + _address(regs, "SEGMENT_BYTES", run.sizes[i] if run.sizes else _NO_LIMIT, i)
+            size = run.sizes[i] if run.sizes else _NO_LIMIT
+            writes += _address(regs, "SEGMENT", origin + base, i) + _address(regs, "SEGMENT_BYTES", size, i)
         stop = None if run.stop_after is None else [run.stop_after, control.offset, stop_command]
         job.append({"writes": writes, "start": [control.offset, start], "cycle_limit": run.cycle_limit, "may_stick": run.may_stick,
                     "stop": stop,
@@ -255,6 +259,11 @@ def _write_job(folder: Path, runs: Sequence[Run], params: SystolicParams) -> Non
                     "reads": [offset for _, offset in _read_back(params, run)] + list(run.reads)})
     paths = {name: str((folder / f"{name}.txt").resolve()) for name in ("result", "progress")}
     (folder / "job.json").write_text(json.dumps({"runs": job, **paths}))
+
+
+def _origin(params: SystolicParams) -> int:
+    """Where the DRAM lies: all addresses of runs, images, regions and bursts count from there."""
+    return (1 << params.address_bits) - (1 << 32)
 
 
 def _address(regs: RegisterMap, name: str, value: int, index: int = 0) -> list[list[int]]:
@@ -279,7 +288,7 @@ def _collect(folder: Path, runs: Sequence[Run], regions: Sequence[tuple[int, int
         raise runner.SimulationError(f"the accelerator broke rules of the bus {result['violations']} times:\n{broken}")
     status = registers(params)["STATUS"]
     outcomes = []
-    marks, bursts = _marks(folder / "marks.txt"), _bursts(folder / "bursts.txt")
+    marks, bursts = _marks(folder / "marks.txt"), _bursts(folder / "bursts.txt", params)
     for number, run in enumerate(result["runs"]):
         names = [name for name, _ in _read_back(params, runs[number])]
         values = dict(zip(names, run["values"], strict=False))
@@ -305,12 +314,12 @@ def _marks(path: Path) -> dict[int, list[Mark]]:
     return found
 
 
-def _bursts(path: Path) -> dict[int, list[Burst]]:
+def _bursts(path: Path, params: SystolicParams) -> dict[int, list[Burst]]:
     """Bursts of each run; none if they were not asked for."""
     found: dict[int, list[Burst]] = {}
     for line in path.read_text().splitlines() if path.is_file() else ():
         run, way, address, beats = line.split()
-        found.setdefault(int(run), []).append(Burst(way == "W", int(address), int(beats)))
+        found.setdefault(int(run), []).append(Burst(way == "W", (int(address) - _origin(params)) % (1 << params.address_bits), int(beats)))
     return found
 
 

@@ -105,18 +105,18 @@ class _Stops:
         for _ in range(count):
             program, check = self.rng.choice(self.stopped), self.rng.choice(self.checked)
             runs.append(Run(program.place, program.length, tuple(self.scratch + SEGMENT_BYTES * i for i in range(segments)),
-                            _CYCLE_LIMIT, counters=False, sizes=(SEGMENT_BYTES,) * segments,
+                            _CYCLE_LIMIT, may_stick=True, counters=False, sizes=(SEGMENT_BYTES,) * segments,
                             stop_after=self.rng.randrange(program.cycles)))
             at, sizes = self.put(check.before), tuple(self.sizes.values())
             bases = tuple(at + end - size for size, end in zip(sizes, itertools.accumulate(sizes), strict=True))
-            runs.append(Run(check.place, check.length, bases, _CYCLE_LIMIT, counters=False, sizes=sizes))
+            runs.append(Run(check.place, check.length, bases, _CYCLE_LIMIT, may_stick=True, counters=False, sizes=sizes))
             checked.append((at, check))
         result = run_rtl(verilog_of(self.params), self.params, runs, image=[(0, bytes(self.contents))],
                          regions=[(0, len(self.contents))], dram=dram)
         seen = Counter(cycles=result.cycles, bytes=len(self.contents))
         for number, outcome in enumerate(result.runs[::2]):
             seen += _judged(number, outcome)
-        assert all(outcome.error is ErrorCode.NONE for outcome in result.runs[1::2])
+        assert all(outcome.error is ErrorCode.NONE and not outcome.stuck for outcome in result.runs[1::2])
         for at, check in checked:
             self.contents[at:at + len(check.after)] = check.after
         scratch = slice(self.scratch, self.scratch + segments * SEGMENT_BYTES)
@@ -129,6 +129,7 @@ class _Stops:
 def _judged(number: int, outcome: Outcome) -> Counter:
     """What became of a run that was to be stopped."""
     stop = outcome.stop
+    assert not outcome.stuck, f"run {number} does not end"
     if outcome.error is ErrorCode.NONE:
         return Counter(ended=1)
     assert stop is not None and outcome.error is ErrorCode.STOPPED, f"run {number} ended with {outcome.error.name}"
