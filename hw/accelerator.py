@@ -94,7 +94,8 @@ class Accelerator(wiring.Component):
         m.d.comb += run_reset.eq(ResetSignal() | dispatch.cut)
         fetch = emit.instance(m, "fetch", Fetch(p), reset=run_reset)
         tokens = emit.instance(m, "tokens", TokenCounters(len(classes), p.tokens), reset=run_reset)
-        queues = [emit.instance(m, f"queue_{e.lower()}", EngineQueue(p), reset=run_reset) for e in classes]
+        queues = [emit.instance(m, f"queue_{name.lower()}", EngineQueue(p, kind.mnemonic(p).bits), reset=run_reset)
+                  for name, kind in classes.items()]
         engines = {name: self._engine(m, name, kind(p), queue, run_reset)
                    for (name, kind), queue in zip(classes.items(), queues, strict=True)}
         m.d.comb += [

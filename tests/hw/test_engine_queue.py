@@ -29,25 +29,27 @@ class Model:
 
     def __init__(self):
         self.stored, self.head, self.acquired = deque(), None, False
-        self.to_release, self.to_finish = deque(), deque()
+        self.to_release, self.to_finish = deque(), deque()  # each with the cycle in which it was taken
+        self.cycle = 0
 
     def step(self, push, instruction, grant, ready, release, done):
         flight = len(self.to_finish)
         want_valid = self.head is not None and not self.acquired
         offered = self.acquired and flight < MOST
         push, grant = push and len(self.stored) < PARAMS.queue_depth, grant and want_valid
-        release, done = release and bool(self.to_release), done and flight > len(self.to_release)
+        release = release and self._answers(self.to_release)
+        done = done and flight > len(self.to_release) and self._answers(self.to_finish)
         take = offered and ready
         seen = {
             "push_ready": len(self.stored) < PARAMS.queue_depth, "want_valid": want_valid, "i_valid": offered,
             "head": self.head is not None, "active": self.acquired or flight > 0,
             "idle": self.head is None and not self.stored and not flight,
-            "released": field(self.to_release[0], "release") if release else 0,
-            "done": field(self.to_finish[0], "done") if done else 0,
-            "mark_valid": done and field(self.to_finish[0], "mark") > 0,
+            "released": field(self.to_release[0][1], "release") if release else 0,
+            "done": field(self.to_finish[0][1], "done") if done else 0,
+            "mark_valid": done and field(self.to_finish[0][1], "mark") > 0,
         }
         if seen["mark_valid"]:
-            seen["mark"] = field(self.to_finish[0], "mark")
+            seen["mark"] = field(self.to_finish[0][1], "mark")
         if want_valid:
             seen["want"] = field(self.head, "waits")
         if offered:
@@ -57,15 +59,21 @@ class Model:
         if done:
             self.to_finish.popleft()
         if take:
-            self.to_release.append(self.head)
-            self.to_finish.append(self.head)
+            self.to_release.append((self.cycle, self.head))
+            self.to_finish.append((self.cycle, self.head))
         refill = self.stored and (self.head is None or take)
         self.acquired = (self.acquired or grant) and not take
         self.head = self.stored.popleft() if refill else None if take else self.head
         if push:
             self.stored.append(instruction)
+        self.cycle += 1
         inputs = {"push": push, "grant": grant, "i_ready": ready, "e_release": release, "e_done": done}
         return inputs, seen
+
+
+    def _answers(self, owed):
+        """Whether the oldest of ``owed`` may be answered."""
+        return bool(owed) and self.cycle >= owed[0][0] + EngineQueue.answer_cycles
 
 
 #: How often an engine takes what it is offered, has read its operands, and is done, in so many of a hundred cycles.
