@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from tenon.hw.axi import PAGE_BYTES, SEGMENT_BITS
 from tenon.hw.params import SystolicParams
 from tenon.hw.realign import words_bits
+from tenon.hw.skid import Skid
 
 __all__ = ["Bursts", "burst_limit"]
 
@@ -62,6 +63,11 @@ class Bursts(wiring.Component):
         left = Signal.like(self.i_count, reset_less=True)
         in_flight = Signal(range(self.params.max_outstanding + 1))
 
+        # Runs come through a register of their own: what becomes of the one held is no part of the way back to them.
+        m.submodules.runs = runs = Skid(len(Cat(word, left, last, segment)))
+        m.d.comb += [runs.i_valid.eq(self.i_valid), runs.i.eq(Cat(self.i_word, self.i_count, self.i_last, self.i_seg)),
+                     self.i_ready.eq(runs.i_ready)]
+
         to_boundary = Signal(bits)
         length = Signal(bits)
         final = Signal()
@@ -69,15 +75,15 @@ class Bursts(wiring.Component):
         free = Signal()
         m.d.comb += [
             to_boundary.eq(~word[:bits]), final.eq(left <= to_boundary), length.eq(Mux(final, left, to_boundary)),
-            room.eq((in_flight != self.params.max_outstanding) | self.retire), free.eq(~self.a_valid | self.a_ready),
+            room.eq(in_flight != self.params.max_outstanding), free.eq(~self.a_valid | self.a_ready),
             self.issue.eq(busy & room & free), self.issue_last.eq(final & last),
-            self.i_ready.eq(~busy | (self.issue & final)),
-            self.idle.eq(~busy & (in_flight == 0)), self.full.eq(busy & ~room),
+            runs.o_ready.eq(~busy | (self.issue & final)),
+            self.idle.eq(~runs.o_valid & ~busy & (in_flight == 0)), self.full.eq(busy & ~room),
         ]
         m.d.sync += in_flight.eq(in_flight + self.issue - self.retire)
 
-        with m.If(self.i_valid & self.i_ready):
-            m.d.sync += [busy.eq(1), word.eq(self.i_word), left.eq(self.i_count), last.eq(self.i_last), segment.eq(self.i_seg)]
+        with m.If(runs.o_valid & runs.o_ready):
+            m.d.sync += [busy.eq(1), Cat(word, left, last, segment).eq(runs.o)]
         with m.Elif(self.issue):
             m.d.sync += [busy.eq(~final), word.eq(Cat(Const(0, bits), word[bits:] + 1)), left.eq(left - length - 1)]
 

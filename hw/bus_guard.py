@@ -27,7 +27,7 @@ class BusGuard(wiring.Component):
     says that the bus owes nothing, and is owed nothing.
 
     A request takes ``request_cycles`` to the bus, a read beat or a response ``answer_cycles`` from it. A write's data
-    come ``data_cycles`` after its request on the bus at the earliest.
+    come ``data_cycles`` after its request on the bus at the earliest, and take ``beat_cycles``.
 
     Members
     -------
@@ -44,6 +44,7 @@ class BusGuard(wiring.Component):
 
     request_cycles = 2
     data_cycles = 1
+    beat_cycles = 2
     answer_cycles = 1
 
     def __init__(self, params: SystolicParams):

@@ -16,9 +16,12 @@ __all__ = ["Dispatch", "issue_cycles"]
 _STILL = 31  # cycles without work after which there will be none: many more than a token needs from one engine to another
 
 
+ISSUE_CYCLES = 2  # beside the walk: judged, pushed
+
+
 def issue_cycles(mnemonics, memory_bytes) -> int:
     """Cycles from one instruction to the next, at most, while the bus brings them in time and queues have room."""
-    return longest_walk(mnemonics, memory_bytes) + 3  # taken up, judged, pushed
+    return longest_walk(mnemonics, memory_bytes) + ISSUE_CYCLES
 
 
 class Dispatch(wiring.Component):

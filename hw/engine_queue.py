@@ -15,10 +15,12 @@ from tenon.hw.params import SystolicParams
 __all__ = ["EngineQueue"]
 
 _IN_FLIGHT = 16  # instructions that an engine may hold at once, from issue to done
+_AHEAD = 2  # instructions that may have their tokens before they are taken
 
 
 class EngineQueue(wiring.Component):
-    """Holds ``queue_depth`` instructions of one engine in order, and issues each when its tokens are there.
+    """Holds ``queue_depth`` instructions of one engine in order, and issues each when its tokens are there. The next but one
+    may have its tokens already.
 
     The engine answers every instruction with one release pulse (operands read) and one done pulse
     (results visible), both in order and ``answer_cycles`` after it took the instruction at the earliest; the queue turns
@@ -71,7 +73,6 @@ class EngineQueue(wiring.Component):
         fetch = Signal()
         take = Signal()
         head = Signal()
-        acquired = Signal()
 
         # The memory's output register is the head: it is refilled when the engine takes it.
         m.d.comb += [
@@ -89,20 +90,21 @@ class EngineQueue(wiring.Component):
             m.d.sync += head.eq(0)
         m.d.sync += stored.eq(stored + self.push - fetch)
 
-        def field(name: str):
-            return self.i_instr[HEADER[name][0]:HEADER[name][0] + HEADER[name][1]]
+        def field(name: str, instruction=None):
+            offset, width = HEADER[name]
+            return (self.i_instr if instruction is None else instruction)[offset:offset + width]
 
-        # Tokens are acquired once per head, then the instruction is offered until the engine takes it.
+        # Tokens are acquired in order, for the head and, while the engine still works on that, for the one behind it: what
+        # they are lies in a memory of its own.
+        m.submodules.waits = waits = Fifo(width=self.params.tokens, depth=depth)
+        acquired = Signal(range(_AHEAD + 1))  # instructions that have their tokens and are not taken
         in_flight = Signal(range(_IN_FLIGHT + 1))
         m.d.comb += [
-            self.want_valid.eq(head & ~acquired), self.want.eq(field("waits")),
-            self.i_valid.eq(acquired & (in_flight != _IN_FLIGHT)),
+            waits.i_valid.eq(self.push), waits.i.eq(field("waits", self.w_instr)), waits.o_ready.eq(self.grant),
+            self.want_valid.eq(waits.o_valid & (acquired != _AHEAD)), self.want.eq(waits.o),
+            self.i_valid.eq(head & (acquired != 0) & (in_flight != _IN_FLIGHT)),
         ]
-        with m.If(self.grant):
-            m.d.sync += acquired.eq(1)
-        with m.Elif(take):
-            m.d.sync += acquired.eq(0)
-        m.d.sync += in_flight.eq(in_flight + take - self.e_done)
+        m.d.sync += [acquired.eq(acquired + self.grant - take), in_flight.eq(in_flight + take - self.e_done)]
 
         # What is signalled waits in memories; whoever takes an instruction signals later than it takes to get there.
         tokens, marks = self.params.tokens, HEADER["mark"][1]
@@ -117,5 +119,5 @@ class EngineQueue(wiring.Component):
         with m.If(self.e_done):
             m.d.comb += [self.done.eq(to_finish.o[:tokens]), self.mark.eq(to_finish.o[tokens:]),
                          self.mark_valid.eq(to_finish.o[tokens:] != 0)]
-        m.d.comb += [self.idle.eq(~head & (stored == 0) & (in_flight == 0)), self.active.eq(acquired | (in_flight != 0))]
+        m.d.comb += [self.idle.eq(~head & (stored == 0) & (in_flight == 0)), self.active.eq((acquired != 0) | (in_flight != 0))]
         return m

@@ -15,7 +15,7 @@ from tenon.acg.mnemonic import INSTRUCTION_BITS, accesses
 from tenon.hw.delay import delay
 from tenon.hw.registers import ErrorCode
 
-__all__ = ["Legality", "longest_walk"]
+__all__ = ["Legality", "longest_walk", "walk_cycles"]
 
 _BASE_BITS, _STRIDE_BITS, _EXTENT_BITS = 25, 25, 17
 _WIDTH = 46  # a sum of eight 24 x 16 bit products and a base
@@ -24,16 +24,19 @@ _WIDTH = 46  # a sum of eight 24 x 16 bit products and a base
 _STAGES = 5  # registers between a step of the walk and the verdict: operands, products, their sum, corners, error
 
 
+def walk_cycles(mnemonic, memory_bytes, fields) -> int:
+    """Cycles from ``start`` to ``finish`` for an instruction that is legal: its steps, and the way of the last one."""
+    return _STAGES + sum(_steps(a) if a.chosen(fields) else 1 for a in accesses(mnemonic) if a.memory in memory_bytes)
+
+
 def longest_walk(mnemonics, memory_bytes) -> int:
-    """Cycles from ``start`` to ``finish`` of the slowest instruction: its steps, and the way of the last one."""
+    """The same for the slowest instruction."""
     longest = 0
     for mnemonic in mnemonics:
-        checked = [a for a in accesses(mnemonic) if a.memory in memory_bytes]
-        choices = sorted({name for a in checked for name, _ in a.conditions})
+        choices = sorted({name for a in accesses(mnemonic) if a.memory in memory_bytes for name, _ in a.conditions})
         for values in itertools.product(*(range(mnemonic.field(name).high + 1) for name in choices)):
-            fields = dict(zip(choices, values, strict=True))
-            longest = max(longest, sum(_steps(a) if a.chosen(fields) else 1 for a in checked))
-    return longest + _STAGES + 1
+            longest = max(longest, walk_cycles(mnemonic, memory_bytes, dict(zip(choices, values, strict=True))))
+    return longest
 
 
 def _steps(access) -> int:

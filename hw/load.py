@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,8 +14,8 @@ from tenon.hw.decode import layout
 from tenon.hw.fifo import Fifo
 from tenon.hw.mnemonics import load
 from tenon.hw.params import SystolicParams
-from tenon.hw.realign import Planner, Realigner, plan_layout
-from tenon.hw.runs import LEVELS, Runs
+from tenon.hw.realign import Planner, Realigner
+from tenon.hw.runs import run_nest
 
 __all__ = ["ADDRESS_BITS", "LoadEngine"]
 
@@ -50,7 +50,7 @@ class LoadEngine(wiring.Component):
         Something is in flight; no grant; waits for requests or data; pulse: a beat came with an error.
     """
 
-    request_cycles = 3
+    request_cycles = 7
     finish_cycles = 2
 
     def __init__(self, params: SystolicParams):
@@ -76,50 +76,63 @@ class LoadEngine(wiring.Component):
         f = data.View(layout(self.mnemonic(self.params)), self.i_instr)
 
         # Coordinates of the next run.
-        m.submodules.runs = runs = Runs(s=address_bits, d=ADDRESS_BITS, y=_Y_BITS, x=_X_BITS)
-        for name in runs.widths:
-            m.d.comb += getattr(runs, f"{name}_base").eq(f[name])
-            m.d.comb += [getattr(runs, f"{name}_stride")[l].eq(f[f"{name}_l{l}"]) for l in range(LEVELS)]
-        m.d.comb += [runs.count[l].eq(f[f"n_l{l}"]) for l in range(LEVELS)]
-
-        # Its bytes inside the guard, lo..hi: x + b in 0..x_lim - 1, or x alone for all bytes alike.
-        x, y = runs.x.as_signed(), runs.y.as_signed()
-        room = Signal(signed(_X_BITS + 1))  # x_lim - 1 - x; negative beyond the limit
-        lo = Signal(16)
-        hi = Signal(16)
-        sourced = Signal()
-        m.d.comb += [
-            room.eq(f.x_lim - 1 - x),
-            lo.eq(Mux(f.x_run & (x < 0), -x, 0)), hi.eq(Mux(f.x_run & (room < f.n), room, f.n)),
-            sourced.eq((y >= 0) & (y < f.y_lim) & (room >= 0) & (f.x_lim != 0)
-                    & Mux(f.x_run, (x + f.n >= 0), (x >= 0))),
-        ]
-
-        # One run, planned while it is held.
-        held = Signal()
+        m.submodules.runs = runs = run_nest(m, f, s=address_bits, d=ADDRESS_BITS, y=_Y_BITS, x=_X_BITS)
+        walking = Signal()
+        advance = Signal()  # every run moves on by one register
         step = Signal()
-        taken = Signal()
-        m.submodules.planner = planner = Planner(bus_bytes=width, src_bits=address_bits, dst_bits=ADDRESS_BITS, tag_bits=3)
-        run = Signal(data.StructLayout({"src": address_bits, "seg": axi.SEGMENT_BITS, "dst": ADDRESS_BITS, "n": 16, "lo": 16,
-                                        "hi": 16, "sourced": 1, "fill": 8, "final": 1, "tag": 3}), reset_less=True)
-        m.d.comb += [step.eq(self.i_valid & (~held | taken)), runs.step.eq(step), self.i_ready.eq(step & runs.last)]
-        m.d.comb += [getattr(planner, name).eq(run[name]) for name in run.shape().members if name != "seg"]
-        with m.If(step):
-            m.d.sync += [
-                held.eq(1), run.src.eq(self.base[f.seg] + runs.s), run.seg.eq(f.seg), run.dst.eq(runs.d), run.n.eq(f.n), run.lo.eq(lo),
-                run.hi.eq(hi), run.sourced.eq(sourced), run.fill.eq(f.fill), run.final.eq(runs.last), run.tag.eq(f.mem),
-            ]
-        with m.Elif(taken):
-            m.d.sync += held.eq(0)
+        m.d.comb += [runs.load.eq(self.i_valid & ~walking), step.eq(walking & advance), runs.step.eq(step & ~runs.last),
+                     self.i_ready.eq(step & runs.last)]
+        with m.If(runs.load):
+            m.d.sync += walking.eq(1)
+        with m.Elif(self.i_ready):
+            m.d.sync += walking.eq(0)
+        valid = Signal(3)  # a run in each of three registers
+        with m.If(advance):
+            m.d.sync += valid.eq(Cat(walking, valid))
 
-        # It goes to the requests and, as a plan, to the writer.
+        # Where it lies, and how far inside the guard: x + b in 0..x_lim - 1, or x alone for all bytes alike.
+        x, y = runs.address_x.as_signed(), runs.address_y.as_signed()
+        passed_on = {"n": 16, "x_run": 1, "fill": 8, "mem": 3, "seg": axi.SEGMENT_BITS}
+        placed = Signal(data.StructLayout({
+            "src": address_bits, "dst": ADDRESS_BITS, "final": 1, **passed_on,
+            "room": signed(_X_BITS + 1),  # x_lim - 1 - x; negative beyond the limit
+            "before": 16, "begins_before": 1, "reaches": 1, "in_y": 1,
+        }), reset_less=True)
+        with m.If(advance):
+            m.d.sync += [
+                placed.src.eq(self.base[f.seg] + runs.address_s), placed.dst.eq(runs.address_d), placed.final.eq(runs.last),
+                *(placed[name].eq(f[name]) for name in passed_on),
+                placed.room.eq(f.x_lim - 1 - x), placed.before.eq(-x), placed.begins_before.eq(x < 0), placed.reaches.eq(x + f.n >= 0),
+                placed.in_y.eq((y >= 0) & (y < f.y_lim) & (f.x_lim != 0)),
+            ]
+
+        # Its bytes inside the guard, lo..hi.
+        run = Signal(data.StructLayout({"src": address_bits, "dst": ADDRESS_BITS, "n": 16, "lo": 16, "hi": 16, "sourced": 1,
+                                        "fill": 8, "final": 1, "mem": 3, "seg": axi.SEGMENT_BITS}), reset_less=True)
+        with m.If(advance):
+            m.d.sync += [
+                *(run[name].eq(placed[name]) for name in ("src", "dst", "n", "fill", "final", "mem", "seg")),
+                run.lo.eq(Mux(placed.x_run & placed.begins_before, placed.before, 0)),
+                run.hi.eq(Mux(placed.x_run & (placed.room < placed.n), placed.room, placed.n)),
+                run.sourced.eq(placed.in_y & (placed.room >= 0) & Mux(placed.x_run, placed.reaches, ~placed.begins_before)),
+            ]
+
+        # Planned, it goes to the requests and, as a plan, to the writer.
+        m.submodules.planner = planner = Planner(bus_bytes=width, src_bits=address_bits, dst_bits=ADDRESS_BITS, tag_bits=3)
+        m.d.comb += [planner.enable.eq(advance), planner.tag.eq(run.mem),
+                     *(getattr(planner, name).eq(run[name]) for name in ("src", "dst", "n", "lo", "hi", "sourced", "fill", "final"))]
+        segment = Signal(axi.SEGMENT_BITS, reset_less=True)
+        with m.If(advance):
+            m.d.sync += segment.eq(run.seg)
         m.submodules.bursts = bursts = Bursts(self.params)
-        m.submodules.plans = plans = Fifo(width=plan_layout(width, ADDRESS_BITS, 3).size, depth=_PLANS)
+        m.submodules.plans = plans = Fifo(width=planner.plan.shape().size, depth=_PLANS)
+        plan = planner.plan
+        taken = Signal()
         m.d.comb += [
-            taken.eq(held & plans.i_ready & (bursts.i_ready | ~run.sourced)),
-            plans.i_valid.eq(taken), plans.i.eq(planner.plan),
-            bursts.i_valid.eq(taken & run.sourced), bursts.i_word.eq(planner.src_word), bursts.i_count.eq(planner.src_count),
-            bursts.i_seg.eq(run.seg), self.ar_seg.eq(bursts.a_seg),
+            taken.eq(valid[-1] & plans.i_ready & (bursts.i_ready | ~plan.sourced)), advance.eq(~valid[-1] | taken),
+            plans.i_valid.eq(taken), plans.i.eq(plan),
+            bursts.i_valid.eq(taken & plan.sourced), bursts.i_word.eq(planner.src_word), bursts.i_count.eq(planner.src_count),
+            bursts.i_seg.eq(segment), self.ar_seg.eq(bursts.a_seg),
             self.ar_valid.eq(bursts.a_valid), bursts.a_ready.eq(self.ar_ready),
             self.ar_addr.eq(bursts.a_addr), self.ar_len.eq(bursts.a_len),
             bursts.retire.eq(self.r_valid & self.r_ready & self.r_last),
@@ -140,7 +153,7 @@ class LoadEngine(wiring.Component):
         ]
 
         m.d.comb += [
-            self.o_busy.eq(self.i_valid | held | plans.busy | self.w_en | self.o_done | self.o_error),
+            self.o_busy.eq(self.i_valid | valid.any() | plans.busy | realign.busy | self.o_done | self.o_error),
             self.o_stall_bank.eq(self.w_en & ~self.w_grant),
             self.o_stall_bus.eq(~self.o_stall_bank & (realign.starved | (self.ar_valid & ~self.ar_ready))),
         ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,7 +12,7 @@ __all__ = ["AddressNest"]
 class AddressNest(wiring.Component):
     """Walks a nest of loops; each operand's address is its base plus, for each level, index times stride.
 
-    Addresses are modulo 2**16. An operand keeps, for each level that moves it, the address at that level's last step:
+    Addresses are modulo 2**width. An operand keeps, for each level that moves it, the address at that level's last step:
     where it returns to when the levels within start over.
 
     Parameters
@@ -21,6 +21,10 @@ class AddressNest(wiring.Component):
         Outermost first.
     operands : mapping
         The levels that move each operand; the outermost is among them.
+    widths : mapping, optional
+        Bits of operands' addresses; 16 if not said.
+    held : bool
+        Counts and strides hold still from ``load`` to the last step, so that the nest need not keep them.
 
     Members
     -------
@@ -30,15 +34,16 @@ class AddressNest(wiring.Component):
         Go on. Not at the last step, unless with ``load``.
     count_LEVEL : In(16)
         Extent less 1.
-    base_OPERAND, stride_OPERAND_LEVEL : In(16), In(signed(16))
+    base_OPERAND, stride_OPERAND_LEVEL : In(width), In(signed(width))
     index_LEVEL, first_LEVEL, last_LEVEL : Out(16), Out(1), Out(1)
         Index, and whether it is 0, and the extent less 1.
     last : Out(1)
         All levels are at their last.
-    address_OPERAND : Out(16)
+    address_OPERAND : Out(width)
     """
 
-    def __init__(self, levels: Sequence[str], operands: Mapping[str, Sequence[str]]):
+    def __init__(self, levels: Sequence[str], operands: Mapping[str, Sequence[str]], *, widths: Mapping[str, int] | None = None,
+                 held: bool = False):
         for operand, moved_by in operands.items():
             if levels[0] not in moved_by:
                 raise ValueError(f"operand {operand!r} must be moved by the outermost level, {levels[0]!r}")
@@ -47,12 +52,15 @@ class AddressNest(wiring.Component):
                     raise ValueError(f"operand {operand!r} must be moved by levels of the nest, not {level!r}")
         self.levels = tuple(levels)
         self.operands = {operand: tuple(moved_by) for operand, moved_by in operands.items()}
+        self.widths = {operand: (widths or {}).get(operand, 16) for operand in operands}
+        self.held = held
         members = {"load": In(1), "step": In(1), "last": Out(1)}
         for level in self.levels:
             members |= {f"count_{level}": In(16), f"index_{level}": Out(16), f"first_{level}": Out(1), f"last_{level}": Out(1)}
         for operand, moved_by in self.operands.items():
-            members |= {f"base_{operand}": In(16), f"address_{operand}": Out(16)}
-            members |= {f"stride_{operand}_{level}": In(signed(16)) for level in moved_by}
+            width = self.widths[operand]
+            members |= {f"base_{operand}": In(width), f"address_{operand}": Out(width)}
+            members |= {f"stride_{operand}_{level}": In(signed(width)) for level in moved_by}
         super().__init__(members)
 
     def elaborate(self, platform):
@@ -69,14 +77,14 @@ class AddressNest(wiring.Component):
         for level in self.levels:
             starts_over[level] = outer
             outer |= steps[level]
-            index, count, left = (state(f"{level}_{name}") for name in ("index", "count", "left"))
-            first, last, single = (state(f"{level}_{name}", 1) for name in ("at_first", "at_last", "single"))
+            index, left = (state(f"{level}_{name}") for name in ("index", "left"))
+            first, last = (state(f"{level}_{name}", 1) for name in ("at_first", "at_last"))
             extent = getattr(self, f"count_{level}")
+            count, single = self._kept(m, f"{level}_count", extent), self._kept(m, f"{level}_single", extent == 0)
             first_last[level] = extent == 0
             next_last[level] = Mux(starts_over[level], single, Mux(steps[level], left == 1, last))
             with m.If(self.load):
-                m.d.sync += [count.eq(extent), single.eq(extent == 0), index.eq(0), left.eq(extent), first.eq(1),
-                             last.eq(first_last[level])]
+                m.d.sync += [index.eq(0), left.eq(extent), first.eq(1), last.eq(first_last[level])]
             with m.Elif(self.step):
                 m.d.sync += last.eq(next_last[level])
                 with m.If(starts_over[level]):
@@ -97,26 +105,33 @@ class AddressNest(wiring.Component):
             within_next &= next_last[level]
 
         for operand, moved_by in self.operands.items():
-            address = {level: state(f"{operand}_{level}_address") for level in moved_by}
-            stride = {level: state(f"{operand}_{level}_stride", signed(16)) for level in moved_by}
-            origin = Signal(16, name=f"{operand}_origin")
-            move = Signal(signed(16), name=f"{operand}_move")
-            following = Signal(16, name=f"{operand}_following")
+            width = self.widths[operand]
+            address = {level: state(f"{operand}_{level}_address", width) for level in moved_by}
+            origin = Signal(width, name=f"{operand}_origin")
+            move = Signal(width, name=f"{operand}_move")
+            following = Signal(width, name=f"{operand}_following")
             # One of all levels steps, or none: a choice without priorities.
             origins, moves, around = 0, 0, None
             for level in self.levels:
                 around = level if level in moved_by else around
-                origins |= address[around] & steps[level].replicate(16)
+                origins |= address[around] & steps[level].replicate(width)
                 if level in moved_by:
-                    moves |= stride[level].as_unsigned() & steps[level].replicate(16)
+                    stride = self._kept(m, f"{operand}_{level}_stride", getattr(self, f"stride_{operand}_{level}").as_unsigned())
+                    moves |= stride & steps[level].replicate(width)
             m.d.comb += [origin.eq(origins), move.eq(moves), following.eq(origin + move)]
             for level in moved_by:
                 with m.If(self.load):
-                    m.d.sync += [
-                        address[level].eq(getattr(self, f"base_{operand}")),
-                        stride[level].eq(getattr(self, f"stride_{operand}_{level}")),
-                    ]
+                    m.d.sync += address[level].eq(getattr(self, f"base_{operand}"))
                 with m.Elif(self.step & (starts_over[level] | steps[level])):
                     m.d.sync += address[level].eq(following)
             m.d.comb += getattr(self, f"address_{operand}").eq(address[moved_by[-1]])
         return m
+
+    def _kept(self, m, name: str, value: Value) -> Value:
+        """``value`` as it was at ``load``."""
+        if self.held:
+            return value
+        register = Signal(len(value), name=name, reset_less=True)
+        with m.If(self.load):
+            m.d.sync += register.eq(value)
+        return register

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,20 +15,21 @@ from tenon.hw.fifo import Fifo
 from tenon.hw.load import ADDRESS_BITS
 from tenon.hw.mnemonics import store
 from tenon.hw.params import SystolicParams
-from tenon.hw.realign import Planner, Realigner, plan_layout, words_bits
-from tenon.hw.runs import LEVELS, Runs
+from tenon.hw.realign import Planner, Realigner, words_bits
+from tenon.hw.runs import run_nest
 
 __all__ = ["StoreEngine"]
 
 _PLANS = 64  # runs between their requests and their data: more than bursts of one beat can be in flight
+_SPARES = 3  # words read ahead: one on its way, one that arrives, one in use
 
 
 class StoreEngine(wiring.Component):
     """Executes STORE instructions: one run requested, one word read and one beat written per cycle.
 
     Requests run ahead of the data; a beat is offered in the cycle of its burst's request at the earliest.
-    Everything is in order. The first request is made ``request_cycles`` after the instruction is offered, the
-    instruction is done ``finish_cycles`` after its last response.
+    Everything is in order. The first request is made ``request_cycles`` after the instruction is offered, the first beat
+    ``beat_cycles`` after its first run is; the instruction is done ``finish_cycles`` after its last response.
 
     Members
     -------
@@ -47,7 +48,8 @@ class StoreEngine(wiring.Component):
         go on; pulse: a write was answered with an error.
     """
 
-    request_cycles = 3
+    request_cycles = 6
+    beat_cycles = 8
     finish_cycles = 1
 
     def __init__(self, params: SystolicParams):
@@ -64,8 +66,9 @@ class StoreEngine(wiring.Component):
     @staticmethod
     def mnemonic(params: SystolicParams):
         """This engine's part of the covenant."""
-        guard = BusGuard.request_cycles + BusGuard.data_cycles + BusGuard.answer_cycles
-        return store(params, latency=StoreEngine.request_cycles + guard + StoreEngine.finish_cycles)
+        beat = max(StoreEngine.request_cycles + BusGuard.request_cycles + BusGuard.data_cycles,
+                   StoreEngine.beat_cycles + BusGuard.beat_cycles)
+        return store(params, latency=beat + BusGuard.answer_cycles + StoreEngine.finish_cycles)
 
     def elaborate(self, platform):
         m = Module()
@@ -73,78 +76,82 @@ class StoreEngine(wiring.Component):
         f = data.View(layout(self.mnemonic(self.params)), self.i_instr)
 
         # Coordinates of the next run.
-        m.submodules.runs = runs = Runs(s=ADDRESS_BITS, d=address_bits)
-        for name in runs.widths:
-            m.d.comb += getattr(runs, f"{name}_base").eq(f[name])
-            m.d.comb += [getattr(runs, f"{name}_stride")[l].eq(f[f"{name}_l{l}"]) for l in range(LEVELS)]
-        m.d.comb += [runs.count[l].eq(f[f"n_l{l}"]) for l in range(LEVELS)]
-
-        # One run, planned while it is held.
-        held = Signal()
+        m.submodules.runs = runs = run_nest(m, f, s=ADDRESS_BITS, d=address_bits)
+        walking = Signal()
+        advance = Signal()  # every run moves on by one register
         step = Signal()
-        taken = Signal()
-        m.submodules.planner = planner = Planner(bus_bytes=width, src_bits=ADDRESS_BITS, dst_bits=address_bits)
+        m.d.comb += [runs.load.eq(self.i_valid & ~walking), step.eq(walking & advance), runs.step.eq(step & ~runs.last),
+                     self.i_ready.eq(step & runs.last)]
+        with m.If(runs.load):
+            m.d.sync += walking.eq(1)
+        with m.Elif(self.i_ready):
+            m.d.sync += walking.eq(0)
+        valid = Signal(2)  # a run in each of two registers
         run = Signal(data.StructLayout({"src": ADDRESS_BITS, "dst": address_bits, "seg": axi.SEGMENT_BITS, "n": 16, "final": 1}),
                      reset_less=True)
+        segment = Signal(axi.SEGMENT_BITS, reset_less=True)
+        with m.If(advance):
+            m.d.sync += [valid.eq(Cat(walking, valid)), run.src.eq(runs.address_s), run.dst.eq(self.base[f.seg] + runs.address_d),
+                         run.seg.eq(f.seg), run.n.eq(f.n), run.final.eq(runs.last), segment.eq(run.seg)]
+
+        # Planned, it goes to the requests, to the reader and, as a plan, to the writer. The latter two have queues, so that
+        # requests can run ahead by a memory's latency.
+        m.submodules.planner = planner = Planner(bus_bytes=width, src_bits=ADDRESS_BITS, dst_bits=address_bits)
         m.d.comb += [
-            step.eq(self.i_valid & (~held | taken)), runs.step.eq(step), self.i_ready.eq(step & runs.last),
-            planner.src.eq(run.src), planner.dst.eq(run.dst), planner.n.eq(run.n), planner.lo.eq(0),
+            planner.enable.eq(advance), planner.src.eq(run.src), planner.dst.eq(run.dst), planner.n.eq(run.n), planner.lo.eq(0),
             planner.hi.eq(run.n), planner.sourced.eq(1), planner.final.eq(run.final),
         ]
-        with m.If(step):
-            m.d.sync += [held.eq(1), run.src.eq(runs.s), run.dst.eq(self.base[f.seg] + runs.d), run.seg.eq(f.seg), run.n.eq(f.n),
-                         run.final.eq(runs.last)]
-        with m.Elif(taken):
-            m.d.sync += held.eq(0)
-
-        # It goes to the requests, to the reader and, as a plan, to the writer. The latter two have queues, so that
-        # requests can run ahead by a memory's latency.
         words = data.StructLayout({"word": ADDRESS_BITS - (width.bit_length() - 1), "count": words_bits(width),
                                    "final": 1})
         m.submodules.bursts = bursts = Bursts(self.params)
-        m.submodules.plans = plans = Fifo(width=plan_layout(width, address_bits, 0).size, depth=_PLANS)
+        m.submodules.plans = plans = Fifo(width=planner.plan.shape().size, depth=_PLANS)
         m.submodules.reads = reads = Fifo(width=words.size, depth=_PLANS)
+        plan = planner.plan
+        taken = Signal()
         m.d.comb += [
-            taken.eq(held & plans.i_ready & reads.i_ready & bursts.i_ready),
-            plans.i_valid.eq(taken), plans.i.eq(planner.plan),
-            reads.i_valid.eq(taken), reads.i.eq(Cat(planner.src_word, planner.src_count, run.final)),
-            bursts.i_valid.eq(taken), bursts.i_word.eq(planner.plan.word), bursts.i_count.eq(planner.plan.count),
-            bursts.i_last.eq(run.final), bursts.i_seg.eq(run.seg), self.aw_seg.eq(bursts.a_seg),
+            taken.eq(valid[-1] & plans.i_ready & reads.i_ready & bursts.i_ready), advance.eq(~valid[-1] | taken),
+            plans.i_valid.eq(taken), plans.i.eq(plan),
+            reads.i_valid.eq(taken), reads.i.eq(Cat(planner.src_word, planner.src_count, plan.final)),
+            bursts.i_valid.eq(taken), bursts.i_word.eq(plan.word), bursts.i_count.eq(plan.count),
+            bursts.i_last.eq(plan.final), bursts.i_seg.eq(segment), self.aw_seg.eq(bursts.a_seg),
             self.aw_valid.eq(bursts.a_valid), bursts.a_ready.eq(self.aw_ready),
             self.aw_addr.eq(bursts.a_addr), self.aw_len.eq(bursts.a_len),
         ]
 
-        # Reader: one word per cycle as long as there is room for all that were asked for.
+        # Reader: one word per cycle as long as there is room for all that were asked for. They wait in registers, in
+        # order, the first one foremost.
         read = data.View(words, reads.o)
-        index = Signal.like(read.count)
+        word = Signal.like(read.word, reset_less=True)
+        left = Signal.like(read.count, reset_less=True)
+        final = Signal(reset_less=True)
+        reading = Signal()
         asked = Signal()
         arrives = Signal()
         at_end = Signal()
-        spare = [Signal(self.params.bus_bits, name=f"spare{i}", reset_less=True) for i in range(2)]
-        spares = Signal(range(3))  # words that arrived and were not used at once
+        spare = [Signal(self.params.bus_bits, name=f"spare{i}", reset_less=True) for i in range(_SPARES)]
+        spares = Signal(range(_SPARES + 1))
         used = Signal()
         m.d.comb += [
-            self.r_en.eq(reads.o_valid & (spares + arrives < 2)), self.r_addr.eq((read.word + index) * width),
-            asked.eq(self.r_en & self.r_grant), at_end.eq(index == read.count), reads.o_ready.eq(asked & at_end),
+            self.r_en.eq(reading & (spares + arrives < _SPARES)), self.r_addr.eq(word * width),
+            asked.eq(self.r_en & self.r_grant), at_end.eq(left == 0), reads.o_ready.eq(~reading | (asked & at_end)),
         ]
-        m.d.sync += [arrives.eq(asked), self.o_release.eq(asked & at_end & read.final),
-                     spares.eq(spares + arrives - used)]
-        with m.If(asked):
-            m.d.sync += index.eq(Mux(at_end, 0, index + 1))
-        with m.If(used):
-            m.d.sync += spare[0].eq(spare[1])
-        with m.If(arrives & ((spares == 0) | ((spares == 1) & used))):
-            m.d.sync += spare[0].eq(self.r_data)
-        with m.If(arrives & ~used):
-            m.d.sync += spare[1].eq(self.r_data)
+        m.d.sync += [arrives.eq(asked), self.o_release.eq(asked & at_end & final), spares.eq(spares + arrives - used)]
+        with m.If(reads.o_ready):
+            m.d.sync += [reading.eq(reads.o_valid), word.eq(read.word), left.eq(read.count), final.eq(read.final)]
+        with m.Elif(asked):
+            m.d.sync += [word.eq(word + 1), left.eq(left - 1)]
+        for i, register in enumerate(spare):
+            with m.If(arrives & (spares == i + used)):
+                m.d.sync += register.eq(self.r_data)
+            with m.Elif(used & (i < _SPARES - 1)):
+                m.d.sync += register.eq(spare[min(i + 1, _SPARES - 1)])
 
         # Data meets plan. A burst's beats may be offered once its request has been.
         offered = Signal(range(self.params.max_outstanding + 1))  # bursts whose requests are ahead of their last beat
         m.submodules.realign = realign = Realigner(bus_bytes=width, dst_bits=address_bits)
         m.d.comb += [
             realign.i_valid.eq(plans.o_valid), plans.o_ready.eq(realign.i_ready), realign.i.eq(plans.o),
-            realign.s_valid.eq((spares != 0) | arrives), used.eq(realign.s_valid & realign.s_ready),
-            realign.s_data.eq(Mux(spares != 0, spare[0], self.r_data)),
+            realign.s_valid.eq(spares != 0), used.eq(realign.s_valid & realign.s_ready), realign.s_data.eq(spare[0]),
             self.w_valid.eq(realign.o_valid & (offered != 0)), realign.o_ready.eq(self.w_ready & (offered != 0)),
             self.w_data.eq(realign.o_data), self.w_strb.eq(realign.o_mask),
             self.w_last.eq(realign.o_last | bursts.ends_burst(realign.o_word)),
@@ -166,10 +173,10 @@ class StoreEngine(wiring.Component):
 
         blocked = (self.aw_valid & ~self.aw_ready) | (realign.o_valid & ~realign.o_ready)
         m.d.comb += [
-            self.o_busy.eq(self.i_valid | held | plans.busy | reads.busy | arrives | ~bursts.idle | self.o_release
+            self.o_busy.eq(self.i_valid | valid.any() | plans.busy | reads.busy | reading | arrives | ~bursts.idle | self.o_release
                            | self.o_done | self.o_error),
             self.o_stall_bank.eq(self.r_en & ~self.r_grant),
-            self.o_stall_bus.eq(~self.o_stall_bank & (blocked | ~(reads.o_valid | arrives | realign.o_valid))
+            self.o_stall_bus.eq(~self.o_stall_bank & (blocked | ~(reading | arrives | realign.busy))
                                 & ~bursts.idle),
         ]
         return m

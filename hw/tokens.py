@@ -64,5 +64,5 @@ class TokenCounters(wiring.Component):
             total = Signal(10, name=f"total{i}")
             m.d.comb += total.eq(counter + added - take[i])
             m.d.sync += [counter.eq(total), beyond[i].eq(total > TOKEN_LIMIT)]
-        m.d.sync += self.overflow.eq(beyond.any())
+        m.d.comb += self.overflow.eq(beyond.any())
         return m

@@ -187,11 +187,12 @@ async def longest_run(dut):
 
 @cocotb.test(timeout_time=10, timeout_unit="ms")
 async def single_beats(dut):
-    """Runs of one beat go as fast as the bursts in flight allow: 32 in 41 cycles with the standard DRAM."""
+    """Runs of one beat go as fast as the bursts in flight allow: 32 in 42 cycles with the standard DRAM, as a place is used again
+    a cycle after it is free."""
     runs = 640
     driver, bus, _ = await run(dut, [plain(WIDTH, runs, stride=1000 * WIDTH)], STANDARD)
     cycles = driver.done[0] - driver.offered[0]
-    limit = runs * 41 / IN_FLIGHT + 40 + OVERHEAD
+    limit = runs * 42 / IN_FLIGHT + 40 + OVERHEAD
     assert bus.peak == IN_FLIGHT
     assert cycles <= limit, f"{cycles} cycles for {runs} beats, allowed are {limit:.0f}"
 

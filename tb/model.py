@@ -13,8 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tenon.acg.graph import Graph
-from tenon.acg.mnemonic import INSTRUCTION_BYTES, accesses
+from tenon.acg.mnemonic import INSTRUCTION_BYTES
 from tenon.hw.bus_guard import BusGuard
+from tenon.hw.dispatch import ISSUE_CYCLES
+from tenon.hw.legality import walk_cycles
+from tenon.hw.load import LoadEngine
+from tenon.hw.store import StoreEngine
 from tenon.tb.functional import Instruction
 from tenon.tb.timeline import Span, Timeline, Windows, idle_waits
 from tenon.tb.transfers import Transfer, transfer_of
@@ -164,7 +168,9 @@ class _Simulation:
             self.last = max(self.last, self.now)
             return
         self.checking = True
-        self.at(self.now + _check_cycles(self.program[k], self.on_chip), self.push)
+        instruction = self.program[k]
+        cycles = walk_cycles(instruction.mnemonic, self.on_chip, instruction.fields) + ISSUE_CYCLES
+        self.at(self.now + cycles, self.push)
 
     def push(self) -> None:
         instruction = self.program[self.dispatched]
@@ -268,7 +274,7 @@ class _Simulation:
 
     def move(self, engine: _Engine, instruction: Instruction, transfer: Transfer, path: _Path) -> None:
         engine.ready_at = _BUSY
-        self.at(self.now + _REQUEST_CYCLES, self.request, engine, instruction, transfer, 0, path)
+        self.at(self.now + _dma(transfer).request_cycles + BusGuard.request_cycles, self.request, engine, instruction, transfer, 0, path)
 
     def request(self, engine: _Engine, instruction: Instruction, transfer: Transfer, k: int, path: _Path) -> None:
         flight = self.flight[engine.name]
@@ -291,7 +297,7 @@ class _Simulation:
             return
         engine.ready_at = self.now
         self.at(self.now, self.take, engine)
-        done = end + BusGuard.answer_cycles + (self.dram.latency if transfer.write else _WRITE_CYCLES)
+        done = end + BusGuard.answer_cycles + (self.dram.latency if transfer.write else LoadEngine.finish_cycles)
         self.occupied(engine, path.begun, done)
         self.at(end if transfer.write else done, self.released, instruction, path)
         self.at(done, self.finished, instruction, path)
@@ -307,21 +313,15 @@ class _Simulation:
         return "\n".join(lines)
 
 
+def _dma(transfer: Transfer) -> type:
+    return StoreEngine if transfer.write else LoadEngine
+
+
 _BUSY = 1 << 62  # until further notice
 
-# Pipelines of the sequencer and the DMA engines, in cycles: from a fetched beat to a decoded instruction; from the
-# last result to the interrupt; from a taken instruction to its first request on the bus; from a beat at LOAD to its word on chip.
-_FETCH_CYCLES, _END_CYCLES, _REQUEST_CYCLES, _WRITE_CYCLES = 3 + BusGuard.answer_cycles, 4, 3 + BusGuard.request_cycles, 2
+# Pipelines of the sequencer, in cycles: from a fetched beat to a decoded instruction; from the last result to the interrupt.
+_FETCH_CYCLES, _END_CYCLES = 3 + BusGuard.answer_cycles, 4
 _FETCH_AHEAD = 4  # instructions requested before they are needed
-
-
-def _check_cycles(instruction: Instruction, on_chip: frozenset[str]) -> int:
-    """Legality is checked by one multiply-add per term of each chosen access, between decoding and the queue."""
-    cycles = 3
-    for access in accesses(instruction.mnemonic):
-        if access.memory in on_chip:
-            cycles += 2 + len(access.terms) if access.chosen(instruction.fields) else 1
-    return cycles
 
 
 def _bits(mask: int) -> list[int]:
