@@ -18,6 +18,7 @@ from tenon.flows.version import version
 __all__ = ["main"]
 
 _PAUSE_SECONDS = 30  # between lines on progress where they stay
+_TECHNOLOGIES = ("ecp5", "osu018")
 _SIMULATORS = ("verilator", "icarus", "functional", "model")
 
 
@@ -47,31 +48,52 @@ def main() -> None:
 @main.command()
 @click.argument("config")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build/rtl"), show_default=True, help="Folder to write.")
-@click.option("--area", is_flag=True, help="Synthesise it, and print what each module takes (Yosys, for ECP5).")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the area there, for other tools.")
-def generate(config: str, output: Path, area: bool, json_file: Path | None) -> None:
+@click.option("--area", type=click.Choice(_TECHNOLOGIES), is_flag=False, flag_value=_TECHNOLOGIES[0],
+              help="Synthesise it, and print what each module takes, on an FPGA unless you say otherwise.")
+@click.option("--timing", type=click.Choice(_TECHNOLOGIES), is_flag=False, flag_value=_TECHNOLOGIES[0],
+              help="Find the slowest path of each module, on an FPGA unless you say otherwise.")
+@click.option("--module", "modules", multiple=True, metavar="NAME", help="Of this module alone, its path cell by cell; may be repeated.")
+@click.option("--whole", is_flag=True, help="Of the accelerator as a whole: minutes, and tens of minutes on an FPGA.")
+@click.option("--clock", type=click.FloatRange(0, min_open=True), metavar="MHZ", help="Fail if that is faster than the timing allows.")
+@click.option("--log", type=click.Path(path_type=Path), help="Write what nextpnr says there, as it goes.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the area or the timing there, for other tools.")
+def generate(config: str, output: Path, area: str | None, timing: str | None, modules: tuple[str, ...], whole: bool, clock: float | None,
+             log: Path | None, json_file: Path | None) -> None:
     """Writes the hardware of CONFIG: Verilog with waivers for its lint, acg.json, C header, ISA and register pages."""
     with user_errors():
-        from tenon.flows.area import area_of
         from tenon.flows.generate import FILES
         from tenon.flows.generate import generate as write
-        from tenon.flows.outputs import check_folder, new_file
-        from tenon.flows.tables import print_area
+        from tenon.flows.outputs import check_file, check_folder
         from tenon.hw.config import load_config
 
+        _check_analysis(area, timing, modules, whole, clock, log, json_file)
         params = load_config(config)
         check_folder(output, FILES)
+        for path in filter(None, (log, json_file)):
+            check_file(path)
         with _status(f"generating {params.name}"):
             files = write(params, output)
         for path in files:
             click.echo(f"{path}  {path.stat().st_size:,} bytes")
-        if area or json_file is not None:
-            with _status(f"synthesising {params.name} (the first time, Yosys itself is compiled: half a minute)"):
-                found = area_of(params)
-            if json_file is not None:
-                with new_file(json_file) as work:
-                    work.write_text(found.to_json(), encoding="utf-8")
+        if area is not None:
+            from tenon.flows.hardware.analysis import design_of
+            from tenon.flows.hardware.area import area_of
+            from tenon.flows.tables import print_area
+
+            with _status(f"synthesising {params.name}") as say:
+                found = area_of(design_of(params), params.name, area, say)
+            _write(json_file, found.to_json())
             print_area(found)
+        if timing is not None:
+            from tenon.flows.hardware.analysis import check_clock, timing_of
+            from tenon.flows.tables import print_timing
+
+            with _status(f"timing of {params.name}") as say:
+                found = timing_of(params, timing, modules, whole=whole, log=log, progress=say)
+            _write(json_file, found.to_json())
+            print_timing(found, steps=bool(modules) or len(found.paths) == 1)
+            if clock is not None:
+                check_clock(found, clock)
 
 
 @main.command()
@@ -343,6 +365,32 @@ def doctor() -> None:
         missing = [c for c in checks if c.state == "missing"]
         if missing:
             raise UserError("; ".join(f"{c.name} is missing: {c.remedy}" for c in missing))
+
+
+def _check_analysis(area: str | None, timing: str | None, modules: tuple[str, ...], whole: bool, clock: float | None, log: Path | None,
+                    json_file: Path | None) -> None:
+    """Refuses options of ``generate`` that go together with others that are not there."""
+    for option, given in (("--module", modules), ("--whole", whole), ("--clock", clock), ("--log", log)):
+        if given and timing is None:
+            raise UserError(f"{option} needs --timing")
+    if whole and modules and timing == "ecp5":
+        raise UserError("--module is of no use with --whole on an FPGA: there is one path, into whatever module it goes")
+    if log is not None and (timing != "ecp5" or not (whole or len(modules) == 1)):
+        raise UserError("--log is nextpnr's: use it with --timing ecp5, and --whole or one --module")
+    if json_file is not None and (area is None) == (timing is None):
+        raise UserError("--json needs --area or --timing, one of the two")
+    if area or timing:
+        from tenon.flows.hardware.analysis import check_tools
+
+        check_tools(area, timing)
+
+
+def _write(path: Path | None, text: str) -> None:
+    from tenon.flows.outputs import new_file
+
+    if path is not None:
+        with new_file(path) as work:
+            work.write_text(text, encoding="utf-8")
 
 
 def _waves(path: Path | None, begin: int | None, end: int | None):

@@ -6,6 +6,7 @@ import importlib.metadata
 import sys
 from dataclasses import dataclass
 
+from tenon.flows.errors import UserError
 from tenon.tb import toolchain
 
 __all__ = ["Check", "examine"]
@@ -26,7 +27,7 @@ class Check:
 
 def examine() -> list[Check]:
     """Every check, in the order in which a user would mend them."""
-    return [_python(), *map(_tool, toolchain.survey()), *_packages()]
+    return [_python(), *map(_tool, toolchain.survey()), *_packages(), *_hardware()]
 
 
 def _python() -> Check:
@@ -54,4 +55,22 @@ def _packages() -> list[Check]:
         ok = bool(found) and wanted in ("", found)
         pin = f"=={wanted}" if wanted else ""
         checks.append(Check(name, "ok" if ok else "missing", found, purpose, "" if ok else f"pip install {name}{pin}"))
+    return checks
+
+
+def _hardware() -> list[Check]:
+    from tenon.flows.hardware import osu018
+    from tenon.flows.hardware.opensta import sta_version
+    from tenon.flows.hardware.placement import find_placer
+    from tenon.flows.hardware.yosys import find_yosys
+
+    checks = []
+    for name, find, purpose in (("yosys", lambda: find_yosys().version, "synthesis: generate --area and --timing"),
+                                ("nextpnr-ecp5", find_placer, "timing on an FPGA: generate --timing ecp5"),
+                                ("sta", sta_version, "timing in standard cells: generate --timing osu018"),
+                                ("osu018", lambda: str(osu018.library().path), "the standard cells")):
+        try:
+            checks.append(Check(name, "ok", find(), purpose))
+        except UserError as error:
+            checks.append(Check(name, "optional", "", purpose, str(error).partition(": ")[2]))
     return checks

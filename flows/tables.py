@@ -10,17 +10,18 @@ from rich.table import Table
 
 from tenon.compiler.program import Program
 from tenon.compiler.traffic import traffic_of
-from tenon.flows.area import Area
 from tenon.flows.compile import Placement
 from tenon.flows.doctor import Check
+from tenon.flows.hardware.area import Area
+from tenon.flows.hardware.timing import Timing
 from tenon.flows.quantize import Drift, Right
 from tenon.flows.report import Report
 from tenon.flows.schedule import Ordered
 from tenon.flows.zoo.listing import Entry
 from tenon.tb.covenant.claim import Claim
 
-__all__ = ["print_area", "print_checks", "print_claims", "print_orders", "print_placements", "print_quantised", "print_report",
-           "print_traffic", "print_zoo"]
+__all__ = ["print_area", "print_checks", "print_claims", "print_orders", "print_placements", "print_quantised",
+           "print_report", "print_timing", "print_traffic", "print_zoo"]
 
 
 _WIDE = 110  # columns of a terminal that has room for stalls
@@ -123,16 +124,39 @@ def print_placements(placements: list[Placement]) -> None:
 
 def print_area(area: Area) -> None:
     """What each module takes, and all together."""
-    table = Table(title=f"{area.config}: one instance of each module, without those in it", title_justify="left")
-    table.add_column("module")
-    columns = ("instances", "flip_flops", "memory_bits", "ram_blocks", "lut_rams", "multipliers", "adder_bits", "logic_bits")
-    for name in columns:
-        table.add_column(name.replace("_", " "), justify="right")
-    for number, m in enumerate((*area.modules, area.total)):
-        if number == len(area.modules):
+    console = _console()
+    table = Table(title=f"{area.config} on {area.technology}: one instance of each module, without those in it", title_justify="left")
+    first = next(iter(area.total.counts))
+    for name in ("module", "instances", *area.total.counts, f"all of it, {first}"):
+        table.add_column(name, justify="left" if name == "module" else "right", overflow="fold")
+    for m in (*area.modules, area.total):
+        if m is area.total:
             table.add_section()
-        table.add_row(m.module, *(f"{getattr(m, c):,}" for c in columns))
-    _console().print(table)
+        share = m.instances * m.counts[first] / area.total.counts[first] if area.total.counts[first] else None
+        table.add_row(m.module, _number(m.instances), *(_number(round(n)) for n in m.counts.values()), _percent(share))
+    console.print(table)
+    console.print(area.conditions, soft_wrap=True)
+
+
+def print_timing(timing: Timing, *, steps: bool = False) -> None:
+    """Slowest paths, and each of them cell by cell if ``steps``."""
+    console = _console()
+    table = Table(title=f"{timing.config} on {timing.technology}: {timing.scope}", title_justify="left")
+    extra = ("of it wires",) if any(p.routing_ns is not None for p in timing.paths) else ("FO4",)
+    for name in ("module", "instances", "ns", "MHz", *extra, "levels", "from", "to"):
+        table.add_column(name, justify="left" if name in ("module", "from", "to") else "right", overflow="fold")
+    for p in timing.paths:
+        table.add_row(p.module, _number(p.instances), f"{p.ns:.2f}", f"{p.mhz:.1f}",
+                      f"{p.routing_ns:.2f}" if p.routing_ns is not None else f"{p.fo4:.0f}", _number(p.levels), p.start, p.end)
+    console.print(table)
+    for p in timing.paths if steps else ():
+        table = Table(title=f"{p.module}: {p.start} to {p.end}", title_justify="left", min_width=len(p.module + p.start + p.end) + 8)
+        for name in ("cell", "net", "ns"):
+            table.add_column(name, justify="right" if name == "ns" else "left", overflow="fold")
+        for step in p.steps:
+            table.add_row(step.cell, step.net, f"{step.ns:.2f}")
+        console.print(table)
+    console.print(timing.conditions, soft_wrap=True)
 
 
 def print_traffic(program: Program, before: Program | None) -> None:
