@@ -41,12 +41,12 @@ def engine_classes(params: SystolicParams) -> dict[str, type]:
     return classes
 
 
-def verilog(params: SystolicParams, *, fingerprint: int = 0) -> str:
-    """Verilog of the whole accelerator, top module ``tenon``."""
-    title = (f"// Tenon accelerator, top module tenon. Configuration {params.name}: {params.rows} x {params.cols} array, "
+def verilog(params: SystolicParams, *, fingerprint: int = 0, prefix: str = emit.PREFIX) -> str:
+    """Verilog of the whole accelerator: top module ``prefix``, with which the names of all others begin."""
+    title = (f"// Tenon accelerator, top module {prefix}. Configuration {params.name}: {params.rows} x {params.cols} array, "
              f"{params.lanes} lanes, {params.bus_bits}-bit bus.\n"
              f"// Covenant {fingerprint:08x}. This text is generated: change the configuration instead.\n")
-    return title + emit.verilog(Accelerator(params, fingerprint=fingerprint), "tenon")
+    return title + emit.verilog(Accelerator(params, fingerprint=fingerprint), prefix, prefix=prefix)
 
 
 class Accelerator(wiring.Component):
@@ -96,7 +96,7 @@ class Accelerator(wiring.Component):
         queues = [emit.instance(m, f"queue_{e.lower()}", EngineQueue(p)) for e in classes]
         engines = {name: self._engine(m, name, kind(p), queue) for (name, kind), queue in zip(classes.items(), queues, strict=True)}
         m.d.comb += [
-            fetch.start.eq(control.start), fetch.base.eq(control.program), fetch.length.eq(control.length),
+            fetch.start.eq(control.start), fetch.base.eq(control.base), fetch.length.eq(control.length),
             fetch.stop.eq(dispatch.fetch_stop), dispatch.i_valid.eq(fetch.o_valid), dispatch.i_instr.eq(fetch.o_instr),
             fetch.o_ready.eq(dispatch.i_ready), dispatch.exhausted.eq(fetch.exhausted),
             dispatch.fetch_quiet.eq(fetch.quiet), dispatch.start.eq(control.start),

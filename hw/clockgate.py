@@ -10,7 +10,7 @@ __all__ = ["ClockGate"]
 _TEXT = """\
 // Passes clk while enable, sampled when clk is low, is high. Replace the body by the library's clock-gating
 // cell, by a clock buffer with enable, or (GATED = 0) by a wire.
-module tenon_clock_gate #(parameter GATED = 1) (input wire clk, input wire enable, output wire gated);
+module {prefix}_clock_gate #(parameter GATED = 1) (input wire clk, input wire enable, output wire gated);
   generate
     if (GATED) begin : gate
       reg passing = 1'b1;
@@ -36,6 +36,6 @@ class ClockGate(wiring.Component):
         self.is_gated = gated
         super().__init__({"enable": In(1), "gated": Out(1)})
 
-    def black_box(self):
+    def black_box(self, prefix: str):
         """Module name, text and parameters, for emission."""
-        return "tenon_clock_gate", _TEXT, {"GATED": int(self.is_gated)}
+        return f"{prefix}_clock_gate", _TEXT.replace("{prefix}", prefix), {"GATED": int(self.is_gated)}

@@ -41,7 +41,7 @@ class Control(wiring.Component):
         A pulse that ends it, with what STATUS shall say.
     index : In(24)
         Instructions dispatched so far, of the last program when none runs.
-    program, length, segment : Out(32), Out(32), Out(32) x 4
+    base, length, segment : Out(32), Out(32), Out(32) x 4
     waiting, counter : In(32) per engine, In(32) per counter
     mark_valid, mark, cycle : In(1), In(12), In(32)
         Writes a time stamp.
@@ -52,7 +52,7 @@ class Control(wiring.Component):
         super().__init__({
             **AXI_LITE,
             "irq": Out(1), "start": Out(1), "busy": Out(1), "finish": In(1), "error": In(4), "index": In(24),
-            "program": Out(32), "length": Out(32), "segment": Out(32).array(4),
+            "base": Out(32), "length": Out(32), "segment": Out(32).array(4),
             "waiting": In(32).array(len(ENGINES)), "counter": In(32).array(len(COUNTERS)),
             "mark_valid": In(1), "mark": In(12), "cycle": In(32),
         })
@@ -103,7 +103,7 @@ class Control(wiring.Component):
                     with m.If(bit["START"] & ~self.busy):
                         m.d.sync += [self.start.eq(1), self.busy.eq(1), done.eq(0), error.eq(ErrorCode.NONE.value)]
                 with m.Case(regs.offset("PROGRAM") // 4):
-                    m.d.sync += self.program.eq(written(self.program))
+                    m.d.sync += self.base.eq(written(self.base))
                 with m.Case(regs.offset("PROGRAM_LENGTH") // 4):
                     m.d.sync += self.length.eq(written(self.length))
                 for i, segment in enumerate(self.segment):
@@ -133,7 +133,7 @@ class Control(wiring.Component):
                 for name, source in (("ID", ID), ("VERSION", VERSION), ("FINGERPRINT", self.fingerprint),
                                      ("CONTROL", irq_enable << control.field("IRQ_ENABLE").shift),
                                      ("STATUS", Cat(self.busy, done, Const(0, 2), error, self.index)),
-                                     ("PROGRAM", self.program), ("PROGRAM_LENGTH", self.length)):
+                                     ("PROGRAM", self.base), ("PROGRAM_LENGTH", self.length)):
                     with m.Case(regs.offset(name) // 4):
                         m.d.sync += value.eq(source)
                 for name, sources in (("SEGMENT", self.segment), ("WAITING", self.waiting), ("COUNTER", self.counter)):

@@ -101,13 +101,13 @@ class LoadEngine(wiring.Component):
         taken = Signal()
         m.submodules.planner = planner = Planner(bus_bytes=width, src_bits=32, dst_bits=ADDRESS_BITS, tag_bits=3)
         run = Signal(data.StructLayout({"src": 32, "dst": ADDRESS_BITS, "n": 16, "lo": 16, "hi": 16, "sourced": 1,
-                                        "fill": 8, "final": 1, "tag": 3}), reset_less=True)
+                                        "fill": 8, "last_run": 1, "tag": 3}), reset_less=True)
         m.d.comb += [step.eq(self.i_valid & (~held | taken)), runs.step.eq(step), self.i_ready.eq(step & runs.last)]
         m.d.comb += [getattr(planner, name).eq(run[name]) for name in run.shape().members]
         with m.If(step):
             m.d.sync += [
                 held.eq(1), run.src.eq(self.base[f.seg] + runs.s), run.dst.eq(runs.d), run.n.eq(f.n), run.lo.eq(lo),
-                run.hi.eq(hi), run.sourced.eq(sourced), run.fill.eq(f.fill), run.final.eq(runs.last), run.tag.eq(f.mem),
+                run.hi.eq(hi), run.sourced.eq(sourced), run.fill.eq(f.fill), run.last_run.eq(runs.last), run.tag.eq(f.mem),
             ]
         with m.Elif(taken):
             m.d.sync += held.eq(0)

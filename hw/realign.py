@@ -54,7 +54,7 @@ class Planner(wiring.Component):
         Byte addresses.
     n, lo, hi, sourced : In(16), In(16), In(16), In(1)
         Bytes - 1; first and last byte that come from the source, if any does.
-    fill, final, tag : In(8), In(1), In(tag_bits)
+    fill, last_run, tag : In(8), In(1), In(tag_bits)
     plan : Out(plan_layout)
     src_word, src_count : Out
         First source word that is needed, in words; words - 1.
@@ -64,7 +64,7 @@ class Planner(wiring.Component):
         self.bus_bytes, self.tag_bits = bus_bytes, tag_bits
         super().__init__({
             "src": In(src_bits), "dst": In(dst_bits), "n": In(16), "lo": In(16), "hi": In(16), "sourced": In(1),
-            "fill": In(8), "final": In(1), **{name: In(bits) for name, bits in _tag(tag_bits).items()},
+            "fill": In(8), "last_run": In(1), **{name: In(bits) for name, bits in _tag(tag_bits).items()},
             "plan": Out(plan_layout(bus_bytes, dst_bits, tag_bits)),
             "src_word": Out(src_bits - _shift(bus_bytes)), "src_count": Out(words_bits(bus_bytes)),
         })
@@ -103,7 +103,7 @@ class Planner(wiring.Component):
             plan.last.eq(last), plan.last_lane.eq(last_lane),
             plan.rotate.eq(src_lane - dst_lane), plan.split.eq(Mux(alone, 0, dst_lane - src_lane)),
             plan.preload.eq(low_first & ~alone), plan.coast.eq(low_last & ~alone),
-            plan.fill.eq(self.fill), plan.final.eq(self.final), *([plan.tag.eq(self.tag)] if self.tag_bits else []),
+            plan.fill.eq(self.fill), plan.final.eq(self.last_run), *([plan.tag.eq(self.tag)] if self.tag_bits else []),
             self.src_word.eq((self.src + self.lo) >> lane), self.src_count.eq(src_last - src_first),
         ]
         return m

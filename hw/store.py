@@ -86,7 +86,7 @@ class StoreEngine(wiring.Component):
         m.d.comb += [
             step.eq(self.i_valid & (~held | taken)), runs.step.eq(step), self.i_ready.eq(step & runs.last),
             planner.src.eq(run.src), planner.dst.eq(run.dst), planner.n.eq(run.n), planner.lo.eq(0),
-            planner.hi.eq(run.n), planner.sourced.eq(1), planner.final.eq(run.final),
+            planner.hi.eq(run.n), planner.sourced.eq(1), planner.last_run.eq(run.final),
         ]
         with m.If(step):
             m.d.sync += [held.eq(1), run.src.eq(runs.s), run.dst.eq(self.base[f.seg] + runs.d), run.n.eq(f.n),
