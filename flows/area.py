@@ -24,15 +24,15 @@ __all__ = ["Area", "ModuleArea", "area_of", "synthesised"]
 
 _SECONDS = 1800
 
-#: No latches, no combinational loops, no wires with two drivers; then every memory in a block or distributed RAM of its own:
-#: what Yosys could not map it would make of flip-flops.
+#: No latches but those of the clock gates, no combinational loops, no wires with two drivers; then every memory in a block or
+#: distributed RAM of its own: what Yosys could not map it would make of flip-flops.
 _SCRIPT = """
 read_verilog tenon.v
 hierarchy -check -top tenon
 proc -norom
 opt_clean
 check -assert
-select -assert-none t:$dlatch t:$adlatch t:$dlatchsr t:$sr
+select -assert-none *tenon_clock_gate*/* %n t:$dlatch t:$adlatch %u t:$dlatchsr %u t:$sr %u %i
 tee -q -o memories.json stat -json
 synth_ecp5 -noflatten -top tenon -run begin:map_ffram
 select -assert-none t:$mem t:$mem_v2 t:$memrd t:$memrd_v2

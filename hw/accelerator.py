@@ -60,6 +60,8 @@ class Accelerator(wiring.Component):
         AXI4-Lite subordinate with the registers of ``hw.registers``.
     irq : Out(1)
         High from the end of a program until it is cleared.
+    scan_enable : In(1)
+        High while scan chains shift: all gated clocks run. Low otherwise.
     perf_counters, mark_valid, mark_index : Out(32 * counters), Out(1), Out(12)
         For a bench: the counters, packed in order, and each time stamp as it is written.
     """
@@ -74,7 +76,7 @@ class Accelerator(wiring.Component):
             "rid": In(1), "rdata": In(bits), "rresp": In(2), "rlast": In(1), "rvalid": In(1), "rready": Out(1),
         }
         super().__init__({
-            **{f"m_axi_{name}": member for name, member in axi.items()}, **AXI_LITE, "irq": Out(1),
+            **{f"m_axi_{name}": member for name, member in axi.items()}, **AXI_LITE, "irq": Out(1), "scan_enable": In(1),
             "perf_counters": Out(32 * len(COUNTERS)), "mark_valid": Out(1), "mark_index": Out(12),
         })
 
@@ -145,7 +147,7 @@ class Accelerator(wiring.Component):
         works = Signal(name=f"works_{name.lower()}")
         m.d.comb += [
             works.eq(queue.i_valid | engine.o_busy | getattr(engine, "tab_en", 0)),
-            gate.enable.eq(works | linger.any() | ResetSignal()),
+            gate.enable.eq(works | linger.any() | ResetSignal()), gate.test_enable.eq(self.scan_enable),
             engine.i_valid.eq(queue.i_valid), engine.i_instr.eq(queue.i_instr), queue.i_ready.eq(engine.i_ready),
             queue.e_release.eq(engine.o_release), queue.e_done.eq(engine.o_done),
         ]
