@@ -47,22 +47,26 @@ def main() -> None:
 @main.command()
 @click.argument("config")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build/rtl"), show_default=True, help="Folder to write.")
+@click.option("--prefix", default="tenon", show_default=True, help="Name of the top module; all other names begin with it.")
+@click.option("--clock-mhz", type=float, default=100.0, show_default=True, help="Clock of the constraints.")
 @click.option("--area", is_flag=True, help="Synthesise it, and print what each module takes (Yosys, for ECP5).")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the area there, for other tools.")
-def generate(config: str, output: Path, area: bool, json_file: Path | None) -> None:
-    """Writes the hardware of CONFIG: Verilog with waivers for its lint, acg.json, C header, ISA and register pages."""
+def generate(config: str, output: Path, prefix: str, clock_mhz: float, area: bool, json_file: Path | None) -> None:
+    """Writes the hardware of CONFIG: Verilog with waivers for its lint, acg.json, C header, ISA and register pages, constraints, and
+    what FuseSoC, IP-XACT and LiteX need to know of it."""
     with user_errors():
         from tenon.flows.area import area_of
-        from tenon.flows.generate import FILES
+        from tenon.flows.generate import file_names
         from tenon.flows.generate import generate as write
         from tenon.flows.outputs import check_folder, new_file
+        from tenon.flows.product.names import check_prefix
         from tenon.flows.tables import print_area
         from tenon.hw.config import load_config
 
         params = load_config(config)
-        check_folder(output, FILES)
+        check_folder(output, file_names(check_prefix(prefix)))
         with _status(f"generating {params.name}"):
-            files = write(params, output)
+            files = write(params, output, prefix=prefix, clock_mhz=clock_mhz)
         for path in files:
             click.echo(f"{path}  {path.stat().st_size:,} bytes")
         if area or json_file is not None:
