@@ -100,6 +100,11 @@ class Mnemonic:
         """Each field with its bit offset, width and signedness."""
         return iter(self._places)
 
+    @property
+    def bits(self) -> int:
+        """Of an instruction that mean something: the header's and those of the fields."""
+        return _HEADER_BITS + sum(f.width for f in self.fields)
+
     def field(self, name: str) -> Field:
         return next(f for f in self.fields if f.name == name)
 

@@ -148,8 +148,8 @@ def _rtl(program: Program, memories: Sequence[dict[str, np.ndarray]], params: Sy
     runs, regions = [], []
     for memory in memories:
         bases = {name: constants if name == _CONSTANTS else put(array.tobytes()) for name, array in memory.items()}
-        order = [bases[name] for name in program.covenant.segments]
-        runs.append(Run(start, len(code) // INSTRUCTION_BYTES, tuple(order), _cycle_limit(program, dram or Dram())))
+        order, sizes = zip(*((bases[name], memory[name].size) for name in program.covenant.segments), strict=True)
+        runs.append(Run(start, len(code) // INSTRUCTION_BYTES, order, _cycle_limit(program, dram or Dram()), sizes=sizes))
         regions += [(bases[name], array.size) for name, array in memory.items() if name != _CONSTANTS and array.size]
     if free > _DRAM_BYTES:
         raise UserError(f"{len(runs)} runs need {free} bytes of DRAM, more than {_DRAM_BYTES}: run fewer at a time with --runs")

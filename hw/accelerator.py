@@ -6,11 +6,13 @@ from amaranth.hdl import Cat, Module, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from tenon.hw import emit
+from tenon.hw import axi, emit
 from tenon.hw.accumulators import Accumulators
+from tenon.hw.axi_lite import AXI_LITE
 from tenon.hw.buffers import activation_buffer, memory_bytes, parameter_buffer, vector_buffer, weight_buffer
+from tenon.hw.bus_guard import BusGuard
 from tenon.hw.clockgate import ClockGate
-from tenon.hw.control import AXI_LITE, Control
+from tenon.hw.control import Control
 from tenon.hw.counters import Counters
 from tenon.hw.dispatch import Dispatch
 from tenon.hw.engine_queue import EngineQueue
@@ -55,7 +57,7 @@ class Accelerator(wiring.Component):
     Members
     -------
     m_axi_* :
-        AXI4 manager: 32-bit addresses, ``bus_bits`` data, one id, INCR bursts.
+        AXI4 manager: ``address_bits`` address bits, ``bus_bits`` data, one id, INCR bursts; attributes are constants.
     s_axil_* :
         AXI4-Lite subordinate with the registers of ``hw.registers``.
     irq : Out(1)
@@ -68,15 +70,11 @@ class Accelerator(wiring.Component):
 
     def __init__(self, params: SystolicParams, *, fingerprint: int = 0):
         self.params, self.fingerprint = params, fingerprint
-        bits = params.bus_bits
-        address = {"id": Out(1), "addr": Out(32), "len": Out(8), "size": Out(3), "burst": Out(2), "valid": Out(1), "ready": In(1)}
-        axi = {f"{channel}{name}": member for channel in ("aw", "ar") for name, member in address.items()} | {
-            "wdata": Out(bits), "wstrb": Out(bits // 8), "wlast": Out(1), "wvalid": Out(1), "wready": In(1),
-            "bid": In(1), "bresp": In(2), "bvalid": In(1), "bready": Out(1),
-            "rid": In(1), "rdata": In(bits), "rresp": In(2), "rlast": In(1), "rvalid": In(1), "rready": Out(1),
-        }
+        ports = {name.replace("_", ""): member for name, member in axi.channels(params).items()} | {"bid": In(1), "rid": In(1)}
+        ports |= {f"{channel}{name}": Out(width) for channel in ("aw", "ar") for name, width in
+                  (("id", 1), ("size", 3), ("burst", 2), ("lock", 1), ("prot", 3), ("cache", 4), ("qos", 4))}
         super().__init__({
-            **{f"m_axi_{name}": member for name, member in axi.items()}, **AXI_LITE, "irq": Out(1), "scan_enable": In(1),
+            **{f"m_axi_{name}": member for name, member in ports.items()}, **AXI_LITE, "irq": Out(1), "scan_enable": In(1),
             "perf_counters": Out(32 * len(COUNTERS)), "mark_valid": Out(1), "mark_index": Out(12),
         })
 
@@ -90,13 +88,18 @@ class Accelerator(wiring.Component):
                 ours, theirs = getattr(self, name), getattr(control, name)
                 m.d.comb += theirs.eq(ours) if self.signature.members[name].flow == wiring.In else ours.eq(theirs)
 
-        # Sequencer: fetch, dispatch, a queue per engine, tokens.
-        fetch = emit.instance(m, "fetch", Fetch(p))
-        dispatch = emit.instance(m, "dispatch", Dispatch([c.mnemonic(p) for c in classes.values()], memory_bytes(p)))
-        tokens = emit.instance(m, "tokens", TokenCounters(len(classes), p.tokens))
-        counters = emit.instance(m, "counters", Counters(len(classes)))
-        queues = [emit.instance(m, f"queue_{e.lower()}", EngineQueue(p)) for e in classes]
-        engines = {name: self._engine(m, name, kind(p), queue) for (name, kind), queue in zip(classes.items(), queues, strict=True)}
+        # Sequencer: fetch, dispatch, a queue per engine, tokens. What a run has filled is reset at its end.
+        reset = ResetSignal() | control.reset
+        dispatch = emit.instance(m, "dispatch", Dispatch([c.mnemonic(p) for c in classes.values()], memory_bytes(p)), reset=reset)
+        counters = emit.instance(m, "counters", Counters(len(classes)), reset=reset)
+        run_reset = Signal()
+        m.d.comb += run_reset.eq(ResetSignal() | dispatch.cut)
+        fetch = emit.instance(m, "fetch", Fetch(p), reset=run_reset)
+        tokens = emit.instance(m, "tokens", TokenCounters(len(classes), p.tokens), reset=run_reset)
+        queues = [emit.instance(m, f"queue_{name.lower()}", EngineQueue(p, kind.mnemonic(p).bits), reset=run_reset)
+                  for name, kind in classes.items()]
+        engines = {name: self._engine(m, name, kind(p), queue, run_reset)
+                   for (name, kind), queue in zip(classes.items(), queues, strict=True)}
         m.d.comb += [
             fetch.start.eq(control.start), fetch.base.eq(control.base), fetch.length.eq(control.length),
             fetch.stop.eq(dispatch.fetch_stop), dispatch.i_valid.eq(fetch.o_valid), dispatch.i_instr.eq(fetch.o_instr),
@@ -104,14 +107,13 @@ class Accelerator(wiring.Component):
             dispatch.fetch_quiet.eq(fetch.quiet), dispatch.start.eq(control.start),
             dispatch.queues_idle.eq(Cat(q.idle for q in queues).all()),
             dispatch.engines_busy.eq(Cat(q.active for q in queues).any()),
-            dispatch.token_error.eq(tokens.overflow), tokens.clear.eq(dispatch.clear | control.start),
+            dispatch.token_error.eq(tokens.overflow), dispatch.stop.eq(control.stop),
             control.finish.eq(dispatch.finish), control.error.eq(dispatch.error), control.index.eq(dispatch.index),
             self.irq.eq(control.irq),
         ]
         for e, (queue, engine) in enumerate(zip(queues, engines.values(), strict=True)):
             m.d.comb += [
                 queue.push.eq(dispatch.push[e]), queue.w_instr.eq(fetch.o_instr), dispatch.push_ready[e].eq(queue.push_ready),
-                queue.halt.eq(dispatch.halt), queue.clear.eq(dispatch.clear),
                 tokens.want_valid[e].eq(queue.want_valid), tokens.want[e].eq(queue.want), queue.grant.eq(tokens.grant[e]),
                 tokens.released[e].eq(queue.released), tokens.done[e].eq(queue.done),
                 counters.busy[e].eq(engine.o_busy), counters.bank[e].eq(engine.o_stall_bank),
@@ -135,53 +137,56 @@ class Accelerator(wiring.Component):
         ]
         load, store = engines["LOAD"], engines["STORE"]
         m.d.comb += [load.base.eq(Cat(control.segment)), store.base.eq(Cat(control.segment))]
-        self._bus(m, fetch, dispatch, load, store)
+        self._bus(m, control, dispatch, fetch, load, store, run_reset)
         self._memories(m, **{name.lower(): engine for name, engine in engines.items()})
         return m
 
-    def _engine(self, m, name, component, queue):
+    def _engine(self, m, name, component, queue, reset):
         """An engine behind its clock gate, wired to its queue."""
         gate = emit.instance(m, f"gate_{name.lower()}", ClockGate(gated=bool(self.params.clock_gating)))
-        engine = emit.instance(m, name.lower(), component, clock=gate.gated)
+        engine = emit.instance(m, name.lower(), component, clock=gate.gated, reset=reset)
         linger = Signal(_LINGER, name=f"linger_{name.lower()}")
         works = Signal(name=f"works_{name.lower()}")
         m.d.comb += [
             works.eq(queue.i_valid | engine.o_busy | getattr(engine, "tab_en", 0)),
-            gate.enable.eq(works | linger.any() | ResetSignal()), gate.test_enable.eq(self.scan_enable),
+            gate.enable.eq(works | linger.any() | reset), gate.test_enable.eq(self.scan_enable),
             engine.i_valid.eq(queue.i_valid), engine.i_instr.eq(queue.i_instr), queue.i_ready.eq(engine.i_ready),
             queue.e_release.eq(engine.o_release), queue.e_done.eq(engine.o_done),
         ]
         m.d.sync += linger.eq(Cat(works, linger[:-1]))
         return engine
 
-    def _bus(self, m, fetch, dispatch, load, store):
-        """The AXI4 port: reads shared by fetch and LOAD, writes of STORE."""
-        port = emit.instance(m, "read_port", ReadPort(self.params))
+    def _bus(self, m, control, dispatch, fetch, load, store, reset):
+        """The AXI4 port, behind its guard: reads shared by fetch and LOAD, writes of STORE."""
+        port = emit.instance(m, "read_port", ReadPort(self.params), reset=reset)
+        guard = emit.instance(m, "bus_guard", BusGuard(self.params))
         m.d.comb += [
             port.fetch_ar_valid.eq(fetch.ar_valid), fetch.ar_ready.eq(port.fetch_ar_ready),
             port.fetch_ar_addr.eq(fetch.ar_addr), fetch.r_valid.eq(port.fetch_r_valid),
             fetch.r_data.eq(port.fetch_r_data), fetch.r_error.eq(port.fetch_r_error),
+            guard.base.eq(Cat(control.segment)), guard.bytes.eq(Cat(control.bytes)), guard.i_ar_fetch.eq(port.ar_fetch),
+            guard.cut.eq(dispatch.cut), dispatch.bus_quiet.eq(guard.quiet),
         ]
-        for name in ("ar_valid", "ar_addr", "ar_len", "r_ready"):
-            m.d.comb += getattr(port, f"load_{name}").eq(getattr(load, name))
-        for name in ("ar_ready", "r_valid", "r_data", "r_resp", "r_last"):
-            m.d.comb += getattr(load, name).eq(getattr(port, f"load_{name}"))
-        size = (self.params.bus_bytes - 1).bit_length()
-        for channel, user in (("ar", port), ("aw", store)):
-            for name in ("valid", "addr", "len"):
-                m.d.comb += getattr(self, f"m_axi_{channel}{name}").eq(getattr(user, f"{channel}_{name}"))
-            m.d.comb += [getattr(user, f"{channel}_ready").eq(getattr(self, f"m_axi_{channel}ready")),
-                         getattr(self, f"m_axi_{channel}size").eq(size), getattr(self, f"m_axi_{channel}burst").eq(1)]
-        for ours, theirs in (("wvalid", "w_valid"), ("wdata", "w_data"), ("wstrb", "w_strb"), ("wlast", "w_last"), ("bready", "b_ready")):
-            m.d.comb += getattr(self, f"m_axi_{ours}").eq(getattr(store, theirs))
-        for ours, theirs in (("wready", "w_ready"), ("bvalid", "b_valid"), ("bresp", "b_resp")):
-            m.d.comb += getattr(store, theirs).eq(getattr(self, f"m_axi_{ours}"))
-        m.d.comb += [
-            port.r_valid.eq(self.m_axi_rvalid), port.r_data.eq(self.m_axi_rdata), port.r_resp.eq(self.m_axi_rresp),
-            port.r_last.eq(self.m_axi_rlast), self.m_axi_rready.eq(port.r_ready),
-        ]
+
+        def connect(names, engine, bus):
+            """Channels between two parts, each given as a part and a prefix of its members: names towards the bus, and back."""
+            towards, back = ([(getattr(engine[0], engine[1] + n), getattr(bus[0], bus[1] + n)) for n in side] for side in names)
+            m.d.comb += [*(b.eq(e) for e, b in towards), *(e.eq(b) for e, b in back)]
+
+        reads = ("ar_valid", "ar_addr", "ar_len", "ar_seg", "r_ready"), ("ar_ready", "r_valid", "r_data", "r_resp", "r_last")
+        writes = ("aw_valid", "aw_addr", "aw_len", "aw_seg", "w_valid", "w_data", "w_strb"), ("aw_ready", "w_ready", "b_valid", "b_resp")
+        connect(reads, (load, ""), (port, "load_"))
+        connect(reads, (port, ""), (guard, "i_"))
+        connect(writes, (store, ""), (guard, "i_"))
+        constants = {"size": (self.params.bus_bytes - 1).bit_length(), "burst": 1, "prot": self.params.axi_prot,
+                     "cache": self.params.axi_cache, "qos": self.params.axi_qos}
+        for name, member in axi.channels(self.params).items():
+            ours, theirs = getattr(self, f"m_axi_{name.replace('_', '')}"), getattr(guard, name)
+            m.d.comb += ours.eq(theirs) if member.flow == wiring.Out else theirs.eq(ours)
+        for channel in ("ar", "aw"):
+            m.d.comb += [getattr(self, f"m_axi_{channel}{name}").eq(value) for name, value in constants.items()]
         for pulse, code in ((store.o_error, ErrorCode.STORE_BUS), (load.o_error, ErrorCode.LOAD_BUS),
-                            (fetch.o_error, ErrorCode.FETCH_BUS)):
+                            (fetch.o_error, ErrorCode.FETCH_BUS), (guard.o_error, ErrorCode.SEGMENT)):
             with m.If(pulse):
                 m.d.comb += dispatch.bus_error.eq(code.value)
 

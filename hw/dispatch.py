@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from tenon.acg.mnemonic import HEADER, INSTRUCTION_BITS
+from tenon.hw import emit
 from tenon.hw.legality import Legality, longest_walk
 from tenon.hw.registers import ErrorCode
 
@@ -23,8 +24,8 @@ def issue_cycles(mnemonics, memory_bytes) -> int:
 class Dispatch(wiring.Component):
     """Takes instructions in program order; the first illegal one, bus error, deadlock of tokens or END ends the program.
 
-    After an error nothing more is issued: engines finish what they hold (as the bus always answers), then every queue is
-    cleared, so that the next program starts clean.
+    So does STOP. A program that ends before its END is cut off at once: everything between dispatch and the bus is reset
+    while the bus gets and gives what is owed. That reset ends every program, so that the next one starts clean.
 
     Parameters
     ----------
@@ -35,8 +36,8 @@ class Dispatch(wiring.Component):
 
     Members
     -------
-    start : In(1)
-        Begins a program.
+    start, stop : In(1)
+        Pulses: begins a program; ends it.
     i_valid, i_instr, i_ready : In(1), In(1024), Out(1)
         From fetch.
     exhausted, fetch_quiet, fetch_stop : In(1), In(1), Out(1)
@@ -47,8 +48,8 @@ class Dispatch(wiring.Component):
         Every queue is empty and nothing owed; some engine has an instruction in flight.
     bus_error, token_error : In(4), In(1)
         Nonzero error code for one cycle; a token counter overflowed.
-    halt, clear : Out(1)
-        To the queues and token counters.
+    cut, bus_quiet : Out(1), In(1)
+        Resets fetch, queues, tokens and engines, and cuts them off from the bus; nothing is owed on the bus any more.
     running, finish, error, index : Out(1), Out(1), Out(4), Out(24)
         A program runs; a pulse at its end, with the error and the count of dispatched instructions.
     """
@@ -57,22 +58,22 @@ class Dispatch(wiring.Component):
         self.mnemonics, self.memory_bytes = mnemonics, memory_bytes
         n = len(mnemonics)
         super().__init__({
-            "start": In(1), "i_valid": In(1), "i_instr": In(INSTRUCTION_BITS), "i_ready": Out(1),
+            "start": In(1), "stop": In(1), "i_valid": In(1), "i_instr": In(INSTRUCTION_BITS), "i_ready": Out(1),
             "exhausted": In(1), "fetch_quiet": In(1), "fetch_stop": Out(1),
             "push": Out(1).array(n), "push_ready": In(1).array(n),
             "queues_idle": In(1), "engines_busy": In(1), "bus_error": In(4), "token_error": In(1),
-            "halt": Out(1), "clear": Out(1), "running": Out(1), "finish": Out(1), "error": Out(4), "index": Out(24),
+            "cut": Out(1), "bus_quiet": In(1), "running": Out(1), "finish": Out(1), "error": Out(4), "index": Out(24),
         })
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.legality = legality = Legality(self.mnemonics, self.memory_bytes)
+        legality = emit.instance(m, "legality", Legality(self.mnemonics, self.memory_bytes), reset=ResetSignal() | self.cut)
         offset, width = HEADER["opcode"]
         opcode = self.i_instr[offset:offset + width]
         verdict = Signal(4)
         ending = Signal()  # every instruction has come; this one has no room in its queue
         blocked = Signal()
-        m.d.comb += [legality.i_instr.eq(self.i_instr), self.fetch_stop.eq(self.finish | self.halt | ending)]
+        m.d.comb += [legality.i_instr.eq(self.i_instr), self.fetch_stop.eq(ending)]
 
         # Nothing will come, or find room, and nothing works: no token can change any more.
         still = Signal(range(_STILL + 1))
@@ -86,16 +87,16 @@ class Dispatch(wiring.Component):
         def fail(code):
             with m.If(self.error == 0):
                 m.d.sync += self.error.eq(code)
-            m.d.sync += self.halt.eq(1)
+            m.d.sync += self.cut.eq(1)
 
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.start):
-                    m.d.sync += [self.error.eq(0), self.index.eq(0), self.running.eq(1), self.halt.eq(0)]
+                    m.d.sync += [self.error.eq(0), self.index.eq(0), self.running.eq(1)]
                     m.next = "NEXT"
             with m.State("NEXT"):
-                with m.If(self.halt):
-                    m.next = "ABORT"
+                with m.If(self.cut):
+                    m.next = "DRAIN"
                 with m.Elif(self.i_valid):
                     with m.If(opcode == 0):
                         m.d.comb += self.i_ready.eq(1)
@@ -107,12 +108,14 @@ class Dispatch(wiring.Component):
                 with m.Elif(self.exhausted):
                     fail(ErrorCode.NO_END.value)
             with m.State("CHECK"):
-                with m.If(legality.finish):
+                with m.If(self.cut):
+                    m.next = "DRAIN"
+                with m.Elif(legality.finish):
                     m.d.sync += verdict.eq(legality.error)
                     m.next = "PUSH"
             with m.State("PUSH"):
-                with m.If(self.halt):
-                    m.next = "ABORT"
+                with m.If(self.cut):
+                    m.next = "DRAIN"
                 with m.Elif(verdict != 0):
                     fail(verdict)
                 with m.Elif(deadlock):
@@ -126,22 +129,26 @@ class Dispatch(wiring.Component):
                             m.next = "NEXT"
             with m.State("END"):
                 m.d.comb += ending.eq(1)
-                with m.If(self.halt):
-                    m.next = "ABORT"
+                with m.If(self.cut):
+                    m.next = "DRAIN"
                 with m.Elif(deadlock):
                     fail(ErrorCode.DEADLOCK.value)
                 with m.Elif(self.queues_idle & ~self.engines_busy & self.fetch_quiet):
+                    m.d.sync += self.cut.eq(1)
                     m.next = "FINISH"
-            with m.State("ABORT"):
-                with m.If(~self.engines_busy & self.fetch_quiet):
+            with m.State("DRAIN"):
+                with m.If(self.bus_quiet):
                     m.next = "FINISH"
             with m.State("FINISH"):
-                m.d.comb += [self.finish.eq(1), self.clear.eq(1)]
-                m.d.sync += [self.running.eq(0), self.halt.eq(0)]
+                m.d.comb += self.finish.eq(1)
+                m.d.sync += [self.running.eq(0), self.cut.eq(0)]
                 m.next = "IDLE"
 
-        with m.If(self.running & (self.bus_error != 0)):
-            fail(self.bus_error)
-        with m.If(self.running & self.token_error):
-            fail(ErrorCode.TOKEN.value)
+        with m.If(self.running & ~self.finish):
+            with m.If(self.bus_error != 0):
+                fail(self.bus_error)
+            with m.If(self.token_error):
+                fail(ErrorCode.TOKEN.value)
+            with m.If(self.stop):
+                fail(ErrorCode.STOPPED.value)
         return m

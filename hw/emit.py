@@ -151,8 +151,11 @@ def _emitted(emission: _Emission, component: wiring.Component, module: str | Non
 
 
 def _with_parts(emission: _Emission, m: Module, module: str) -> Module:
-    """``m``, whose submodules that are components are instances of modules of their own now."""
-    for name, (part, source) in m._named_submodules.items():
+    """``m``, whose submodules that are components are instances of modules of their own now.
+
+    What ``ResetInserter`` and its like return stays whole: they change the submodules, too.
+    """
+    for name, (part, source) in getattr(m, "_named_submodules", {}).items():
         if not isinstance(part, wiring.Component):
             continue
         part_module = _emitted(emission, part, f"{module}_{name}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from tenon.acg.mnemonic import HEADER, INSTRUCTION_BITS
 from tenon.hw import emit
+from tenon.hw.fifo import Fifo
 from tenon.hw.memory import Memory
 from tenon.hw.params import SystolicParams
 
@@ -16,41 +17,25 @@ __all__ = ["EngineQueue"]
 _IN_FLIGHT = 16  # instructions that an engine may hold at once, from issue to done
 
 
-class _Owed(wiring.Component):
-    """A first-in first-out of small records, shown ahead. The user never overfills it."""
-
-    def __init__(self, width: int, depth: int):
-        self.width, self.depth = width, depth
-        super().__init__({"push": In(1), "w": In(width), "pop": In(1), "r": Out(width), "clear": In(1)})
-
-    def elaborate(self, platform):
-        m = Module()
-        slots = Array(Signal(self.width, name=f"slot{i}", reset_less=True) for i in range(self.depth))
-        head = Signal(range(self.depth))
-        tail = Signal(range(self.depth))
-        m.d.comb += self.r.eq(slots[head])
-        with m.If(self.push):
-            m.d.sync += [slots[tail].eq(self.w), tail.eq(tail + 1)]
-        with m.If(self.pop):
-            m.d.sync += head.eq(head + 1)
-        with m.If(self.clear):
-            m.d.sync += [head.eq(0), tail.eq(0)]
-        return m
-
-
 class EngineQueue(wiring.Component):
     """Holds ``queue_depth`` instructions of one engine in order, and issues each when its tokens are there.
 
     The engine answers every instruction with one release pulse (operands read) and one done pulse
-    (results visible), both in order; the queue turns them into the tokens that the instruction signals.
+    (results visible), both in order and ``answer_cycles`` after it took the instruction at the earliest; the queue turns
+    them into the tokens that the instruction signals.
+
+    Parameters
+    ----------
+    bits : int
+        Of an instruction that this engine looks at, header included.
 
     Members
     -------
-    push, w_instr, push_ready : In(1), In(1024), Out(1)
+    push, w_instr, push_ready : In(1), In(bits), Out(1)
         From dispatch; a push while not ready is lost.
     want_valid, want, grant : Out(1), Out(16), In(1)
         To the token counters.
-    i_valid, i_instr, i_ready : Out(1), Out(1024), In(1)
+    i_valid, i_instr, i_ready : Out(1), Out(bits), In(1)
         To the engine.
     e_release, e_done : In(1)
         Pulses from the engine.
@@ -58,28 +43,28 @@ class EngineQueue(wiring.Component):
         Tokens to add in this cycle.
     mark_valid, mark : Out(1), Out(12)
         The instruction that is done in this cycle carries this mark.
-    halt, clear : In(1)
-        Issue nothing more; forget everything (only while the engine is idle).
     head, active, idle : Out(1)
         An instruction waits at the head; the engine holds, or is about to take, one; nothing at all is here.
     """
 
-    def __init__(self, params: SystolicParams):
-        self.params = params
+    answer_cycles = Fifo.latency
+
+    def __init__(self, params: SystolicParams, bits: int = INSTRUCTION_BITS):
+        self.params, self.bits, self.role = params, bits, f"engine_queue_{bits}_bits"
         t = params.tokens
         super().__init__({
-            "push": In(1), "w_instr": In(INSTRUCTION_BITS), "push_ready": Out(1),
+            "push": In(1), "w_instr": In(bits), "push_ready": Out(1),
             "want_valid": Out(1), "want": Out(t), "grant": In(1),
-            "i_valid": Out(1), "i_instr": Out(INSTRUCTION_BITS), "i_ready": In(1),
+            "i_valid": Out(1), "i_instr": Out(bits), "i_ready": In(1),
             "e_release": In(1), "e_done": In(1), "released": Out(t), "done": Out(t),
-            "mark_valid": Out(1), "mark": Out(12), "halt": In(1), "clear": In(1), "head": Out(1),
+            "mark_valid": Out(1), "mark": Out(12), "head": Out(1),
             "active": Out(1), "idle": Out(1),
         })
 
     def elaborate(self, platform):
         m = Module()
         depth = self.params.queue_depth
-        store = emit.instance(m, "store", Memory(width=INSTRUCTION_BITS, depth=depth))
+        store = emit.instance(m, "store", Memory(width=self.bits, depth=depth))
         write = Signal(range(depth))
         read = Signal(range(depth))
         stored = Signal(range(depth + 1))  # written and not yet moved to the head
@@ -110,7 +95,7 @@ class EngineQueue(wiring.Component):
         # Tokens are acquired once per head, then the instruction is offered until the engine takes it.
         in_flight = Signal(range(_IN_FLIGHT + 1))
         m.d.comb += [
-            self.want_valid.eq(head & ~acquired & ~self.halt), self.want.eq(field("waits")),
+            self.want_valid.eq(head & ~acquired), self.want.eq(field("waits")),
             self.i_valid.eq(acquired & (in_flight != _IN_FLIGHT)),
         ]
         with m.If(self.grant):
@@ -119,21 +104,18 @@ class EngineQueue(wiring.Component):
             m.d.sync += acquired.eq(0)
         m.d.sync += in_flight.eq(in_flight + take - self.e_done)
 
-        m.submodules.to_release = to_release = _Owed(self.params.tokens, _IN_FLIGHT)
-        m.submodules.to_finish = to_finish = _Owed(self.params.tokens + 12, _IN_FLIGHT)
+        # What is signalled waits in memories; whoever takes an instruction signals later than it takes to get there.
+        tokens, marks = self.params.tokens, HEADER["mark"][1]
+        m.submodules.to_release = to_release = Fifo(width=tokens, depth=_IN_FLIGHT)
+        m.submodules.to_finish = to_finish = Fifo(width=tokens + marks, depth=_IN_FLIGHT)
         m.d.comb += [
-            to_release.push.eq(take), to_release.w.eq(field("release")), to_release.pop.eq(self.e_release),
-            to_finish.push.eq(take), to_finish.w.eq(Cat(field("done"), field("mark"))),
-            to_finish.pop.eq(self.e_done), to_release.clear.eq(self.clear), to_finish.clear.eq(self.clear),
+            to_release.i_valid.eq(take), to_release.i.eq(field("release")), to_release.o_ready.eq(self.e_release),
+            to_finish.i_valid.eq(take), to_finish.i.eq(Cat(field("done"), field("mark"))), to_finish.o_ready.eq(self.e_done),
         ]
-        tokens = self.params.tokens
         with m.If(self.e_release):
-            m.d.comb += self.released.eq(to_release.r)
+            m.d.comb += self.released.eq(to_release.o)
         with m.If(self.e_done):
-            m.d.comb += [self.done.eq(to_finish.r[:tokens]), self.mark.eq(to_finish.r[tokens:]),
-                         self.mark_valid.eq(to_finish.r[tokens:] != 0)]
+            m.d.comb += [self.done.eq(to_finish.o[:tokens]), self.mark.eq(to_finish.o[tokens:]),
+                         self.mark_valid.eq(to_finish.o[tokens:] != 0)]
         m.d.comb += [self.idle.eq(~head & (stored == 0) & (in_flight == 0)), self.active.eq(acquired | (in_flight != 0))]
-
-        with m.If(self.clear):
-            m.d.sync += [write.eq(0), read.eq(0), stored.eq(0), head.eq(0), acquired.eq(0), in_flight.eq(0)]
         return m

@@ -30,15 +30,15 @@ class Fetch(wiring.Component):
     """Fetches ``length`` instructions from ``base`` and offers them in order.
 
     A burst is requested only when the buffer has room for it, so read data is never refused: the
-    channel that fetch shares with LOAD cannot be blocked by it.
+    channel that fetch shares with LOAD cannot be blocked by it. A reset goes before every start.
 
     Members
     -------
-    start, base, length : In(1), In(32), In(32)
+    start, base, length : In(1), In(address_bits), In(32)
         A pulse; address of the first instruction (a multiple of 128), number of instructions.
     stop : In(1)
         Requests nothing more.
-    ar_valid, ar_addr, ar_ready : Out(1), Out(32), In(1)
+    ar_valid, ar_addr, ar_ready : Out(1), Out(address_bits), In(1)
         One request is one instruction of 128 bytes, or ``fetch_beats`` of it.
     r_valid, r_data, r_error : In(1), In(bus_bits), In(1)
         Data beats in order; always accepted.
@@ -55,8 +55,8 @@ class Fetch(wiring.Component):
     def __init__(self, params: SystolicParams):
         self.params = params
         super().__init__({
-            "start": In(1), "base": In(32), "length": In(32), "stop": In(1),
-            "ar_valid": Out(1), "ar_addr": Out(32), "ar_ready": In(1),
+            "start": In(1), "base": In(params.address_bits), "length": In(32), "stop": In(1),
+            "ar_valid": Out(1), "ar_addr": Out(params.address_bits), "ar_ready": In(1),
             "r_valid": In(1), "r_data": In(params.bus_bits), "r_error": In(1),
             "o_valid": Out(1), "o_instr": Out(INSTRUCTION_BITS), "o_ready": In(1),
             "o_error": Out(1), "exhausted": Out(1), "quiet": Out(1),
@@ -126,7 +126,6 @@ class Fetch(wiring.Component):
             m.d.sync += stopped.eq(1)
         with m.If(self.start):
             m.d.sync += [
-                self.ar_addr.eq(self.base & ~127), to_request.eq(self.length), to_take.eq(self.length),
-                stopped.eq(0), room.eq(_AHEAD), full.eq(0), self.o_valid.eq(0), entry.eq(0), out.eq(0), beat.eq(0), piece.eq(0),
+                self.ar_addr.eq(self.base & ~127), to_request.eq(self.length), to_take.eq(self.length), stopped.eq(0),
             ]
         return m

@@ -15,7 +15,7 @@ __all__ = ["Fifo"]
 class Fifo(wiring.Component):
     """Holds ``depth`` items and one more, its head, in the memory's output register.
 
-    Two cycles from ``i`` to ``o``; one item per cycle in and out.
+    ``latency`` cycles from ``i`` to ``o``; one item per cycle in and out.
 
     Parameters
     ----------
@@ -31,6 +31,8 @@ class Fifo(wiring.Component):
     busy : Out(1)
         Some item is here.
     """
+
+    latency = 2
 
     def __init__(self, *, width: int, depth: int):
         self.width, self.depth = width, depth

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from tenon.acg.ops import RECIPROCAL_MAGIC, ROOT_MAGIC
 from tenon.hw import emit
 from tenon.hw.binary32 import FromInteger, FusedMultiplyAdd, MinMax, Multiply, Quantise, RoundClamp, registers
-from tenon.hw.delay import delay
+from tenon.hw.delay import remembered
 from tenon.hw.memory import Memory
 from tenon.hw.reduction import Reduction
 
@@ -46,7 +46,9 @@ class Lane(wiring.Component):
     x, y : In(signed(32)), In(8)
         The element's two operands; y's byte is read as signed where slot ``y`` says so.
     s, number : In(32), In(32)
-        binary32 scale, and the number that stands for x where slot ``number`` says so, both ``at["scale"]`` cycles later.
+        binary32 scale, and the number that stands for x where slot ``number`` says so, each as late as its slot's settings.
+    now : In(range(NOW))
+        Counts cycles: where a delay is in its memory.
     first, read_index, write_index, write
         Those of ``Reduction``, at ``at["reduce"]``, one cycle before, and ``at["swap"]`` twice.
     slot_NAME : In(SLOTS[NAME])
@@ -69,22 +71,25 @@ class Lane(wiring.Component):
         "constants1": data.StructLayout({"p": 32, "q": 32}),  # x * (p or y) + (q or y)
         "select2": data.StructLayout({"cross": 1, "times_y": 1}),
         "constants2": data.StructLayout({"p": 32, "q": 32}),  # x * (p or y) + q, or y * p + x
-        "extreme": data.StructLayout({"with_y": 1, "minimum": 1, "p": 32}),
+        "bound": data.StructLayout({"with_y": 1, "p": 32}),
+        "extreme": data.StructLayout({"minimum": 1}),
         "output": data.StructLayout({"offset": signed(9), "low": signed(9), "high": signed(9)}),
         "table": data.StructLayout({"enable": 1, "number": 8}),
     }
     at = {
-        "convert": 0, "scale": _SCALE - 1, "number": _SCALE - 1, "round": _ROUND + 1, "reduce": _REDUCE,
+        "convert": 0, "scale": _SCALE - 1, "number": _SCALE - 2, "round": _ROUND + 1, "reduce": _REDUCE,
         "convert_y": _SWAP - FromInteger.latency_of(_Y_BITS), "select1": _SWAP, "constants1": _SWAP,
-        "select2": _SECOND, "constants2": _SECOND, "extreme": _EXTREME, "output": _OUTPUT + 1, "table": _TABLE,
+        "select2": _SECOND, "constants2": _SECOND, "bound": _EXTREME - 1, "extreme": _EXTREME, "output": _OUTPUT + 1, "table": _TABLE,
         "word": _OUTPUT, "first": _REDUCE, "read_index": _REDUCE - 1, "write_index": _SWAP, "write": _SWAP,
     }
-    latency = _TABLE + 2
+    latency = _TABLE + 3
+    NOW = 32  # no delay in a lane is longer
 
     def __init__(self, *, partials: int, table_bytes: int, line_bytes: int):
         self.partials, self.table_bytes, self.line_bytes = partials, table_bytes, line_bytes
         super().__init__({
             "x": In(signed(32)), "y": In(8), "s": In(32), "number": In(32),
+            "now": In(range(self.NOW)),
             "first": In(1), "read_index": In(range(partials)), "write_index": In(range(partials)), "write": In(1),
             **{f"slot_{name}": In(layout) for name, layout in self.SLOTS.items()},
             "tab_en": In(1), "tab_addr": In(range(table_bytes // line_bytes)), "tab_data": In(8 * line_bytes),
@@ -98,15 +103,18 @@ class Lane(wiring.Component):
         m.submodules.convert = convert = FromInteger()
         m.d.comb += [convert.i.eq(self.x), convert.offset.eq(self.slot_convert.zero)]
 
-        m.submodules.multiply = multiply = Multiply()
-        scale, number, is_number = registers(scale=32, number=32, is_number=1)
+        number, is_number = registers(number=32, is_number=1)
         m.d.sync += [
-            scale.eq(Mux(self.slot_scale.by_lane, self.s, self.slot_scale.value)),
             number.eq(Mux(self.slot_number.reciprocal, RECIPROCAL_MAGIC - self.number,
                           Mux(self.slot_number.root, ROOT_MAGIC - self.number[1:], self.number))),
             is_number.eq(self.slot_number.used),
         ]
-        m.d.comb += [multiply.a.eq(Mux(is_number, number, convert.o)), multiply.b.eq(scale)]
+        m.d.comb += [convert.number.eq(number), convert.replace.eq(is_number)]
+
+        m.submodules.multiply = multiply = Multiply()
+        scale, = registers(scale=32)
+        m.d.sync += scale.eq(Mux(self.slot_scale.by_lane, self.s, self.slot_scale.value))
+        m.d.comb += [multiply.a.eq(convert.o), multiply.b.eq(scale)]
 
         m.submodules.round_clamp = round_clamp = RoundClamp()
         m.d.comb += [
@@ -124,7 +132,7 @@ class Lane(wiring.Component):
 
         # y stays a byte until the swap is near.
         m.submodules.convert_y = convert_y = FromInteger(_Y_BITS)
-        byte = delay(m, self.y, self.at["convert_y"])
+        byte = remembered(m, "bytes", self.y, self.at["convert_y"], self.now)
         number = Cat(byte, byte[7] & self.slot_convert_y.signed).as_signed()
         m.d.comb += [
             convert_y.i.eq(Mux(self.slot_convert_y.used, number, 0)), convert_y.offset.eq(self.slot_convert_y.zero),
@@ -142,7 +150,7 @@ class Lane(wiring.Component):
             fma1.c.eq(Mux(self.slot_select1.plus_y, y, self.slot_constants1.q)),
         ]
 
-        y = delay(m, y, FusedMultiplyAdd.latency)
+        y = remembered(m, "held1", y, FusedMultiplyAdd.latency, self.now)
         cross = self.slot_select2.cross
         fma2 = emit.instance(m, "fma2", FusedMultiplyAdd())
         m.d.comb += [
@@ -151,10 +159,12 @@ class Lane(wiring.Component):
             fma2.c.eq(Mux(cross, fma1.o, self.slot_constants2.q)),
         ]
 
-        y = delay(m, y, FusedMultiplyAdd.latency)
+        y = remembered(m, "held2", y, FusedMultiplyAdd.latency - 1, self.now)
         m.submodules.extreme = extreme = MinMax()
+        bound, = registers(bound=32)
+        m.d.sync += bound.eq(Mux(self.slot_bound.with_y, y, self.slot_bound.p))
         m.d.comb += [
-            extreme.a.eq(fma2.o), extreme.b.eq(Mux(self.slot_extreme.with_y, y, self.slot_extreme.p)),
+            extreme.a.eq(fma2.o), extreme.b.eq(bound),
             extreme.minimum.eq(self.slot_extreme.minimum),
         ]
 
@@ -165,12 +175,12 @@ class Lane(wiring.Component):
             output.low.eq(self.slot_output.low), output.high.eq(self.slot_output.high),
         ]
 
-        # Table: a line is read, then its byte chosen.
+        # Table: a line is read, its byte chosen, and that or the one looked up.
         in_line = (self.line_bytes - 1).bit_length()
         table = emit.instance(m, "table", Memory(
             width=8 * self.line_bytes, depth=self.table_bytes // self.line_bytes, lane_bits=8))
-        plain, enable, result = registers(plain=8, enable=1, result=8)
-        looked_up = Signal(8)
+        plain, enable, late_plain, late_enable, looked_up, result = registers(
+            plain=8, enable=1, late_plain=8, late_enable=1, looked_up=8, result=8)
         m.d.comb += [
             table.r_en.eq(self.slot_table.enable),
             table.r_addr.eq(Cat(output.o[in_line:8], self.slot_table.number)),
@@ -180,10 +190,10 @@ class Lane(wiring.Component):
         with m.Switch(plain[:in_line]):
             for byte in range(self.line_bytes):
                 with m.Case(byte):
-                    m.d.comb += looked_up.eq(table.r_data.word_select(byte, 8))
+                    m.d.sync += looked_up.eq(table.r_data.word_select(byte, 8))
         m.d.sync += [
-            plain.eq(output.o), enable.eq(self.slot_table.enable),
-            result.eq(Mux(enable, looked_up, plain)),
+            plain.eq(output.o), enable.eq(self.slot_table.enable), late_plain.eq(plain), late_enable.eq(enable),
+            result.eq(Mux(late_enable, looked_up, late_plain)),
         ]
         m.d.comb += self.o.eq(result)
         return m

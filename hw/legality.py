@@ -8,35 +8,45 @@ import itertools
 import operator
 
 from amaranth.hdl import Const, Module, Mux, Signal, signed
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from tenon.acg.mnemonic import INSTRUCTION_BITS, accesses
+from tenon.hw.delay import delay
 from tenon.hw.registers import ErrorCode
 
 __all__ = ["Legality", "longest_walk"]
 
+_BASE_BITS, _STRIDE_BITS, _EXTENT_BITS = 25, 25, 17
 _WIDTH = 46  # a sum of eight 24 x 16 bit products and a base
 
 
+_STAGES = 5  # registers between a step of the walk and the verdict: operands, products, their sum, corners, error
+
+
 def longest_walk(mnemonics, memory_bytes) -> int:
-    """Cycles that the slowest instruction is looked at: a step for each operand, and more for those that are chosen."""
+    """Cycles from ``start`` to ``finish`` of the slowest instruction: its steps, and the way of the last one."""
     longest = 0
     for mnemonic in mnemonics:
         checked = [a for a in accesses(mnemonic) if a.memory in memory_bytes]
         choices = sorted({name for a in checked for name, _ in a.conditions})
         for values in itertools.product(*(range(mnemonic.field(name).high + 1) for name in choices)):
             fields = dict(zip(choices, values, strict=True))
-            longest = max(longest, sum(2 + len(a.terms) if a.chosen(fields) else 1 for a in checked))
-    return longest
+            longest = max(longest, sum(_steps(a) if a.chosen(fields) else 1 for a in checked))
+    return longest + _STAGES + 1
+
+
+def _steps(access) -> int:
+    """A term each cycle; the base comes with the first."""
+    return max(1, len(access.terms))
 
 
 class Legality(wiring.Component):
     """Says whether an instruction's fields are in range and its nest stays inside every on-chip memory.
 
     Corners are ``base + sum of max(0, stride * (extent - 1))`` and the same with ``min``, exact for affine
-    addresses. One multiply-add per cycle walks through the accesses that the mnemonic's effect chooses;
-    an instruction takes as many cycles as its accesses have terms, far fewer than it runs.
+    addresses. A pipeline of one multiply-add per cycle walks through the accesses that the mnemonic's effect chooses;
+    an instruction takes as many cycles as its accesses have terms and some for the pipeline, far fewer than it runs.
 
     Members
     -------
@@ -48,6 +58,9 @@ class Legality(wiring.Component):
 
     def __init__(self, mnemonics, memory_bytes):
         self.mnemonics, self.memory_bytes = mnemonics, memory_bytes
+        idle = [mnemonic.name for mnemonic in mnemonics if not self._checked(mnemonic)]
+        if idle:
+            raise ValueError(f"instructions must access an on-chip memory, which {', '.join(idle)} does not")
         super().__init__({
             "start": In(1), "i_instr": In(INSTRUCTION_BITS), "finish": Out(1), "error": Out(4),
         })
@@ -56,19 +69,11 @@ class Legality(wiring.Component):
         m = Module()
         code = Signal(4)  # field check, settled in the cycle of start
         step = Signal(8)
-        low = Signal(signed(_WIDTH))
-        high = Signal(signed(_WIDTH))
-        base = Signal(signed(_WIDTH))
-        stride = Signal(signed(25))
-        extent = Signal(17)
-        chosen = Signal()
-        limit = Signal(signed(_WIDTH))
-        begin = Signal()
-        verify = Signal()
-        last = Signal()
         after = Signal(8)  # where the next access begins
         entry = Signal(8)
         opcode = self.i_instr[:4]
+        chosen = Signal()
+        walks = Signal()
 
         m.d.comb += code.eq(ErrorCode.OPCODE.value)
         program = 0
@@ -77,9 +82,16 @@ class Legality(wiring.Component):
                 with m.Case(mnemonic.opcode):
                     m.d.comb += [code.eq(Mux(self._field_error(m, mnemonic), ErrorCode.FIELD.value, 0)),
                                  entry.eq(program)]
-                program += sum(2 + len(a.terms) for a in self._checked(mnemonic)) + 1
+                program += sum(_steps(a) for a in self._checked(mnemonic))
 
-        # The walk: begin, one step per term, verify; `last` ends a mnemonic's part.
+        # Operands of a step: a term of an access, with its base if it is the first, to be verified if it is the last.
+        base = Signal(signed(_BASE_BITS))
+        stride = Signal(signed(_STRIDE_BITS))
+        extent = Signal(_EXTENT_BITS)
+        limit = Signal(_BASE_BITS)
+        first = Signal()
+        verify = Signal()
+        last = Signal()  # of the instruction
         position = 0
         with m.Switch(step):
             for mnemonic in self.mnemonics:
@@ -90,49 +102,62 @@ class Legality(wiring.Component):
                     raw = self.i_instr[offset:offset + width]
                     return raw.as_signed() if f.low < 0 else raw  # extents stay n - 1, which is what is multiplied
 
-                for access in self._checked(mnemonic):
+                checked = self._checked(mnemonic)
+                for access in checked:
                     condition = Const(1)
                     for name, values in access.conditions:
                         _, offset, width = fields[name]
                         condition = condition & self.i_instr[offset:offset + width].matches(*values)
-                    with m.Case(position):
-                        m.d.comb += [begin.eq(1), chosen.eq(condition), base.eq(value(access.base)),
-                                     after.eq(position + 2 + len(access.terms))]
-                    for k, (s, n) in enumerate(access.terms):
-                        with m.Case(position + 1 + k):
-                            m.d.comb += [stride.eq(value(s) if isinstance(s, str) else s), extent.eq(value(n))]
-                    position += 1 + len(access.terms)
-                    with m.Case(position):
-                        bytes_ = self.memory_bytes[access.memory]
-                        m.d.comb += [verify.eq(1), limit.eq((bytes_ - access.span) // access.unit)]
-                    position += 1
-                with m.Case(position):
-                    m.d.comb += last.eq(1)
-                position += 1
+                    for k, (s, n) in enumerate(access.terms or ((0, None),)):
+                        with m.Case(position + k):
+                            m.d.comb += [
+                                stride.eq(value(s) if isinstance(s, str) else s), extent.eq(value(n) if n else 0),
+                                chosen.eq(condition), base.eq(value(access.base)), first.eq(k == 0),
+                                verify.eq(k == _steps(access) - 1),
+                                limit.eq((self.memory_bytes[access.memory] - access.span) // access.unit),
+                                after.eq(position + _steps(access)), last.eq(access is checked[-1]),
+                            ]
+                    position += _steps(access)
 
-        product = Signal(signed(42))
-        m.d.comb += product.eq(stride * extent)
-        with m.FSM():
-            with m.State("IDLE"):
-                with m.If(self.start):
-                    m.d.sync += [self.error.eq(code), step.eq(entry)]
-                    m.next = "WALK"
-            with m.State("WALK"):
-                with m.If((self.error != 0) | last):
-                    m.d.comb += self.finish.eq(1)
-                    m.next = "IDLE"
-                with m.Elif(begin):
-                    m.d.sync += [low.eq(base), high.eq(base), step.eq(Mux(chosen, step + 1, after))]
-                with m.Elif(verify):
-                    m.d.sync += step.eq(step + 1)
-                    with m.If((low < 0) | (high > limit)):
-                        m.d.sync += self.error.eq(ErrorCode.ADDRESS.value)
-                with m.Else():
-                    m.d.sync += step.eq(step + 1)
-                    with m.If(product < 0):
-                        m.d.sync += low.eq(low + product)
-                    with m.Else():
-                        m.d.sync += high.eq(high + product)
+        ends = Signal()  # the walk's last step, taken or left out
+        m.d.comb += ends.eq(last & (verify | ~chosen))
+        with m.If(self.start):
+            m.d.sync += [step.eq(entry), walks.eq(code == 0)]
+        with m.Elif(walks):
+            m.d.sync += [step.eq(Mux(chosen, step + 1, after)), walks.eq(~ends)]
+
+        # One register each: operands, products of their halves, product, corners, verdict.
+        taken = Signal(data.StructLayout({"base": signed(_BASE_BITS), "stride": signed(_STRIDE_BITS), "extent": _EXTENT_BITS}),
+                       reset_less=True)
+        flags = Signal(data.StructLayout({"first": 1, "limit": _BASE_BITS}))
+        m.d.sync += [taken.base.eq(base), taken.stride.eq(stride), taken.extent.eq(extent)]
+        m.d.comb += [flags.first.eq(first), flags.limit.eq(limit)]
+        flags = data.View(flags.shape(), delay(m, flags.as_value(), 3))
+        origin = delay(m, taken.base, 2).as_signed()
+
+        half_stride, half_extent = _STRIDE_BITS // 2, _EXTENT_BITS // 2
+        products = []
+        for high_extent in (False, True):
+            for high_stride in (False, True):
+                s = taken.stride[half_stride:].as_signed() if high_stride else taken.stride[:half_stride]
+                n = taken.extent[half_extent:] if high_extent else taken.extent[:half_extent]
+                shape = (s * n).shape()
+                part = Signal(shape, name=f"product{high_stride:d}{high_extent:d}", reset_less=True)
+                m.d.sync += part.eq(s * n)
+                products.append(part << (half_stride * high_stride + half_extent * high_extent))
+        product = Signal(signed(_STRIDE_BITS + _EXTENT_BITS), reset_less=True)
+        m.d.sync += product.eq(sum(products))
+
+        low, high = Signal(signed(_WIDTH), reset_less=True), Signal(signed(_WIDTH), reset_less=True)
+        m.d.sync += [low.eq(Mux(flags.first, origin, low) + Mux(product < 0, product, 0)),
+                     high.eq(Mux(flags.first, origin, high) + Mux(product < 0, 0, product))]
+        verified = delay(m, walks & chosen & verify, _STAGES - 1, reset=True)
+        limit = delay(m, flags.limit, 1)
+        with m.If(self.start):
+            m.d.sync += self.error.eq(code)
+        with m.Elif(verified & ((low < 0) | (high > limit))):
+            m.d.sync += self.error.eq(ErrorCode.ADDRESS.value)
+        m.d.comb += self.finish.eq(delay(m, Mux(self.start, code != 0, walks & ends), _STAGES, reset=True))
         return m
 
     def _checked(self, mnemonic):

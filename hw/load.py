@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from tenon.acg.mnemonic import INSTRUCTION_BITS
 from tenon.hw import axi
 from tenon.hw.bursts import Bursts
+from tenon.hw.bus_guard import BusGuard
 from tenon.hw.decode import layout
 from tenon.hw.fifo import Fifo
 from tenon.hw.mnemonics import load
@@ -16,10 +17,9 @@ from tenon.hw.params import SystolicParams
 from tenon.hw.realign import Planner, Realigner, plan_layout
 from tenon.hw.runs import LEVELS, Runs
 
-__all__ = ["ADDRESS_BITS", "SEGMENTS", "LoadEngine"]
+__all__ = ["ADDRESS_BITS", "LoadEngine"]
 
 ADDRESS_BITS = 20  # byte addresses of on-chip memories
-SEGMENTS = 4
 
 # Sums of a 16-bit (24-bit) base and four strides of as many bits, each taken up to 65535 times, are exact in these.
 _Y_BITS, _X_BITS = 35, 43
@@ -38,7 +38,7 @@ class LoadEngine(wiring.Component):
     -------
     i_valid, i_ready, i_instr : In(1), Out(1), In(1024)
         Taken with the instruction's last run, while data of earlier runs may be in flight; holds still till then.
-    base : In(32) x SEGMENTS
+    base : In(address_bits) x SEGMENTS
         DRAM addresses of the segments; constant while busy.
     ar_*, r_* :
         AXI4 read channels.
@@ -57,8 +57,8 @@ class LoadEngine(wiring.Component):
         self.params = params
         super().__init__({
             "i_valid": In(1), "i_ready": Out(1), "i_instr": In(INSTRUCTION_BITS),
-            "base": In(data.ArrayLayout(32, SEGMENTS)),
-            **axi.request("ar"), **axi.read_data(params.bus_bits),
+            "base": In(data.ArrayLayout(params.address_bits, axi.SEGMENTS)),
+            **axi.request("ar", params.address_bits), **axi.read_data(params.bus_bits),
             "w_en": Out(1), "w_grant": In(1), "w_mem": Out(3), "w_addr": Out(ADDRESS_BITS),
             "w_data": Out(params.bus_bits), "w_mask": Out(params.bus_bytes),
             "o_release": Out(1), "o_done": Out(1), "o_busy": Out(1), "o_stall_bank": Out(1), "o_stall_bus": Out(1),
@@ -68,15 +68,15 @@ class LoadEngine(wiring.Component):
     @staticmethod
     def mnemonic(params: SystolicParams):
         """This engine's part of the covenant."""
-        return load(params, latency=LoadEngine.request_cycles + LoadEngine.finish_cycles)
+        return load(params, latency=LoadEngine.request_cycles + BusGuard.request_cycles + BusGuard.answer_cycles + LoadEngine.finish_cycles)
 
     def elaborate(self, platform):
         m = Module()
-        width = self.params.bus_bytes
+        width, address_bits = self.params.bus_bytes, self.params.address_bits
         f = data.View(layout(self.mnemonic(self.params)), self.i_instr)
 
         # Coordinates of the next run.
-        m.submodules.runs = runs = Runs(s=32, d=ADDRESS_BITS, y=_Y_BITS, x=_X_BITS)
+        m.submodules.runs = runs = Runs(s=address_bits, d=ADDRESS_BITS, y=_Y_BITS, x=_X_BITS)
         for name in runs.widths:
             m.d.comb += getattr(runs, f"{name}_base").eq(f[name])
             m.d.comb += [getattr(runs, f"{name}_stride")[l].eq(f[f"{name}_l{l}"]) for l in range(LEVELS)]
@@ -99,14 +99,14 @@ class LoadEngine(wiring.Component):
         held = Signal()
         step = Signal()
         taken = Signal()
-        m.submodules.planner = planner = Planner(bus_bytes=width, src_bits=32, dst_bits=ADDRESS_BITS, tag_bits=3)
-        run = Signal(data.StructLayout({"src": 32, "dst": ADDRESS_BITS, "n": 16, "lo": 16, "hi": 16, "sourced": 1,
-                                        "fill": 8, "last_run": 1, "tag": 3}), reset_less=True)
+        m.submodules.planner = planner = Planner(bus_bytes=width, src_bits=address_bits, dst_bits=ADDRESS_BITS, tag_bits=3)
+        run = Signal(data.StructLayout({"src": address_bits, "seg": axi.SEGMENT_BITS, "dst": ADDRESS_BITS, "n": 16, "lo": 16,
+                                        "hi": 16, "sourced": 1, "fill": 8, "last_run": 1, "tag": 3}), reset_less=True)
         m.d.comb += [step.eq(self.i_valid & (~held | taken)), runs.step.eq(step), self.i_ready.eq(step & runs.last)]
-        m.d.comb += [getattr(planner, name).eq(run[name]) for name in run.shape().members]
+        m.d.comb += [getattr(planner, name).eq(run[name]) for name in run.shape().members if name != "seg"]
         with m.If(step):
             m.d.sync += [
-                held.eq(1), run.src.eq(self.base[f.seg] + runs.s), run.dst.eq(runs.d), run.n.eq(f.n), run.lo.eq(lo),
+                held.eq(1), run.src.eq(self.base[f.seg] + runs.s), run.seg.eq(f.seg), run.dst.eq(runs.d), run.n.eq(f.n), run.lo.eq(lo),
                 run.hi.eq(hi), run.sourced.eq(sourced), run.fill.eq(f.fill), run.last_run.eq(runs.last), run.tag.eq(f.mem),
             ]
         with m.Elif(taken):
@@ -119,6 +119,7 @@ class LoadEngine(wiring.Component):
             taken.eq(held & plans.i_ready & (bursts.i_ready | ~run.sourced)),
             plans.i_valid.eq(taken), plans.i.eq(planner.plan),
             bursts.i_valid.eq(taken & run.sourced), bursts.i_word.eq(planner.src_word), bursts.i_count.eq(planner.src_count),
+            bursts.i_seg.eq(run.seg), self.ar_seg.eq(bursts.a_seg),
             self.ar_valid.eq(bursts.a_valid), bursts.a_ready.eq(self.ar_ready),
             self.ar_addr.eq(bursts.a_addr), self.ar_len.eq(bursts.a_len),
             bursts.retire.eq(self.r_valid & self.r_ready & self.r_last),

@@ -158,7 +158,7 @@ class MatrixEngine(wiring.Component):
         init = kept(stream_fields["init"], "init", first_swap)
 
         # Sums are read while those of the two vectors before are still to be written.
-        first_k = Cat(getattr(streamer, f"index_{k}") == 0 for k in _KS).all()
+        first_k = Cat(getattr(streamer, f"first_{k}") for k in _KS).all()
         mode = Signal(2)
         address = streamer.address_d
         m.d.comb += mode.eq(Mux(first_k, init, _KEEP))

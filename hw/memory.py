@@ -8,8 +8,8 @@ from amaranth.lib.wiring import In, Out
 __all__ = ["Memory"]
 
 _TEXT = """\
-// One write port with a mask of lanes, one synchronous read port. A word that is read and written in the
-// same cycle reads its old value. Replace the body of this module to use a memory macro.
+// One write port with a mask of lanes, one synchronous read port. What is read of a word that is written in the
+// same cycle does not matter. Replace the body of this module to use a memory macro.
 module {prefix}_memory #(
   parameter WIDTH = 8, parameter DEPTH = 2, parameter LANE = 8, parameter ADDRESS = 1
 ) (
@@ -17,7 +17,7 @@ module {prefix}_memory #(
   input wire [WIDTH/LANE-1:0] w_en, input wire [ADDRESS-1:0] w_addr, input wire [WIDTH-1:0] w_data,
   input wire r_en, input wire [ADDRESS-1:0] r_addr, output reg [WIDTH-1:0] r_data
 );
-  reg [WIDTH-1:0] words [0:DEPTH-1];
+  (* no_rw_check *) reg [WIDTH-1:0] words [0:DEPTH-1];  // spares synthesis the registers that would promise the old value
   integer i;
   always @(posedge clk) begin
     if (r_en) r_data <= words[r_addr];

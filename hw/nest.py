@@ -31,8 +31,8 @@ class AddressNest(wiring.Component):
     count_LEVEL : In(16)
         Extent less 1.
     base_OPERAND, stride_OPERAND_LEVEL : In(16), In(signed(16))
-    index_LEVEL, last_LEVEL : Out(16), Out(1)
-        Index, and whether it is the extent less 1.
+    index_LEVEL, first_LEVEL, last_LEVEL : Out(16), Out(1), Out(1)
+        Index, and whether it is 0, and the extent less 1.
     last : Out(1)
         All levels are at their last.
     address_OPERAND : Out(16)
@@ -49,7 +49,7 @@ class AddressNest(wiring.Component):
         self.operands = {operand: tuple(moved_by) for operand, moved_by in operands.items()}
         members = {"load": In(1), "step": In(1), "last": Out(1)}
         for level in self.levels:
-            members |= {f"count_{level}": In(16), f"index_{level}": Out(16), f"last_{level}": Out(1)}
+            members |= {f"count_{level}": In(16), f"index_{level}": Out(16), f"first_{level}": Out(1), f"last_{level}": Out(1)}
         for operand, moved_by in self.operands.items():
             members |= {f"base_{operand}": In(16), f"address_{operand}": Out(16)}
             members |= {f"stride_{operand}_{level}": In(signed(16)) for level in moved_by}
@@ -61,42 +61,55 @@ class AddressNest(wiring.Component):
         def state(name, shape=16):
             return Signal(shape, reset_less=True, name=name)
 
-        # One level steps: the innermost that is not at its last. Those within it start over.
-        index = {level: state(f"{level}_index") for level in self.levels}
-        count = {level: state(f"{level}_count") for level in self.levels}
-        steps = {level: Signal(name=f"{level}_steps") for level in self.levels}
-        within = 1
-        for level in reversed(self.levels):
-            last = getattr(self, f"last_{level}")
-            m.d.comb += [
-                last.eq(index[level] == count[level]),
-                steps[level].eq(within & ~last),
-                getattr(self, f"index_{level}").eq(index[level]),
-            ]
-            within &= last
-        m.d.comb += self.last.eq(within)
-
-        starts_over = {}
-        outer = 0
+        # One level steps: the innermost that is not at its last. Those within it start over. Which one it will be is known a
+        # step ahead, in registers: finding out is no part of the way from one address to the next.
+        steps = {level: state(f"{level}_steps", 1) for level in self.levels}
+        first_last, next_last = {}, {}
+        starts_over, outer = {}, 0
         for level in self.levels:
             starts_over[level] = outer
             outer |= steps[level]
+            index, count, left = (state(f"{level}_{name}") for name in ("index", "count", "left"))
+            first, last, single = (state(f"{level}_{name}", 1) for name in ("at_first", "at_last", "single"))
+            extent = getattr(self, f"count_{level}")
+            first_last[level] = extent == 0
+            next_last[level] = Mux(starts_over[level], single, Mux(steps[level], left == 1, last))
             with m.If(self.load):
-                m.d.sync += [count[level].eq(getattr(self, f"count_{level}")), index[level].eq(0)]
-            with m.Elif(self.step & outer):
-                m.d.sync += index[level].eq(Mux(starts_over[level], 0, index[level] + 1))
+                m.d.sync += [count.eq(extent), single.eq(extent == 0), index.eq(0), left.eq(extent), first.eq(1),
+                             last.eq(first_last[level])]
+            with m.Elif(self.step):
+                m.d.sync += last.eq(next_last[level])
+                with m.If(starts_over[level]):
+                    m.d.sync += [index.eq(0), left.eq(count), first.eq(1)]
+                with m.Elif(steps[level]):
+                    m.d.sync += [index.eq(index + 1), left.eq(left - 1), first.eq(0)]
+            m.d.comb += [getattr(self, f"index_{level}").eq(index), getattr(self, f"first_{level}").eq(first),
+                         getattr(self, f"last_{level}").eq(last)]
+        m.d.comb += self.last.eq(~outer)
+
+        within_first, within_next = 1, 1
+        for level in reversed(self.levels):
+            with m.If(self.load):
+                m.d.sync += steps[level].eq(within_first & ~first_last[level])
+            with m.Elif(self.step):
+                m.d.sync += steps[level].eq(within_next & ~next_last[level])
+            within_first &= first_last[level]
+            within_next &= next_last[level]
 
         for operand, moved_by in self.operands.items():
             address = {level: state(f"{operand}_{level}_address") for level in moved_by}
             stride = {level: state(f"{operand}_{level}_stride", signed(16)) for level in moved_by}
-            origin, move = Signal(16, name=f"{operand}_origin"), Signal(signed(16), name=f"{operand}_move")
+            origin = Signal(16, name=f"{operand}_origin")
+            move = Signal(signed(16), name=f"{operand}_move")
             following = Signal(16, name=f"{operand}_following")
-            m.d.comb += following.eq(origin + move)
-            around = None
+            # One of all levels steps, or none: a choice without priorities.
+            origins, moves, around = 0, 0, None
             for level in self.levels:
                 around = level if level in moved_by else around
-                with m.If(steps[level]):
-                    m.d.comb += [origin.eq(address[around]), move.eq(stride[level] if level in moved_by else 0)]
+                origins |= address[around] & steps[level].replicate(16)
+                if level in moved_by:
+                    moves |= stride[level].as_unsigned() & steps[level].replicate(16)
+            m.d.comb += [origin.eq(origins), move.eq(moves), following.eq(origin + move)]
             for level in moved_by:
                 with m.If(self.load):
                     m.d.sync += [

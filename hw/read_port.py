@@ -22,7 +22,7 @@ class ReadPort(wiring.Component):
 
     Members
     -------
-    fetch_ar_valid, fetch_ar_ready, fetch_ar_addr : In(1), Out(1), In(32)
+    fetch_ar_valid, fetch_ar_ready, fetch_ar_addr : In(1), Out(1), In(address_bits)
         A request for one instruction, or for as much of it as a burst may have.
     fetch_r_valid, fetch_r_data, fetch_r_error : Out(1), Out, Out(1)
         Its beats.
@@ -30,16 +30,18 @@ class ReadPort(wiring.Component):
         LOAD's channels.
     ar_*, r_* :
         The shared channels.
+    ar_fetch : Out(1)
+        The request is for instructions, and belongs to no segment.
     """
 
     def __init__(self, params: SystolicParams):
         self.params = params
         load = {f"load_{name}": member.flip() for name, member in
-                {**axi.request("ar"), **axi.read_data(params.bus_bits)}.items()}
+                {**axi.request("ar", params.address_bits), **axi.read_data(params.bus_bits)}.items()}
         super().__init__({
-            "fetch_ar_valid": In(1), "fetch_ar_ready": Out(1), "fetch_ar_addr": In(32),
+            "fetch_ar_valid": In(1), "fetch_ar_ready": Out(1), "fetch_ar_addr": In(params.address_bits),
             "fetch_r_valid": Out(1), "fetch_r_data": Out(params.bus_bits), "fetch_r_error": Out(1),
-            **load, **axi.request("ar"), **axi.read_data(params.bus_bits),
+            **load, **axi.request("ar", params.address_bits), **axi.read_data(params.bus_bits), "ar_fetch": Out(1),
         })
 
     def elaborate(self, platform):
@@ -54,6 +56,7 @@ class ReadPort(wiring.Component):
             self.ar_valid.eq(self.fetch_ar_valid | self.load_ar_valid),
             self.ar_addr.eq(Mux(fetches, self.fetch_ar_addr, self.load_ar_addr)),
             self.ar_len.eq(Mux(fetches, Const(fetch_beats(self.params) - 1, 8), self.load_ar_len)),
+            self.ar_seg.eq(self.load_ar_seg), self.ar_fetch.eq(fetches),
             self.fetch_ar_ready.eq(fetches & self.ar_ready), self.load_ar_ready.eq(~fetches & self.ar_ready),
         ]
         m.d.sync += [waits.eq(self.ar_valid & ~self.ar_ready), fetch_waits.eq(fetches)]

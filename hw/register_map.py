@@ -13,6 +13,7 @@ class Access(enum.Enum):
 
     RO = "read only"
     RW = "read and write"
+    SETUP = "read, and write unless BUSY"
     W1 = "write 1 to act, reads 0"
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import enum
 
+from tenon.hw.axi import SEGMENTS
 from tenon.hw.params import SystolicParams
 from tenon.hw.register_map import Access, Field, Register, RegisterMap
 
 __all__ = ["COUNTERS", "ENGINES", "ID", "VERSION", "ErrorCode", "registers"]
 
 ID = 0x544E_4F4E
-VERSION = 1
+VERSION = 2
 
 #: Engines in the order of every mask, counter and status register. The last may be left out by the parameters: its
 #: registers are 0 then.
@@ -47,6 +48,8 @@ class ErrorCode(enum.IntEnum):
     STORE_BUS = 7
     TOKEN = 8  # a token counter overflowed
     DEADLOCK = 9  # instructions wait for tokens that nothing will signal
+    STOPPED = 10  # software ended the run
+    SEGMENT = 11  # an access outside its DRAM segment; it was not made
 
 
 def registers(params: SystolicParams) -> RegisterMap:
@@ -55,7 +58,8 @@ def registers(params: SystolicParams) -> RegisterMap:
     def whole(access: Access, doc: str) -> tuple[Field, ...]:
         return (Field("VALUE", 0, 32, access, doc),)
 
-    ro, rw = Access.RO, Access.RW
+    ro, rw, setup = Access.RO, Access.RW, Access.SETUP
+    high = f"{{}}, the bits above 31: {params.address_bits - 32 or 'none'} here, others read 0"
     codes = ", ".join(f"{c.value} {c.name}" for c in ErrorCode)
     names = ", ".join(f"{i} {n}" for i, n in enumerate(COUNTERS))
     return RegisterMap("TENON", (
@@ -66,16 +70,19 @@ def registers(params: SystolicParams) -> RegisterMap:
             Field("START", 0, 1, Access.W1, "starts the program; ignored while BUSY"),
             Field("IRQ_ENABLE", 1, 1, rw, "lets DONE raise the interrupt"),
             Field("CLEAR", 2, 1, Access.W1, "clears DONE, ERROR and the interrupt"),
+            Field("STOP", 3, 1, Access.W1, "ends the program with error STOPPED, as soon as the bus owes nothing; ignored unless BUSY"),
+            Field("RESET", 4, 1, Access.W1, "as STOP; then every register is as after power-on, and STATUS is 0"),
         )),
         Register("STATUS", 0x10, (
-            Field("BUSY", 0, 1, ro, "a program runs"),
+            Field("BUSY", 0, 1, ro, "a program runs, or a reset is not yet done"),
             Field("DONE", 1, 1, ro, "the program has ended, with or without an error"),
             Field("ERROR", 4, 4, ro, codes),
             Field("INDEX", 8, 24, ro, "instructions dispatched so far, or before the end or the error (modulo 2**24)"),
         )),
-        Register("PROGRAM", 0x14, whole(rw, "address of the first instruction, a multiple of 128")),
-        Register("PROGRAM_LENGTH", 0x18, whole(rw, "instructions, END included")),
-        Register("SEGMENT", 0x20, whole(rw, "base address of segment 0 (constants), 1 (arena), 2 (inputs), 3 (outputs)"), 4),
+        Register("PROGRAM", 0x14, whole(setup, "address of the first instruction, a multiple of 128")),
+        Register("PROGRAM_LENGTH", 0x18, whole(setup, "instructions, END included")),
+        Register("PROGRAM_HIGH", 0x1C, whole(setup, high.format("PROGRAM"))),
+        Register("SEGMENT", 0x20, whole(setup, "base address of segment 0 (constants), 1 (arena), 2 (inputs), 3 (outputs)"), SEGMENTS),
         Register("WAITING", 0x30, (
             Field("TOKENS", 0, 16, ro, "tokens the next instruction of the engine still lacks"),
             Field("HEAD", 16, 1, ro, "an instruction is at the head of the engine's queue"),
@@ -83,6 +90,10 @@ def registers(params: SystolicParams) -> RegisterMap:
             Field("STALL_BANK", 18, 1, ro, "the engine waits for a memory bank"),
             Field("STALL_BUS", 19, 1, ro, "the engine waits for the bus"),
         ), len(ENGINES)),
+        Register("SEGMENT_HIGH", 0x50, whole(setup, high.format("SEGMENT")), SEGMENTS),
+        Register("SEGMENT_BYTES", 0x60, whole(setup, "size of the segment: bus words beyond are neither read nor written; "
+                                              "all ones, as after power-on: no limit"), SEGMENTS),
+        Register("SEGMENT_BYTES_HIGH", 0x70, whole(setup, high.format("SEGMENT_BYTES")), SEGMENTS),
         Register("COUNTER", 0x80, whole(ro, names), len(COUNTERS)),
         Register("MARK", 0x1000, whole(ro, "cycle at which the instruction with this mark was done"), params.markers),
     ))

@@ -9,9 +9,10 @@ from amaranth.lib.wiring import In, Out
 from tenon.acg.mnemonic import INSTRUCTION_BITS
 from tenon.hw import axi
 from tenon.hw.bursts import Bursts
+from tenon.hw.bus_guard import BusGuard
 from tenon.hw.decode import layout
 from tenon.hw.fifo import Fifo
-from tenon.hw.load import ADDRESS_BITS, SEGMENTS
+from tenon.hw.load import ADDRESS_BITS
 from tenon.hw.mnemonics import store
 from tenon.hw.params import SystolicParams
 from tenon.hw.realign import Planner, Realigner, plan_layout, words_bits
@@ -33,7 +34,7 @@ class StoreEngine(wiring.Component):
     -------
     i_valid, i_ready, i_instr : In(1), Out(1), In(1024)
         Taken with the instruction's last run, while earlier runs may be in flight; holds still till then.
-    base : In(32) x SEGMENTS
+    base : In(address_bits) x SEGMENTS
         DRAM addresses of the segments; constant while busy.
     aw_*, w_*, b_* :
         AXI4 write channels.
@@ -53,8 +54,8 @@ class StoreEngine(wiring.Component):
         self.params = params
         super().__init__({
             "i_valid": In(1), "i_ready": Out(1), "i_instr": In(INSTRUCTION_BITS),
-            "base": In(data.ArrayLayout(32, SEGMENTS)),
-            **axi.request("aw"), **axi.write_data(params.bus_bits), **axi.write_response(),
+            "base": In(data.ArrayLayout(params.address_bits, axi.SEGMENTS)),
+            **axi.request("aw", params.address_bits), **axi.write_data(params.bus_bits), **axi.write_response(),
             "r_en": Out(1), "r_grant": In(1), "r_addr": Out(ADDRESS_BITS), "r_data": In(params.bus_bits),
             "o_release": Out(1), "o_done": Out(1), "o_busy": Out(1), "o_stall_bank": Out(1), "o_stall_bus": Out(1),
             "o_error": Out(1),
@@ -63,15 +64,16 @@ class StoreEngine(wiring.Component):
     @staticmethod
     def mnemonic(params: SystolicParams):
         """This engine's part of the covenant."""
-        return store(params, latency=StoreEngine.request_cycles + 1 + StoreEngine.finish_cycles)  # 1: from a request to its beat
+        guard = BusGuard.request_cycles + BusGuard.data_cycles + BusGuard.answer_cycles
+        return store(params, latency=StoreEngine.request_cycles + guard + StoreEngine.finish_cycles)
 
     def elaborate(self, platform):
         m = Module()
-        width = self.params.bus_bytes
+        width, address_bits = self.params.bus_bytes, self.params.address_bits
         f = data.View(layout(self.mnemonic(self.params)), self.i_instr)
 
         # Coordinates of the next run.
-        m.submodules.runs = runs = Runs(s=ADDRESS_BITS, d=32)
+        m.submodules.runs = runs = Runs(s=ADDRESS_BITS, d=address_bits)
         for name in runs.widths:
             m.d.comb += getattr(runs, f"{name}_base").eq(f[name])
             m.d.comb += [getattr(runs, f"{name}_stride")[l].eq(f[f"{name}_l{l}"]) for l in range(LEVELS)]
@@ -81,15 +83,16 @@ class StoreEngine(wiring.Component):
         held = Signal()
         step = Signal()
         taken = Signal()
-        m.submodules.planner = planner = Planner(bus_bytes=width, src_bits=ADDRESS_BITS, dst_bits=32)
-        run = Signal(data.StructLayout({"src": ADDRESS_BITS, "dst": 32, "n": 16, "final": 1}), reset_less=True)
+        m.submodules.planner = planner = Planner(bus_bytes=width, src_bits=ADDRESS_BITS, dst_bits=address_bits)
+        run = Signal(data.StructLayout({"src": ADDRESS_BITS, "dst": address_bits, "seg": axi.SEGMENT_BITS, "n": 16, "final": 1}),
+                     reset_less=True)
         m.d.comb += [
             step.eq(self.i_valid & (~held | taken)), runs.step.eq(step), self.i_ready.eq(step & runs.last),
             planner.src.eq(run.src), planner.dst.eq(run.dst), planner.n.eq(run.n), planner.lo.eq(0),
             planner.hi.eq(run.n), planner.sourced.eq(1), planner.last_run.eq(run.final),
         ]
         with m.If(step):
-            m.d.sync += [held.eq(1), run.src.eq(runs.s), run.dst.eq(self.base[f.seg] + runs.d), run.n.eq(f.n),
+            m.d.sync += [held.eq(1), run.src.eq(runs.s), run.dst.eq(self.base[f.seg] + runs.d), run.seg.eq(f.seg), run.n.eq(f.n),
                          run.final.eq(runs.last)]
         with m.Elif(taken):
             m.d.sync += held.eq(0)
@@ -99,14 +102,14 @@ class StoreEngine(wiring.Component):
         words = data.StructLayout({"word": ADDRESS_BITS - (width.bit_length() - 1), "count": words_bits(width),
                                    "final": 1})
         m.submodules.bursts = bursts = Bursts(self.params)
-        m.submodules.plans = plans = Fifo(width=plan_layout(width, 32, 0).size, depth=_PLANS)
+        m.submodules.plans = plans = Fifo(width=plan_layout(width, address_bits, 0).size, depth=_PLANS)
         m.submodules.reads = reads = Fifo(width=words.size, depth=_PLANS)
         m.d.comb += [
             taken.eq(held & plans.i_ready & reads.i_ready & bursts.i_ready),
             plans.i_valid.eq(taken), plans.i.eq(planner.plan),
             reads.i_valid.eq(taken), reads.i.eq(Cat(planner.src_word, planner.src_count, run.final)),
             bursts.i_valid.eq(taken), bursts.i_word.eq(planner.plan.word), bursts.i_count.eq(planner.plan.count),
-            bursts.i_last.eq(run.final),
+            bursts.i_last.eq(run.final), bursts.i_seg.eq(run.seg), self.aw_seg.eq(bursts.a_seg),
             self.aw_valid.eq(bursts.a_valid), bursts.a_ready.eq(self.aw_ready),
             self.aw_addr.eq(bursts.a_addr), self.aw_len.eq(bursts.a_len),
         ]
@@ -137,7 +140,7 @@ class StoreEngine(wiring.Component):
 
         # Data meets plan. A burst's beats may be offered once its request has been.
         offered = Signal(range(self.params.max_outstanding + 1))  # bursts whose requests are ahead of their last beat
-        m.submodules.realign = realign = Realigner(bus_bytes=width, dst_bits=32)
+        m.submodules.realign = realign = Realigner(bus_bytes=width, dst_bits=address_bits)
         m.d.comb += [
             realign.i_valid.eq(plans.o_valid), plans.o_ready.eq(realign.i_ready), realign.i.eq(plans.o),
             realign.s_valid.eq((spares != 0) | arrives), used.eq(realign.s_valid & realign.s_ready),

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from tenon.acg.mnemonic import INSTRUCTION_BITS
 from tenon.hw import emit
 from tenon.hw.decode import layout
-from tenon.hw.delay import delay
+from tenon.hw.delay import delay, remembered
 from tenon.hw.lane import Lane
 from tenon.hw.mnemonics import vector
 from tenon.hw.nest import AddressNest
@@ -23,6 +23,7 @@ _OPERANDS = {"x": _LEVELS, "y": _WRITTEN, "s": _LEVELS, "d": _WRITTEN}
 _INTERLEAVED = 16  # words between two rounds of a reduction at most
 
 _TO_LANES = 2  # cycles from an issue to the lanes' inputs: memory, operand register
+_CYCLES = 64  # that are told apart: more than any delay
 
 
 class VectorEngine(wiring.Component):
@@ -125,10 +126,14 @@ class VectorEngine(wiring.Component):
         m.d.sync += tags.eq(Cat(tag, tags))
 
         def setting(slot, cycle):
-            """Settings of the element issued ``cycle`` cycles ago."""
-            value = Signal(SLOTS[slot], name=f"{slot}_at_{cycle}")
+            """Settings of the element issued ``cycle`` cycles ago: chosen a cycle early, since they have a long way to all lanes."""
+            value = Signal(SLOTS[slot], name=f"{slot}_at_{cycle}", reset_less=True)
             first, second = (bank[slot].as_value() for bank in banks)
-            m.d.comb += value.as_value().eq(Mux(tags[cycle - 1] if cycle else tag, second, first))
+            choice = value.as_value().eq(Mux(tags[cycle - 2] if cycle > 1 else tag, second, first))
+            if cycle:
+                m.d.sync += choice
+            else:
+                m.d.comb += choice
             return value
 
         # Issue: the first sub-word of a word needs the grants; the others find their operands in registers.
@@ -180,16 +185,18 @@ class VectorEngine(wiring.Component):
 
         # What goes down the pipeline with an element.
         at = {name: _TO_LANES + cycle for name, cycle in Lane.at.items()}
-        read_scale = at["scale"] - 1
+        read_scale, read_number = at["scale"] - 1, at["number"] - 1
         index = nest.index_i[:4] if subs == 1 else Cat(sub, nest.index_i[:4])
         valid = Signal(at["write"])
-        m.d.sync += valid.eq(Cat(issue, valid))
-        first = delay(m, (nest.index_q1 == 0) & (nest.index_q0 == 0), at["first"])
-        read_index = delay(m, index, at["read_index"])
+        now = Signal(range(max(_CYCLES, Lane.NOW)))
+        m.d.sync += [valid.eq(Cat(issue, valid)), now.eq(now + 1)]
+        opens = nest.first_q1 & nest.first_q0
+        partial = remembered(m, "partials", Cat(opens, index), at["read_index"], now)
+        first, read_index = delay(m, partial[:1], at["first"] - at["read_index"]), partial[1:]
         write_index = delay(m, read_index, at["write_index"] - at["read_index"])
 
         # Operands, and scales, which are read so late that they meet their elements.
-        fetched, scaled, numbered = setting("fetch", 1), setting("scale", read_scale), setting("number", read_scale)
+        fetched, scaled, numbered = setting("fetch", 1), setting("scale", read_scale), setting("number", read_number)
         words = self.x_data, self.y_data, self.acc_data, self.s_data, self.n_data
         x_bytes, y_bytes, x_sums, scales, numbers = (
             [word.word_select(c, len(word) // cols) for c in range(cols)] for word in words)
@@ -200,17 +207,18 @@ class VectorEngine(wiring.Component):
         m.d.comb += [
             self.s_en.eq(valid[read_scale - 1] & scaled.by_lane),
             self.s_addr.eq(delay(m, nest.address_s, read_scale)),
-            self.n_en.eq(valid[read_scale - 1] & numbered.used),
-            self.n_addr.eq(delay(m, nest.address_x, read_scale)),
+            self.n_en.eq(valid[read_number - 1] & numbered.used),
+            self.n_addr.eq(delay(m, nest.address_x, read_number)),
         ]
-        scale_sub = delay(m, sub, at["scale"])
 
         slots = {slot: setting(slot, at[slot]) for slot in Lane.SLOTS}
         results, results_wide = [], []
 
-        def part(words: list[Value]) -> Value:
-            """Of a lane's elements in a word, the one whose turn it is."""
-            return Cat(words).word_select(scale_sub if subs > 1 else 0, 32)
+        turns = {slot: delay(m, sub, at[slot]) if subs > 1 else 0 for slot in ("scale", "number")}
+
+        def part(words: list[Value], slot: str) -> Value:
+            """Of a lane's elements in a word that is there with ``slot``, the one whose turn it is."""
+            return Cat(words).word_select(turns[slot], 32)
 
         for number in range(lanes):
             lane = emit.instance(m, f"lane_{number}", Lane(
@@ -218,8 +226,8 @@ class VectorEngine(wiring.Component):
                 line_bytes=self.params.line_bytes))
             m.d.comb += [
                 lane.x.eq(x[number]), lane.y.eq(y[number]),
-                lane.s.eq(part(scales[number::lanes])), lane.number.eq(part(numbers[number::lanes])),
-                lane.first.eq(first), lane.read_index.eq(read_index), lane.write_index.eq(write_index),
+                lane.s.eq(part(scales[number::lanes], "scale")), lane.number.eq(part(numbers[number::lanes], "number")),
+                lane.now.eq(now), lane.first.eq(first), lane.read_index.eq(read_index), lane.write_index.eq(write_index),
                 lane.write.eq(valid[at["write"] - 1]),
                 lane.tab_en.eq(self.tab_en), lane.tab_addr.eq(self.tab_addr), lane.tab_data.eq(self.tab_data),
                 lane.tab_mask.eq(self.tab_mask),
@@ -231,7 +239,10 @@ class VectorEngine(wiring.Component):
         # Writes.
         write = setting("write", self.latency)
         writes = delay(m, issue & emits, self.latency, reset=True)
-        address, write_sub = delay(m, nest.address_d, self.latency), delay(m, sub, self.latency)
+        place = remembered(m, "places", Cat(sub, nest.address_d), at["word"], now)
+        word_sub, word_address = place[:len(sub)], place[len(sub):]
+        place = delay(m, place, self.latency - at["word"])
+        write_sub, address = place[:len(sub)], place[len(sub):]
         for port, chosen in (("v", ~write.to_act & ~write.to_par), ("act", write.to_act)):
             m.d.comb += [
                 getattr(self, f"{port}_en").eq(writes & chosen),
@@ -242,10 +253,9 @@ class VectorEngine(wiring.Component):
 
         # Numbers are written as soon as they are there, before an element's byte would be.
         wide = setting("write", at["word"])
-        word_sub = delay(m, sub, at["word"])
         m.d.comb += [
             self.p_en.eq(delay(m, issue & emits, at["word"], reset=True) & wide.to_par),
-            self.p_addr.eq(delay(m, nest.address_d, at["word"])), self.p_data.eq(Cat(results_wide * subs)),
+            self.p_addr.eq(word_address), self.p_data.eq(Cat(results_wide * subs)),
             self.p_mask.eq(Cat((word_sub == k).replicate(4 * lanes) for k in range(subs))),
         ]
 

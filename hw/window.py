@@ -26,8 +26,8 @@ class WindowEngine(wiring.Component):
     """Executes WINDOW instructions: one word of activations per cycle, which every tap of its column sums.
 
     Columns of a row pass one after the other, kernel row by kernel row within; where windows overlap, a column
-    is read once. Words are of ``window_lanes`` elements in every memory. Three stages: the word is read; its zero-point
-    is subtracted; it is added. Whoever is not granted asks again, and what is behind waits. A pass (a step of ``n`` and
+    is read once. Words are of ``window_lanes`` elements in every memory. Four stages: the word is read; its zero-point
+    is subtracted; it is multiplied; it is added. Whoever is not granted asks again, and what is behind waits. A pass (a step of ``n`` and
     ``k0``) follows the former without a bubble if its weights have come; one that continues sums, ``drain`` cycles
     later, when all of those are written.
 
@@ -44,9 +44,9 @@ class WindowEngine(wiring.Component):
         flight, or its first weights are brought in. A port was not granted.
     """
 
-    latency = 4  # cycles from the last word's issue to done
-    release = 3
-    drain = 2
+    latency = 5  # cycles from the last word's issue to done
+    release = 4
+    drain = 3
 
     def __init__(self, params: SystolicParams):
         self.params = p = params
@@ -130,7 +130,7 @@ class WindowEngine(wiring.Component):
         m.d.comb += [
             column_ends.eq(words.last_k1), row_ends.eq(column_ends & words.last_t & words.last_x),
             pass_ends.eq(row_ends & words.last_o0 & words.last_o1), ends.eq(words.last),
-            begins.eq((words.index_k1 == 0) & (to_begin == 0) & ~all_begun), completes.eq(column_ends & (to_end == 0)),
+            begins.eq(words.first_k1 & (to_begin == 0) & ~all_begun), completes.eq(column_ends & (to_end == 0)),
             words.step.eq(issue & ~ends), sums.step.eq(issue & begins & ~sums.last),
         ]
         with m.If(take):
@@ -162,10 +162,11 @@ class WindowEngine(wiring.Component):
         })
         issued = Signal(word)
         read = Signal(word, reset_less=True)
+        offset = Signal(word, reset_less=True)
         added = Signal(word, reset_less=True)
         kind, init = kept(f.kind, "kind"), kept(f.init, "init")
         m.d.comb += [
-            issued.first.eq(words.index_k1 == 0), issued.begins.eq(begins), issued.start.eq(Mux(words.index_k0 == 0, init, _KEEP)),
+            issued.first.eq(words.first_k1), issued.begins.eq(begins), issued.start.eq(Mux(words.first_k0, init, _KEEP)),
             issued.bias.eq(sums.address_b), issued.sum.eq(sums.address_d), issued.completes.eq(completes), issued.ends.eq(ends),
             issued.columns.eq(columns), issued.largest.eq(kind == 2), issued.row.eq(Mux(kind <= 1, words.index_k1, 0)),
             issued.half.eq(~half), issued.signed.eq(kept(f.act_signed, "act_signed")), issued.zero.eq(kept(f.za, "za")),
@@ -190,31 +191,39 @@ class WindowEngine(wiring.Component):
             m.d.sync += read.eq(issued)
         x = Signal(data.ArrayLayout(OPERAND_BITS, lanes), reset_less=True)
         with m.If(moves):
-            m.d.sync += added.eq(read)
+            m.d.sync += offset.eq(read)
             for c in range(lanes):
                 byte = self.act_data.word_select(c, 8)
                 m.d.sync += x[c].eq(Cat(byte, byte[7] & read.signed).as_signed() - read.zero.as_signed())
 
-        # Stage 2: what a window begins with is there in the cycle after its grant, and only then.
+        # Stage 2: its products.
+        less_zero = Signal()
+        multiplies = Signal()
         there = Signal()
-        started = Signal()
         goes = Signal()
+        m.d.comb += [moves.eq(here & fresh & (~less_zero | multiplies)), multiplies.eq(less_zero & (~there | goes)),
+                     weights.read.eq(moves), weights.half.eq(read.half), weights.row.eq(read.row)]
+        m.d.sync += less_zero.eq(moves | (less_zero & ~multiplies))
+        with m.If(multiplies):
+            m.d.sync += added.eq(offset)
+
+        # Stage 3: what a window begins with is there in the cycle after its grant, and only then.
+        started = Signal()
         asks = Signal()
         complete = Signal()
         next_word = Signal(word)
         m.d.comb += [
             goes.eq(there & ~(complete & ~self.accw_grant) & (started | ~(added.begins & (added.start != 0)))),
-            moves.eq(here & fresh & (~there | goes)), settled.eq(~here & ~there & ~(complete & ~self.accw_grant)),
-            next_word.eq(Mux(moves, read, added)),
-            asks.eq((moves | (there & ~goes)) & next_word.begins),
+            settled.eq(~here & ~less_zero & ~there & ~(complete & ~self.accw_grant)),
+            next_word.eq(Mux(multiplies, offset, added)),
+            asks.eq((multiplies | (there & ~goes)) & next_word.begins),
             self.accr_en.eq(asks & (next_word.start == _KEEP)), self.accr_addr.eq(next_word.sum),
             weights.z_grant.eq(self.par_grant & ~(asks & (next_word.start == _BIAS))),
             self.par_en.eq(weights.z_en | (asks & (next_word.start == _BIAS))),
             self.par_addr.eq(Mux(asks & (next_word.start == _BIAS), next_word.bias, weights.z_addr)),
-            weights.read.eq(moves), weights.half.eq(read.half), weights.row.eq(read.row),
         ]
         m.d.sync += [
-            there.eq(moves | (there & ~goes)),
+            there.eq(multiplies | (there & ~goes)),
             started.eq((self.accr_en & self.accr_grant) | (asks & (next_word.start == _BIAS) & self.par_grant)),
         ]
         entry = Cat(added.columns == taps - 1 - tap for tap in range(taps))
@@ -222,13 +231,13 @@ class WindowEngine(wiring.Component):
             lane = emit.instance(m, f"lane_{c}", WindowLane(taps))
             keeps, biased = self.accr_data.word_select(c, 32), self.par_data.word_select(c, 32)
             m.d.comb += [
-                lane.enable.eq(goes), lane.x.eq(x[c]), lane.first.eq(added.first), lane.entry.eq(entry),
+                lane.multiply.eq(multiplies), lane.x.eq(x[c]), lane.enable.eq(goes), lane.first.eq(added.first), lane.entry.eq(entry),
                 lane.w.eq(Cat(weights.w.word_select(tap * lanes + c, OPERAND_BITS) for tap in range(taps))),
                 lane.start.eq(Mux(added.start == _KEEP, keeps, Mux(added.start == _BIAS, biased, 0))),
                 lane.empty.eq(added.start == 0), lane.maximum.eq(added.largest), self.accw_data.word_select(c, 32).eq(lane.o),
             ]
 
-        # Stage 3: the last sum of each lane is what is written. Addresses move up as the sums do.
+        # Stage 4: the last sum of each lane is what is written. Addresses move up as the sums do.
         where = added.sum
         for tap in range(taps):
             address = Signal(16, name=f"address{tap}", reset_less=True)

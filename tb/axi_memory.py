@@ -86,6 +86,11 @@ class ReadMemory:
         self.bursts: list[tuple[int, int]] = []
         self.beats = self.errors = self.peak = 0
 
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was asked for has been answered."""
+        return not self._queue
+
     def drive(self, now: int) -> None:
         dut, timing, queue = self._dut, self._timing, self._queue
         self._ready = len(queue) < timing.outstanding and self._rng.random() >= timing.stall
@@ -140,6 +145,11 @@ class WriteMemory:
         self._answering = False
         self.bursts: list[tuple[int, int]] = []
         self.beats = self.errors = self.peak = self.responses = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was asked for has been answered."""
+        return not (self._requests or self._data or self._answers)
 
     def drive(self, now: int) -> None:
         dut, timing, rng = self._dut, self._timing, self._rng

@@ -8,7 +8,8 @@
 //           may use the slot. So bursts are served in order of arrival, and a late writer delays nobody.
 //           A read beat that is offered and not taken keeps the slot.
 // Response  of a write: `latency` cycles after its last beat.
-// Beyond    BYTES: SLVERR; reads give zero, writes are dropped.
+// Beyond    BYTES: SLVERR; reads give zero, writes are dropped. Its first byte is that of the last 4 GiB of addresses: 0
+//           where these have 32 bits. In files, addresses count from there.
 //
 // Plusargs
 //   +dram_latency=N   cycles, at least 1 (40)
@@ -24,14 +25,15 @@ module tenon_dram #(
     parameter int DATA_BITS = 128,
     parameter int BYTES = 1 << 26,
     parameter int OUTSTANDING = 32,
-    parameter int ID_BITS = 1
+    parameter int ID_BITS = 1,
+    parameter int ADDRESS_BITS = 32
 ) (
     input  logic clk,
     input  logic rst,
     input  logic dump,
 
     input  logic [ID_BITS-1:0] awid,
-    input  logic [31:0] awaddr,
+    input  logic [ADDRESS_BITS-1:0] awaddr,
     input  logic [7:0] awlen,
     input  logic awvalid,
     output logic awready,
@@ -48,7 +50,7 @@ module tenon_dram #(
     input  logic bready,
 
     input  logic [ID_BITS-1:0] arid,
-    input  logic [31:0] araddr,
+    input  logic [ADDRESS_BITS-1:0] araddr,
     input  logic [7:0] arlen,
     input  logic arvalid,
     output logic arready,
@@ -118,7 +120,7 @@ module tenon_dram #(
     logic [63:0] now;
     logic [63:0] r_arrival[OUTSTANDING], r_due[OUTSTANDING], w_arrival[OUTSTANDING], w_due[OUTSTANDING];
     logic [63:0] b_due[OUTSTANDING];
-    logic [31:0] r_address[OUTSTANDING], w_address[OUTSTANDING];
+    logic [ADDRESS_BITS-1:0] r_address[OUTSTANDING], w_address[OUTSTANDING];
     logic [7:0] r_length[OUTSTANDING], w_length[OUTSTANDING];
     logic [ID_BITS-1:0] r_id[OUTSTANDING], w_id[OUTSTANDING], b_id[OUTSTANDING];
     logic b_error[OUTSTANDING];
@@ -138,12 +140,13 @@ module tenon_dram #(
     assign rvalid = r_held || (r_can && (r_older || !w_can || !wvalid));
     assign wready = w_can && !rvalid;
 
-    logic [31:0] r_word, w_word;
+    localparam logic [ADDRESS_BITS-1:0] ORIGIN = ADDRESS_BITS'((64'd1 << ADDRESS_BITS) - (64'd1 << 32));
+    logic [ADDRESS_BITS-1:0] r_word, w_word;
     logic r_inside, w_inside;
-    assign r_word = (r_address[r_head] >> SHIFT) + 32'(r_beat);
-    assign w_word = (w_address[w_head] >> SHIFT) + 32'(w_beat);
-    assign r_inside = r_word < WORDS;
-    assign w_inside = w_word < WORDS;
+    assign r_word = ((r_address[r_head] - ORIGIN) >> SHIFT) + ADDRESS_BITS'(r_beat);
+    assign w_word = ((w_address[w_head] - ORIGIN) >> SHIFT) + ADDRESS_BITS'(w_beat);
+    assign r_inside = r_word < ADDRESS_BITS'(WORDS);
+    assign w_inside = w_word < ADDRESS_BITS'(WORDS);
     assign rid = r_id[r_head];
     assign rdata = r_inside ? swapped(memory[r_word[WORD_BITS-1:0]]) : '0;
     assign rresp = r_inside ? OKAY : SLVERR;

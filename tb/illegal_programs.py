@@ -44,7 +44,7 @@ class IllegalProgram:
 def illegal_programs(graph: Graph, count: int, seed: int = 1) -> list[IllegalProgram]:
     """``count`` of them, kinds in turn: a small number has all kinds, a large one every field and every operand."""
     rng = random.Random(seed)
-    kinds = [_opcodes, _fields, _rules, _addresses, _lengths, _tokens, _deadlocks, _transfers, _fetches]
+    kinds = [_opcodes, _fields, _rules, _addresses, _lengths, _tokens, _deadlocks, _transfers, _segments, _fetches]
     found: list[IllegalProgram] = []
     while len(found) < count:
         cases = [list(kind(graph, rng)) for kind in kinds]
@@ -191,6 +191,24 @@ def _transfers(graph: Graph, rng: random.Random) -> Iterator[IllegalProgram]:
             error = ErrorCode.STORE_BUS if access.write else ErrorCode.LOAD_BUS
             yield IllegalProgram(f"{m.name} {'writes' if access.write else 'reads'} {access.memory} where nothing is", image, at + 2,
                                  error, (at + 1, at + 2), unmapped=access.memory)
+
+
+def _segments(graph: Graph, rng: random.Random) -> Iterator[IllegalProgram]:
+    """Accesses of each segment that go beyond its end, or begin before its start."""
+    for m in graph.mnemonics:
+        for access in (a for a in accesses(m) if a.memory in graph.segments):
+            for beyond in (True, False):
+                while True:
+                    fields = _opened(m, {**_random(graph, m, rng).fields, **{name: values[0] for name, values in access.conditions}})
+                    low, high = access.corners(fields)
+                    fields[access.base] += SEGMENT_BYTES - high - 1 + rng.randint(1, 40) if beyond else -low - rng.randint(1, 40)
+                    low, high = access.corners(fields)
+                    # Reads are of whole words of the bus; so are segments.
+                    if not m.violations(fields, graph.memory_bytes) and (high >= SEGMENT_BYTES if beyond else low < 0):
+                        break
+                image = image_of([Instruction(m, fields)])
+                how = f"{m.name} {'writes' if access.write else 'reads'} {access.memory}"
+                yield IllegalProgram(f"{how} {'beyond its end' if beyond else 'before its start'}", image, 2, ErrorCode.SEGMENT, (1, 2))
 
 
 def _opened(m: Mnemonic, fields: dict[str, object]) -> dict[str, object]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from tenon.acg.graph import Graph
 from tenon.acg.mnemonic import INSTRUCTION_BYTES, accesses
+from tenon.hw.bus_guard import BusGuard
 from tenon.tb.functional import Instruction
 from tenon.tb.timeline import Span, Timeline, Windows, idle_waits
 from tenon.tb.transfers import Transfer, transfer_of
@@ -110,7 +111,7 @@ class _Simulation:
         self.windows = Windows()
 
     def run(self) -> ModelResult:
-        self.at(2, self.fetch)
+        self.at(2 + BusGuard.request_cycles, self.fetch)
         while self.events:
             self.now, _, action, args = heapq.heappop(self.events)
             action(*args)
@@ -283,14 +284,14 @@ class _Simulation:
         else:
             end = self.dram.serve(self.now, max(beats, cycles), 0 if transfer.write else free)
             self.moved(end, beats, transfer.write)
-            flight.append(end + (self.dram.latency if transfer.write else 0))
+            flight.append(end + (self.dram.latency if transfer.write else 0) + BusGuard.request_cycles + BusGuard.answer_cycles)
         self.writer_free[engine.name] = end
         if k + 1 < len(transfer.beats):
             self.at(self.now + 1, self.request, engine, instruction, transfer, k + 1, path)
             return
         engine.ready_at = self.now
         self.at(self.now, self.take, engine)
-        done = end + (self.dram.latency if transfer.write else _WRITE_CYCLES)
+        done = end + BusGuard.answer_cycles + (self.dram.latency if transfer.write else _WRITE_CYCLES)
         self.occupied(engine, path.begun, done)
         self.at(end if transfer.write else done, self.released, instruction, path)
         self.at(done, self.finished, instruction, path)
@@ -309,8 +310,8 @@ class _Simulation:
 _BUSY = 1 << 62  # until further notice
 
 # Pipelines of the sequencer and the DMA engines, in cycles: from a fetched beat to a decoded instruction; from the
-# last result to the interrupt; from a taken instruction to its first request; from a beat to its word on chip.
-_FETCH_CYCLES, _END_CYCLES, _REQUEST_CYCLES, _WRITE_CYCLES = 3, 4, 3, 2
+# last result to the interrupt; from a taken instruction to its first request on the bus; from a beat at LOAD to its word on chip.
+_FETCH_CYCLES, _END_CYCLES, _REQUEST_CYCLES, _WRITE_CYCLES = 3 + BusGuard.answer_cycles, 4, 3 + BusGuard.request_cycles, 2
 _FETCH_AHEAD = 4  # instructions requested before they are needed
 
 

@@ -22,6 +22,7 @@ MOVES: dict[str, dict[str, int]] = {
     "activation_bytes": {"activation_bytes": 2048}, "weight_bytes": {"weight_bytes": 2048},
     "accumulator_bytes": {"accumulator_bytes": 4096}, "vector_bytes": {"vector_bytes": 2048},
     "parameter_bytes": {"parameter_bytes": 1024}, "window_taps": {"window_taps": 0}, "tables": {"tables": 1},
+    "address_bits": {"address_bits": 40}, "axi_prot": {"axi_prot": 2}, "axi_cache": {"axi_cache": 15}, "axi_qos": {"axi_qos": 9},
     "queue_depth": {"queue_depth": 4},
     "max_outstanding": {"max_outstanding": 16}, "burst_beats": {"burst_beats": 4}, "markers": {"markers": 16},
     "clock_gating": {"clock_gating": 0},

@@ -100,8 +100,8 @@ class _Batch:
                 for what, place, instructions, where in (
                         ("filling", fill_at, fill, whole), (program, start, program.instructions, bodies),
                         ("showing", dump_at, dump, whole)):
-                    bases = self.segments({name: base for name, (base, _) in where.items()})
-                    self.runs.append((Run(place, len(instructions) + 1, bases, _CYCLE_LIMIT), what))
+                    bases, sizes = (self.segments({name: w[k] for name, w in where.items()}) for k in (0, 1))
+                    self.runs.append((Run(place, len(instructions) + 1, bases, _CYCLE_LIMIT, sizes=sizes), what))
                     self.functional.append((decode_program(image_of(instructions), graph.mnemonics), where))
                 self.areas += [(f"program {program.seed}: {name}", place, SEGMENT_BYTES) for name, place in own.items()]
                 self.areas.append((f"program {program.seed}: on-chip memories", shown, dump_bytes(graph)))
@@ -113,7 +113,8 @@ class _Batch:
                     start = _DRAM_BYTES - broken.held * INSTRUCTION_BYTES if broken.held else NOWHERE
                     self.image.append((start, broken.image[:broken.held * INSTRUCTION_BYTES]))
                 bases = self.segments(scratch | ({broken.unmapped: NOWHERE} if broken.unmapped else {}))
-                self.runs.append((Run(start, broken.length, bases, _CYCLE_LIMIT), broken))
+                sizes = (SEGMENT_BYTES,) * len(graph.segments)
+                self.runs.append((Run(start, broken.length, bases, _CYCLE_LIMIT, sizes=sizes), broken))
         return self.compare(dram)
 
     def compare(self, dram: Dram | None) -> ProgramRuns:

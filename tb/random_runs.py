@@ -120,7 +120,8 @@ def against_rtl(batch: Sequence[Prepared], params: SystolicParams, dram: Dram | 
         start = put(code)
         bases = {name: put(held.tobytes()) for name, held in prepared.before.items()}
         runs.append(Run(start, len(code) // INSTRUCTION_BYTES,
-                        tuple(bases[name] for name in prepared.program.covenant.segments), cycle_limit=2_000_000))
+                        tuple(bases[name] for name in prepared.program.covenant.segments), cycle_limit=2_000_000,
+                        sizes=tuple(prepared.before[name].size for name in prepared.program.covenant.segments)))
         for name in ("ARENA", "OUTPUTS"):
             regions.append((bases[name], -(-prepared.after[name].size // params.bus_bytes) * params.bus_bytes))
             expected.append((prepared.case.name, name, prepared.after[name]))

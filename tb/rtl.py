@@ -13,18 +13,20 @@ from pathlib import Path
 
 from tenon.hw.accelerator import engine_classes
 from tenon.hw.params import SystolicParams
+from tenon.hw.register_map import RegisterMap
 from tenon.hw.registers import COUNTERS, ENGINES, ErrorCode, registers
 from tenon.tb import runner
 from tenon.tb.observation import observer, read_observation
 from tenon.tb.timeline import Timeline
 from tenon.tb.waves import Waves
 
-__all__ = ["DRAM_LIMITS", "Burst", "Dram", "Mark", "Outcome", "Run", "Stuck", "SystemResult", "build_system", "repeated_modules", "run_rtl",
-           "write_image"]
+__all__ = ["DRAM_LIMITS", "Burst", "Dram", "Mark", "Outcome", "Run", "Stop", "Stuck", "SystemResult", "build_system",
+           "repeated_modules", "run_rtl", "write_image"]
 
 _SOURCES = ("dram.sv", "axi_rules.sv", "system.sv")
 _OBSERVATION = "observation.txt"
 _SHARED = 64  # instances from which on a module's code is to be compiled once at any price
+_NO_LIMIT = (1 << 64) - 1  # bytes of a segment
 
 
 class Stuck(runner.SimulationError):
@@ -53,7 +55,7 @@ DRAM_LIMITS = {"latency": (1, 10_000), "beats": (1, 1_000), "cycles": (1, 1_000)
 
 @dataclass(frozen=True)
 class Run:
-    """One start of the accelerator: byte addresses in DRAM."""
+    """One start of the accelerator: byte addresses, counted from where the DRAM lies."""
 
     program: int
     length: int  # instructions
@@ -62,6 +64,8 @@ class Run:
     may_stick: bool = False  # reaching the limit is an outcome, after which the accelerator is reset
     reads: tuple[int, ...] = ()  # registers to read after it, by their offsets
     counters: bool = True  # read them after it, too; needed unless it may stick
+    sizes: tuple[int, ...] = ()  # bytes of each segment; no limits if empty
+    stop_after: int | None = None  # cycles after the start at which it is stopped, unless it has ended
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,15 @@ class Burst:
 
 
 @dataclass(frozen=True)
+class Stop:
+    """Cycles since the start of a run that was stopped."""
+
+    written: int  # that took the command
+    requested: int  # in which the last request was first on the bus
+    answered: int  # the last in which something was owed on the bus
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What one run did."""
 
@@ -99,6 +112,7 @@ class Outcome:
     stuck: bool = False  # the cycle limit ended it
     reads: tuple[int, ...] = ()  # values of the registers asked for
     bursts: tuple[Burst, ...] = ()  # in order of their requests, if asked for
+    stop: Stop | None = None  # if it was stopped
 
 
 @dataclass(frozen=True)
@@ -134,7 +148,9 @@ def build_system(verilog: str, params: SystolicParams, *, simulator: str = "veri
         texts["observation.sv"] = observer(params)
     defines = [name for name, wanted in (("TENON_OBSERVE", observe), ("TENON_WAVES", waves),
                                        ("TENON_ZERO_MEMORIES", simulator == "icarus")) if wanted]
-    parameters = {"DATA_BITS": params.bus_bits, "COUNTERS": len(COUNTERS), "DRAM_BYTES": dram_bytes}
+    attributes = params.axi_prot << 8 | params.axi_cache << 4 | params.axi_qos
+    parameters = {"DATA_BITS": params.bus_bits, "ADDRESS_BITS": params.address_bits, "ATTRIBUTES": f"12'd{attributes}",
+                  "COUNTERS": len(COUNTERS), "DRAM_BYTES": dram_bytes}
     return runner.build({"tenon.v": verilog, **texts}, "tenon_system", simulator=simulator, parameters=parameters,
                         exposed=runner.ports_of(texts["system.sv"], "tenon_system"),
                         no_inline=repeated_modules(verilog), shared=repeated_modules(verilog, _SHARED), defines=defines, timing=True,
@@ -228,17 +244,33 @@ def write_image(folder: Path, image: Sequence[tuple[int, bytes]], bus_bytes: int
 
 def _write_job(folder: Path, runs: Sequence[Run], params: SystolicParams) -> None:
     regs = registers(params)
+    origin = _origin(params)
     control = regs["CONTROL"]
-    start = control.field("START").mask | control.field("IRQ_ENABLE").mask
+    enable = control.field("IRQ_ENABLE").mask
+    start, stop_command = control.field("START").mask | enable, control.field("STOP").mask | enable
     job = []
     for run in runs:
-        writes = [[regs.offset("PROGRAM"), run.program], [regs.offset("PROGRAM_LENGTH"), run.length]]
-        writes += [[regs.offset("SEGMENT", i), base] for i, base in enumerate(run.segments)]
+        writes = [*_address(regs, "PROGRAM", origin + run.program), [regs.offset("PROGRAM_LENGTH"), run.length]]
+        for i, base in enumerate(run.segments):
+            size = run.sizes[i] if run.sizes else _NO_LIMIT
+            writes += _address(regs, "SEGMENT", origin + base, i) + _address(regs, "SEGMENT_BYTES", size, i)
+        stop = None if run.stop_after is None else [run.stop_after, control.offset, stop_command]
         job.append({"writes": writes, "start": [control.offset, start], "cycle_limit": run.cycle_limit, "may_stick": run.may_stick,
+                    "stop": stop,
                     "clear": [control.offset, control.field("CLEAR").mask],
                     "reads": [offset for _, offset in _read_back(params, run)] + list(run.reads)})
     paths = {name: str((folder / f"{name}.txt").resolve()) for name in ("result", "progress")}
     (folder / "job.json").write_text(json.dumps({"runs": job, **paths}))
+
+
+def _origin(params: SystolicParams) -> int:
+    """Where the DRAM lies: all addresses of runs, images, regions and bursts count from there."""
+    return (1 << params.address_bits) - (1 << 32)
+
+
+def _address(regs: RegisterMap, name: str, value: int, index: int = 0) -> list[list[int]]:
+    """Writes of both halves of an address."""
+    return [[regs.offset(name, index), value & 0xFFFF_FFFF], [regs.offset(f"{name}_HIGH", index), value >> 32]]
 
 
 def _read_back(params: SystolicParams, run: Run) -> list[tuple[str, int]]:
@@ -258,7 +290,7 @@ def _collect(folder: Path, runs: Sequence[Run], regions: Sequence[tuple[int, int
         raise runner.SimulationError(f"the accelerator broke rules of the bus {result['violations']} times:\n{broken}")
     status = registers(params)["STATUS"]
     outcomes = []
-    marks, bursts = _marks(folder / "marks.txt"), _bursts(folder / "bursts.txt")
+    marks, bursts = _marks(folder / "marks.txt"), _bursts(folder / "bursts.txt", params)
     for number, run in enumerate(result["runs"]):
         names = [name for name, _ in _read_back(params, runs[number])]
         values = dict(zip(names, run["values"], strict=False))
@@ -268,7 +300,8 @@ def _collect(folder: Path, runs: Sequence[Run], regions: Sequence[tuple[int, int
         outcomes.append(Outcome(run["cycles"], ErrorCode(fields["ERROR"]), fields["INDEX"],
                                 {name: values[name] for name in COUNTERS if name in values},
                                 tuple(marks.get(number, ())), run["wall_seconds"], not run["interrupt"],
-                                tuple(run["values"][len(names):]), tuple(bursts.get(number, ()))))
+                                tuple(run["values"][len(names):]), tuple(bursts.get(number, ())),
+                                Stop(**run["stop"]) if run["stop"] else None))
     contents = [(folder / f"region{i}.bin").read_bytes()[:size] for i, (_, size) in enumerate(regions)]
     return SystemResult(tuple(outcomes), tuple(contents))
 
@@ -283,12 +316,12 @@ def _marks(path: Path) -> dict[int, list[Mark]]:
     return found
 
 
-def _bursts(path: Path) -> dict[int, list[Burst]]:
+def _bursts(path: Path, params: SystolicParams) -> dict[int, list[Burst]]:
     """Bursts of each run; none if they were not asked for."""
     found: dict[int, list[Burst]] = {}
     for line in path.read_text().splitlines() if path.is_file() else ():
         run, way, address, beats = line.split()
-        found.setdefault(int(run), []).append(Burst(way == "W", int(address), int(beats)))
+        found.setdefault(int(run), []).append(Burst(way == "W", (int(address) - _origin(params)) % (1 << params.address_bits), int(beats)))
     return found
 
 

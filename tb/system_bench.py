@@ -3,15 +3,17 @@
 The job (``$TENON_JOB``, JSON) names no register, only offsets of the AXI4-Lite port::
 
     {"runs": [{"writes": [[offset, value], ...], "start": [offset, value], "clear": [offset, value],
-               "reads": [offset, ...], "cycle_limit": n, "may_stick": bool}, ...],
+               "reads": [offset, ...], "cycle_limit": n, "may_stick": bool, "stop": [cycles, offset, value] or null}, ...],
      "result": path, "progress": path}
 
-Each run writes, starts, sleeps until the interrupt or the cycle limit, reads and clears. The result, JSON::
+Each run writes, starts, sleeps until the interrupt or the cycle limit, reads and clears; one more write may stop it some
+cycles after its start, if it has not ended by then. The result, JSON::
 
-    {"runs": [{"cycles": n, "interrupt": bool, "wall_seconds": s, "values": [...]}, ...], "violations": n}
+    {"runs": [{"cycles": n, "interrupt": bool, "wall_seconds": s, "values": [...], "stop": {...} or null}, ...], "violations": n}
 
-``cycles`` count from the cycle that took the start command to the one that shows the interrupt. A run that hits
-its limit is the last, unless it may stick: then the accelerator is reset, and the next one follows.
+``cycles`` count from the cycle that took the start command to the one that shows the interrupt. ``stop`` has, counted
+alike, the cycles of the write that stopped the run, of its last request, and of the last in which something was owed on
+the bus. A run that hits its limit is the last, unless it may stick: then the accelerator is reset, and the next one follows.
 """
 
 import json
@@ -94,12 +96,26 @@ async def job(dut):
             await host.write(offset, value)
         began = time.perf_counter()
         started = await host.write(*run["start"])
-        dut.deadline.value = started + run["cycle_limit"]
-        await ReadOnly()
-        while dut.wake.value == 0:
-            await First(RisingEdge(dut.wake), Timer(CLOCK_NS * PROGRESS_CYCLES, unit="ns"))
+
+        async def sleep(cycles, number=number, started=started):
+            dut.deadline.value = started + cycles
             await ReadOnly()
-            progress.write_text(f"{number} {int(dut.cycle.value) - started}\n")
+            while dut.wake.value == 0:
+                await First(RisingEdge(dut.wake), Timer(CLOCK_NS * PROGRESS_CYCLES, unit="ns"))
+                await ReadOnly()
+                progress.write_text(f"{number} {int(dut.cycle.value) - started}\n")
+
+        stop = None
+        if run["stop"]:
+            after, *write = run["stop"]
+            await sleep(after)
+            if dut.irq.value == 0:
+                await FallingEdge(dut.clk)
+                stop = {"written": await host.write(*write) - started}
+        if stop or not run["stop"]:
+            await sleep(run["cycle_limit"])
+        if stop:
+            stop |= {name: int(getattr(dut, name).value) - started for name in ("requested", "answered")}
         ended, interrupt = int(dut.cycle.value), dut.irq.value == 1
         wall_seconds = time.perf_counter() - began
         await FallingEdge(dut.clk)
@@ -107,7 +123,7 @@ async def job(dut):
         values = [await host.read(offset) for offset in run["reads"]]
         await host.write(*run["clear"])
         done.append({"cycles": ended - started, "interrupt": interrupt, "wall_seconds": wall_seconds,
-                     "values": values})
+                     "values": values, "stop": stop})
         if not interrupt:
             if not run["may_stick"]:
                 break

@@ -17,9 +17,6 @@ _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _VENDOR = "tenon"
 _REGISTERS, _SPACE = "registers", "memory"
 
-#: Field access and what writing 1 does, by ours.
-_ACCESS = {Access.RO: "read-only", Access.RW: "read-write", Access.W1: "read-write"}
-
 # Bus definitions by vendor and library; AMBA's as Arm publishes them, the signals' as Vivado knows them.
 _AXI4, _AXI4_LITE = ("amba.com", "AMBA4", "AXI4", "r0p0_0"), ("amba.com", "AMBA4", "AXI4-Lite", "r0p0_0")
 _SIGNAL = ("xilinx.com", "signal", "{}", "1.0")
@@ -135,7 +132,7 @@ def _field(register: Element, part: Field) -> None:
     _add(element, "description", part.doc)
     _add(element, "bitOffset", str(part.shift))
     _add(element, "bitWidth", str(part.width))
-    _add(element, "access", _ACCESS[part.access])
+    _add(element, "access", "read-only" if part.access is Access.RO else "read-write")
     if part.access is Access.W1:
         _add(element, "modifiedWriteValue", "oneToSet")
 

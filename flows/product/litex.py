@@ -45,18 +45,16 @@ class {name}(Module):
     registers : AXILiteInterface
         Subordinate, 32 bits wide; {lite_bits} bits of addresses count.
     memory : AXIInterface
-        Manager, {bits} bits wide; addresses are the bus's.
+        Manager, {bits} bits wide, with {address_bits} bits of addresses, which are the bus's.
     irq : Signal
         High from the end of a program until it is cleared.
     """
 
     def __init__(self, platform):
         self.registers = registers = axi.AXILiteInterface(data_width=32, address_width=32)
-        self.memory = memory = axi.AXIInterface(data_width={bits}, address_width=32, id_width=1)
+        self.memory = memory = axi.AXIInterface(data_width={bits}, address_width={address_bits}, id_width=1)
         self.irq = Signal()
         self.submodules.ev = _Interrupt(self.irq)
-        # Bufferable and modifiable: an interconnect may change widths, and cut and merge bursts.
-        self.comb += [memory.aw.cache.eq(0b0011), memory.ar.cache.eq(0b0011)]
         self.specials += Instance(
             "{prefix}",
 {connections}
@@ -80,7 +78,8 @@ def wrapper(ports: Sequence[Port], prefix: str, config: str) -> str:
     """Text of ``PREFIX_litex.py``."""
     width = {port.name: port.width for port in ports}
     lines = [f"            {'i' if port.is_input else 'o'}_{port.name}={_expression(port)}," for port in ports if port.name not in _OPEN]
-    return _TEXT.format(prefix=prefix, config=config, name=class_name(prefix), upper=prefix.upper(), bits=width["m_axi_wdata"],
+    return _TEXT.format(prefix=prefix, config=config, name=class_name(prefix), upper=prefix.upper(),
+                        bits=width["m_axi_wdata"], address_bits=width["m_axi_awaddr"],
                         lite_bits=width["s_axil_awaddr"], connections="\n".join(lines))
 
 

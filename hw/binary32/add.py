@@ -1,6 +1,6 @@
 """The adder."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,7 +15,7 @@ class Add(wiring.Component):
     Infinity minus infinity is NaN. A sum of exactly zero is +0 unless both operands are -0: ``x + -0`` is ``x``.
     """
 
-    latency = 3
+    latency = 5
 
     a: In(32)
     b: In(32)
@@ -25,50 +25,57 @@ class Add(wiring.Component):
         m = Module()
         a, b = Operand(m, self.a, "a"), Operand(m, self.b, "b")
 
-        # 1: the smaller operand is aligned to the larger, with a guard, a round and a sticky bit.
-        larger, smaller, exponent, sign, subtract, infinite, nan = registers(
-            larger=27, smaller=27, exponent=signed(10), sign=1, subtract=1, infinite=1, nan=1)
+        # 1: which operand is smaller, and by how much.
+        low, high, right, low_zero, high_zero = registers(low=24, high=24, right=5, low_zero=1, high_zero=1)
+        exponent, sign, subtract, infinite, nan = registers(exponent=signed(10), sign=1, subtract=1, infinite=1, nan=1)
         swap = Signal()
         opposite = Signal()
-        low = Signal(24)
-        high = Signal(24)
-        difference = Signal(8)
-        right = Signal(5)
+        ahead = Signal(signed(9))
+        behind = Signal(signed(9))
         m.d.comb += [
-            swap.eq(a.magnitude < b.magnitude),
+            swap.eq(self.a[:31] < self.b[:31]),  # also with subnormals, which are all zero
             opposite.eq(a.sign ^ b.sign),
-            low.eq(Mux(swap, a.mantissa, b.mantissa)),
-            high.eq(Mux(swap, b.mantissa, a.mantissa)),
-            difference.eq(Mux(swap, b.exponent - a.exponent, a.exponent - b.exponent)),
-            right.eq(Mux(difference > 31, 31, difference)),
+            ahead.eq(a.exponent - b.exponent),
+            behind.eq(b.exponent - a.exponent),
         ]
-        aligned = shift_right_sticky(m, Cat(Const(0, 3), low), right)
         m.d.sync += [
-            larger.eq(Cat(Const(0, 3), high)),
-            smaller.eq(aligned),
-            exponent.eq(Mux(swap, b.exponent, a.exponent) + 1),
+            low.eq(Mux(swap, a.significand, b.significand)),
+            high.eq(Mux(swap, b.significand, a.significand)),
+            low_zero.eq(Mux(swap, a.zero, b.zero)),
+            high_zero.eq(Mux(swap, b.zero, a.zero)),
+            right.eq(Mux(ahead < 0, _up_to_31(behind), _up_to_31(ahead))),
+            exponent.eq(Mux(swap, b.exponent, a.exponent)),
             sign.eq(Mux(swap, b.sign, a.sign)),
             subtract.eq(opposite),
             infinite.eq(a.infinite | b.infinite),
             nan.eq(a.nan | b.nan | (a.infinite & b.infinite & opposite)),
         ]
 
-        # 2: sum; the leading one comes to the top.
-        mantissa, final_exponent, final_sign = registers(mantissa=28, final_exponent=signed(10), final_sign=1)
-        total = Signal(28)
-        m.d.comb += total.eq(Mux(subtract, larger - smaller, larger + smaller))
-        normal, shift = normalise(m, total, (16, 8, 4, 2, 1))
-        m.d.sync += [
-            mantissa.eq(normal),
-            final_exponent.eq(exponent - shift),
-            final_sign.eq(sign & ~(subtract & (total == 0))),
-        ]
-        infinite, nan = carry_on(m, infinite, nan)
+        # 2: it is aligned to the larger, with a guard, a round and a sticky bit.
+        larger, smaller = registers(larger=27, smaller=27)
+        aligned = shift_right_sticky(m, Cat(Const(0, 3), low), right)
+        m.d.sync += [larger.eq(Mux(high_zero, 0, Cat(Const(0, 3), high))), smaller.eq(Mux(low_zero, 0, aligned))]
+        exponent, sign, subtract, infinite, nan = carry_on(m, exponent, sign, subtract, infinite, nan)
 
-        # 3: rounding.
+        # 3: sum.
+        total, = registers(total=28)
+        m.d.sync += total.eq(Mux(subtract, larger - smaller, larger + smaller))
+        exponent, sign, subtract, infinite, nan = carry_on(m, exponent, sign, subtract, infinite, nan)
+
+        # 4: the leading one comes to the top.
+        mantissa, final_exponent, zero_sign = registers(mantissa=28, final_exponent=signed(10), zero_sign=1)
+        normal, shift = normalise(m, total, (16, 8, 4, 2, 1))
+        m.d.sync += [mantissa.eq(normal), final_exponent.eq(exponent + 1 - shift), zero_sign.eq(sign & ~subtract)]
+        sign, infinite, nan = carry_on(m, sign, infinite, nan)
+
+        # 5: rounding. Where there is no leading one, the sum is zero.
         result, = registers(result=32)
         m.d.sync += result.eq(round_and_pack(
-            m, sign=final_sign, exponent=final_exponent, mantissa=mantissa[4:], guard=mantissa[3],
+            m, sign=Mux(mantissa[27] | infinite, sign, zero_sign), exponent=final_exponent, mantissa=mantissa[4:], guard=mantissa[3],
             sticky=mantissa[:3].any(), infinite=infinite, nan=nan))
         m.d.comb += self.o.eq(result)
         return m
+
+
+def _up_to_31(difference: Signal) -> Value:
+    return difference[:5] | difference[5:].any().replicate(5)

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .format import normalise, registers
+from .format import carry_on, normalise, registers
 
 __all__ = ["FromInteger", "pack_integer"]
 
@@ -12,26 +12,22 @@ __all__ = ["FromInteger", "pack_integer"]
 def pack_integer(m: Module, value: Signal) -> Value:
     """The 32 bits of a signed integer of at most 24 bits, which binary32 holds exactly."""
     width = len(value)
-    normal, exponent = _normal(m, value)
-    fraction = Cat(Const(0, 24 - width), normal[:-1])
-    return Mux(normal[-1], Cat(fraction, exponent, value < 0), 0)
-
-
-def _normal(m: Module, value: Signal) -> tuple[Value, Signal]:
-    """Magnitude with its leading one at the top, and biased exponent."""
-    width = len(value)
-    magnitude = Signal(width)
-    exponent = Signal(8)
+    magnitude = Signal(width, name="magnitude")
     m.d.comb += magnitude.eq(Mux(value < 0, -value, value))
-    normal, shift = normalise(m, magnitude, tuple(1 << k for k in reversed(range((width - 1).bit_length()))))
-    m.d.comb += exponent.eq(126 + width - shift)
-    return normal, exponent
+    normal, shift = _normal(m, magnitude)
+    fraction = Cat(Const(0, 24 - width), normal[:-1])
+    return Mux(normal[-1], Cat(fraction, (126 + width - shift)[:8], value < 0), 0)
+
+
+def _normal(m: Module, magnitude: Signal) -> tuple[Value, Value]:
+    """``magnitude`` with its leading one at the top, and by how much it was shifted."""
+    return normalise(m, magnitude, tuple(1 << k for k in reversed(range((len(magnitude) - 1).bit_length()))))
 
 
 class FromInteger(wiring.Component):
-    """``o = binary32(i - offset)``; the difference wraps to ``width`` bits. Zero gives +0.
+    """``o = binary32(i - offset)``; the difference wraps to ``width`` bits. Zero gives +0. Or ``o`` is another number.
 
-    Latency ``latency`` cycles: 3, or 2 where ``width`` leaves nothing to round; one result per cycle; order is kept.
+    Latency ``latency`` cycles: 4, or 2 where ``width`` leaves nothing to round; one result per cycle; order is kept.
 
     Parameters
     ----------
@@ -42,6 +38,8 @@ class FromInteger(wiring.Component):
     -------
     i : In(signed(width))
     offset : In(signed(10))
+    replace, number : In(1), In(32)
+        A cycle before ``o``: that it is to be ``number``.
     o : Out(32)
     """
 
@@ -50,12 +48,12 @@ class FromInteger(wiring.Component):
             raise ValueError(f"width must be in 2..32, not {width}")
         self.width = width
         self.latency = self.latency_of(width)
-        super().__init__({"i": In(signed(width)), "offset": In(signed(10)), "o": Out(32)})
+        super().__init__({"i": In(signed(width)), "offset": In(signed(10)), "replace": In(1), "number": In(32), "o": Out(32)})
 
     @staticmethod
     def latency_of(width: int) -> int:
         """Cycles; for who needs them before there is a unit."""
-        return 3 if width > 24 else 2
+        return 4 if width > 24 else 2
 
     def elaborate(self, platform):
         m = Module()
@@ -64,23 +62,30 @@ class FromInteger(wiring.Component):
         difference, = registers(difference=signed(self.width))
         m.d.sync += difference.eq(self.i - self.offset)
 
-        # 2: sign and magnitude; the leading one comes to the top.
+        # 2: sign and magnitude; a short one's leading one comes to the top.
         result, = registers(result=32)
         m.d.comb += self.o.eq(result)
         if self.width <= 24:
-            m.d.sync += result.eq(pack_integer(m, difference))
+            m.d.sync += result.eq(Mux(self.replace, self.number, pack_integer(m, difference)))
             return m
-        mantissa, exponent, sign = registers(mantissa=self.width, exponent=8, sign=1)
-        normal, normal_exponent = _normal(m, difference)
-        m.d.sync += [mantissa.eq(normal), exponent.eq(normal_exponent), sign.eq(difference < 0)]
+        magnitude, sign = registers(magnitude=self.width, sign=1)
+        m.d.sync += [magnitude.eq(Mux(difference < 0, -difference, difference)), sign.eq(difference < 0)]
 
-        # 3: rounding. It may carry into the exponent, which no 32-bit integer takes out of range.
+        # 3: a long one's does.
+        mantissa, shift = registers(mantissa=self.width, shift=5)
+        normal, total_shift = _normal(m, magnitude)
+        m.d.sync += [mantissa.eq(normal), shift.eq(total_shift)]
+        sign, = carry_on(m, sign)
+
+        # 4: rounding. It may carry into the exponent, which no 32-bit integer takes out of range.
         below = self.width - 24
+        exponent = 126 + self.width - shift
         up = Signal()
-        rounded = Signal(31)
+        rounded = Signal(25)
         m.d.comb += [
             up.eq(mantissa[below - 1] & (mantissa[:below - 1].any() | mantissa[below])),
-            rounded.eq(Cat(mantissa[below:-1], exponent) + up),
+            rounded.eq(mantissa[below:] + up),
         ]
-        m.d.sync += result.eq(Mux(mantissa[-1], Cat(rounded, sign), 0))
+        packed = Mux(mantissa[-1], Cat(rounded[:23], Mux(rounded[24], exponent + 1, exponent)[:8], sign), 0)
+        m.d.sync += result.eq(Mux(self.replace, self.number, packed))
         return m

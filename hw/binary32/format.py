@@ -7,7 +7,7 @@ Any NaN, whatever its sign and payload, gives the one NaN 0x7fc00000.
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 
-__all__ = ["CANONICAL_NAN", "MINUS_INFINITY", "MINUS_ZERO", "ONE", "Operand", "carry_on", "normalise", "registers",
+__all__ = ["CANONICAL_NAN", "MINUS_INFINITY", "MINUS_ZERO", "ONE", "Operand", "Product", "carry_on", "normalise", "registers",
            "round_and_pack", "shift_right_sticky"]
 
 ONE = 0x3F800000
@@ -24,11 +24,13 @@ class Operand:
     sign : 1 bit
     exponent : 8 bits, biased by 127; 0 means zero
     mantissa : 24 bits with the leading one; 0 for zero. Value = mantissa * 2**(exponent - 150).
+    significand : the mantissa, as if there were no zero: ready at once
     zero, infinite, nan : 1 bit each, at most one of them set
     magnitude : 31 bits, ordered like the absolute value
     """
 
     def __init__(self, m: Module, bits: Value, name: str):
+        self.significand = Cat(bits[:23], 1)
         self.sign = Signal(name=f"{name}_sign")
         self.exponent = Signal(8, name=f"{name}_exponent")
         self.mantissa = Signal(24, name=f"{name}_mantissa")
@@ -39,7 +41,7 @@ class Operand:
             self.sign.eq(bits[31]),
             self.exponent.eq(bits[23:31]),
             self.zero.eq(bits[23:31] == 0),
-            self.mantissa.eq(Mux(self.zero, 0, Cat(bits[:23], 1))),
+            self.mantissa.eq(Mux(self.zero, 0, self.significand)),
             self.infinite.eq((bits[23:31] == 255) & (bits[:23] == 0)),
             self.nan.eq((bits[23:31] == 255) & (bits[:23] != 0)),
         ]
@@ -68,18 +70,26 @@ def _later(name: str) -> str:
 
 
 def normalise(m: Module, value: Signal, steps: tuple[int, ...]) -> tuple[Signal, Value]:
-    """``value`` shifted left by each step, largest first, whose bits at the top are all zero; and the total shift."""
-    taken = []
+    """``value`` shifted left by each step, largest first, whose bits at the top are all zero; and the total shift.
+
+    Each step is half of the one before. Whether a step's bits are zero is found for all places where they can come from
+    at once, beside the shifts and not after them: a step costs one multiplexer.
+    """
+    width, reach, taken = len(value), sum(steps) + steps[-1], []
+    shifts = value
     for step in steps:
-        empty, shifted = Signal(name=f"empty_{step}"), Signal(len(value), name=f"shifted_{step}")
-        m.d.comb += [
-            empty.eq(value[len(value) - step:] == 0),
-            shifted.eq(Mux(empty, Cat(Const(0, step), value[:-step]), value)),
-        ]
-        value = shifted
-        taken.insert(0, empty)
+        # Earlier steps have moved a multiple of twice this one. The latest decision chooses last.
+        blocks = [value[max(width - top - step, 0):max(width - top, 0)] == 0 for top in range(0, reach, 2 * step)]
+        for decision in taken:
+            half = len(blocks) // 2
+            blocks = [Mux(decision, late, early) for early, late in zip(blocks[:half], blocks[half:], strict=True)]
+        empty = Signal(name=f"empty_{step}")
+        shifted = Signal(width, name=f"shifted_{step}")
+        m.d.comb += [empty.eq(blocks[0]), shifted.eq(Mux(empty, Cat(Const(0, step), shifts[:-step]), shifts))]
+        shifts = shifted
+        taken.append(empty)
     lowest = steps[-1].bit_length() - 1
-    return value, Cat(Const(0, lowest), *taken)
+    return shifts, Cat(Const(0, lowest), *reversed(taken))
 
 
 def shift_right_sticky(m: Module, value: Value, amount: Signal) -> Signal:
@@ -99,12 +109,33 @@ def round_and_pack(m: Module, *, sign: Value, exponent: Value, mantissa: Value, 
     bit is clear. ``guard`` is the next bit below, ``sticky`` the OR of all others.
     """
     rounded = Signal(25)
-    final = Signal(signed(len(exponent) + 1))
+    larger = Signal(signed(len(exponent) + 1))  # the exponent, if rounding carries into it
     # One step below the smallest normal number IEEE rounds on the subnormal grid, twice as coarse: there the 24 ones
     # are already a tie, which goes up to 2**-126; all smaller ones are flushed whatever they round to.
     up = (guard & (sticky | mantissa[0])) | (exponent == 0)
-    m.d.comb += [rounded.eq(mantissa + up), final.eq(exponent + rounded[24])]
-    flushed = ~mantissa[23] | (final < 1)
-    overflown = infinite | (mantissa[23] & (final > 254))
-    finite = Mux(flushed, 0, Cat(rounded[:23], final[:8]))
+    m.d.comb += [rounded.eq(mantissa + up), larger.eq(exponent + 1)]
+    carry = rounded[24]
+    flushed = ~mantissa[23] | Mux(carry, larger < 1, exponent < 1)
+    overflown = infinite | (mantissa[23] & Mux(carry, larger > 254, exponent > 254))
+    finite = Mux(flushed, 0, Cat(rounded[:23], Mux(carry, larger[:8], exponent[:8])))
     return Mux(nan, CANONICAL_NAN, Cat(Mux(overflown, 0x7F800000, finite)[:31], sign))
+
+
+class Product:
+    """The product of two 24-bit mantissas in two steps: of their halves, then the sum of those.
+
+    Attributes
+    ----------
+    value : 48 bits, two cycles after ``a`` and ``b``. A register before it holds four products, each a multiplier of its own
+    on an FPGA; no path is longer than a product of 12 bits, or an addition.
+    """
+
+    latency = 2
+
+    def __init__(self, m: Module, a: Value, b: Value):
+        low_low, low_high, high_low, high_high = registers(low_low=24, low_high=24, high_low=24, high_high=24)
+        self.value, = registers(product=48)
+        m.d.sync += [
+            low_low.eq(a[:12] * b[:12]), low_high.eq(a[:12] * b[12:]), high_low.eq(a[12:] * b[:12]), high_high.eq(a[12:] * b[12:]),
+            self.value.eq(Cat(low_low, high_high) + ((low_high + high_low) << 12)),
+        ]

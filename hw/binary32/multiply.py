@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .format import Operand, carry_on, registers, round_and_pack
+from .format import Operand, Product, carry_on, registers, round_and_pack
 
 __all__ = ["Multiply"]
 
@@ -12,7 +12,7 @@ __all__ = ["Multiply"]
 class Multiply(wiring.Component):
     """``o = a * b``. Latency ``latency`` cycles; one result per cycle; order is kept. Infinity times zero is NaN."""
 
-    latency = 3
+    latency = 4
 
     a: In(32)
     b: In(32)
@@ -22,29 +22,31 @@ class Multiply(wiring.Component):
         m = Module()
         a, b = Operand(m, self.a, "a"), Operand(m, self.b, "b")
 
-        # 1: product.
-        product, exponent, sign, infinite, nan = registers(
-            product=48, exponent=signed(10), sign=1, infinite=1, nan=1)
+        # 1, 2: product. A zero counts from the third stage on.
+        product = Product(m, a.significand, b.significand).value
+        exponent, sign, zero, infinite, nan = registers(exponent=signed(10), sign=1, zero=1, infinite=1, nan=1)
         any_infinite = a.infinite | b.infinite
+        any_zero = a.zero | b.zero
         m.d.sync += [
-            product.eq(a.mantissa * b.mantissa),
             exponent.eq(a.exponent + b.exponent - 127),
             sign.eq(a.sign ^ b.sign),
+            zero.eq(any_zero),
             infinite.eq(any_infinite),
-            nan.eq(a.nan | b.nan | (any_infinite & (a.zero | b.zero))),
+            nan.eq(a.nan | b.nan | (any_infinite & any_zero)),
         ]
+        exponent, sign, zero, infinite, nan = carry_on(m, exponent, sign, zero, infinite, nan)
 
-        # 2: the leading one, in bit 47 or 46, comes to the top.
+        # 3: the leading one, in bit 47 or 46, comes to the top.
         mantissa, guard, sticky, final_exponent = registers(mantissa=24, guard=1, sticky=1, final_exponent=signed(10))
         normal = Signal(48)
         m.d.comb += normal.eq(Mux(product[47], product, Cat(Const(0, 1), product[:47])))
         m.d.sync += [
-            mantissa.eq(normal[24:]), guard.eq(normal[23]), sticky.eq(normal[:23].any()),
+            mantissa.eq(Mux(zero, 0, normal[24:])), guard.eq(normal[23]), sticky.eq(normal[:23].any()),
             final_exponent.eq(exponent + product[47]),
         ]
         sign, infinite, nan = carry_on(m, sign, infinite, nan)
 
-        # 3: rounding.
+        # 4: rounding.
         result, = registers(result=32)
         m.d.sync += result.eq(round_and_pack(m, sign=sign, exponent=final_exponent, mantissa=mantissa, guard=guard,
                                              sticky=sticky, infinite=infinite, nan=nan))

@@ -20,7 +20,7 @@ class Quantise(wiring.Component):
     cycle; order is kept. ``offset``, ``low`` and ``high`` belong to the operand one cycle earlier.
     """
 
-    latency = 2
+    latency = 3
 
     x: In(32)
     offset: In(signed(9))
@@ -44,17 +44,15 @@ class Quantise(wiring.Component):
             sign.eq(x.sign),
         ]
 
-        # 2: round, add, clamp.
+        # 2: round, add.
         rounded = Signal(11)
-        total = Signal(signed(13))
-        m.d.comb += [
-            rounded.eq(fixed[2:] + (fixed[1] & (fixed[0] | fixed[2]))),
-            total.eq(Mux(sign, self.offset - rounded, self.offset + rounded)),
-        ]
-        at_least = Signal(signed(13))
-        result = Signal(signed(9), reset_less=True)
-        m.d.comb += at_least.eq(Mux(total < self.low, self.low, total))
-        m.d.sync += result.eq(Mux(at_least > self.high, self.high, at_least))
+        total, low, high = registers(total=signed(13), low=signed(9), high=signed(9))
+        m.d.comb += rounded.eq(fixed[2:] + (fixed[1] & (fixed[0] | fixed[2])))
+        m.d.sync += [total.eq(Mux(sign, self.offset - rounded, self.offset + rounded)), low.eq(self.low), high.eq(self.high)]
+
+        # 3: clamp. Bounds that cross give the upper one.
+        result, = registers(result=signed(9))
+        m.d.sync += result.eq(Mux((total > high) | (low > high), high, Mux(total < low, low, total)))
         m.d.comb += self.o.eq(result)
         return m
 
@@ -81,10 +79,8 @@ class RoundClamp(wiring.Component):
         m.d.comb += [quantise.x.eq(self.x), quantise.offset.eq(self.offset), quantise.low.eq(self.low),
                      quantise.high.eq(self.high)]
         unchanged = delay(m, self.x, Quantise.latency)
-        enable, result = registers(enable=1, result=32)
-        m.d.sync += [
-            enable.eq(self.enable),
-            result.eq(Mux(enable, pack_integer(m, quantise.o), unchanged)),
-        ]
+        result, = registers(result=32)
+        enable = delay(m, self.enable, Quantise.latency - 1)
+        m.d.sync += result.eq(Mux(enable, pack_integer(m, quantise.o), unchanged))
         m.d.comb += self.o.eq(result)
         return m

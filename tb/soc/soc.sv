@@ -144,11 +144,13 @@ module tenon_soc #(
         .s_axil_araddr({d_adr[13:0], 2'b00}), .s_axil_arvalid(l_arvalid), .s_axil_arready(l_arready),
         .s_axil_rdata(l_rdata), .s_axil_rresp(l_rresp), .s_axil_rvalid(l_rvalid), .s_axil_rready(1'b1),
         .m_axi_awid(m_awid), .m_axi_awaddr(m_awaddr), .m_axi_awlen(m_awlen), .m_axi_awsize(m_awsize),
+        .m_axi_awlock(), .m_axi_awprot(), .m_axi_awcache(), .m_axi_awqos(),
         .m_axi_awburst(m_awburst), .m_axi_awvalid(m_awvalid), .m_axi_awready(m_awready),
         .m_axi_wdata(m_wdata), .m_axi_wstrb(m_wstrb), .m_axi_wlast(m_wlast), .m_axi_wvalid(m_wvalid),
         .m_axi_wready(m_wready),
         .m_axi_bid(1'b0), .m_axi_bresp(bresp), .m_axi_bvalid(m_bvalid), .m_axi_bready(m_bready),
         .m_axi_arid(m_arid), .m_axi_araddr(m_araddr), .m_axi_arlen(m_arlen), .m_axi_arsize(m_arsize),
+        .m_axi_arlock(), .m_axi_arprot(), .m_axi_arcache(), .m_axi_arqos(),
         .m_axi_arburst(m_arburst), .m_axi_arvalid(m_arvalid), .m_axi_arready(m_arready),
         .m_axi_rid(1'b0), .m_axi_rdata(rdata), .m_axi_rresp(rresp), .m_axi_rlast(rlast),
         .m_axi_rvalid(m_rvalid), .m_axi_rready(m_rready)
@@ -193,7 +195,8 @@ module tenon_soc #(
         .awid(awid), .awaddr(awaddr), .awlen(awlen), .awsize(m_awsize), .awburst(2'b01), .awvalid(awvalid), .awready(awready),
         .arid(arid), .araddr(araddr), .arlen(arlen), .arsize(m_arsize), .arburst(2'b01), .arvalid(arvalid), .arready(arready),
         .wdata(wdata), .wstrb(wstrb), .wlast(wlast), .wvalid(wvalid), .wready(wready),
-        .bvalid(bvalid), .bready(bready), .rvalid(rvalid), .rready(rready), .violations(joint_violations)
+        .awattributes('0), .arattributes('0), .bvalid(bvalid), .bready(bready), .rvalid(rvalid), .rready(rready), .rlast(rlast),
+        .violations(joint_violations)
     );
     tenon_axi_rules #(.DATA_BITS(DATA_BITS)) own_rules (
         .clk(clk), .rst(rst),
@@ -202,6 +205,7 @@ module tenon_soc #(
         .arid(m_arid), .araddr(m_araddr), .arlen(m_arlen), .arsize(m_arsize), .arburst(m_arburst),
         .arvalid(m_arvalid), .arready(m_arready),
         .wdata(m_wdata), .wstrb(m_wstrb), .wlast(m_wlast), .wvalid(m_wvalid), .wready(m_wready),
-        .bvalid(m_bvalid), .bready(m_bready), .rvalid(m_rvalid), .rready(m_rready), .violations(own_violations)
+        .awattributes('0), .arattributes('0), .bvalid(m_bvalid), .bready(m_bready), .rvalid(m_rvalid), .rready(m_rready), .rlast(rlast),
+        .violations(own_violations)
     );
 endmodule

@@ -163,8 +163,12 @@ def test_round_offset_clamp(units, unit):
 
 
 def test_round_clamp_can_be_passed_by(units):
-    x = np.array([exact.multiply(v, 0x3F800000) for v in numbers_to_round(np.random.default_rng(6), 4000).tolist()])
-    check(units("round_clamp", a=x, enable=np.zeros(len(x))), x, x)
+    rng = np.random.default_rng(6)
+    x = np.array([exact.multiply(v, 0x3F800000) for v in numbers_to_round(rng, 4000).tolist()])
+    enable = rng.integers(0, 2, len(x))  # each element has its own
+    rounded = np.array([exact.round_clamp(v, 0, -200, 200) for v in x.tolist()])
+    got = units("round_clamp", a=x, post=0 * x, low=0 * x - 200, high=0 * x + 200, enable=enable)
+    check(got, np.where(enable, rounded, x), x, enable)
 
 
 def test_model_agrees_with_binary64_where_that_is_exact():

@@ -29,26 +29,27 @@ class Model:
 
     def __init__(self):
         self.stored, self.head, self.acquired = deque(), None, False
-        self.to_release, self.to_finish = deque(), deque()
+        self.to_release, self.to_finish = deque(), deque()  # each with the cycle in which it was taken
+        self.cycle = 0
 
-    def step(self, push, instruction, grant, ready, release, done, halt, clear):
+    def step(self, push, instruction, grant, ready, release, done):
         flight = len(self.to_finish)
-        want_valid = self.head is not None and not self.acquired and not halt
+        want_valid = self.head is not None and not self.acquired
         offered = self.acquired and flight < MOST
         push, grant = push and len(self.stored) < PARAMS.queue_depth, grant and want_valid
-        release, done = release and bool(self.to_release), done and flight > len(self.to_release)
-        clear = clear and not flight and not self.acquired
+        release = release and self._answers(self.to_release)
+        done = done and flight > len(self.to_release) and self._answers(self.to_finish)
         take = offered and ready
         seen = {
             "push_ready": len(self.stored) < PARAMS.queue_depth, "want_valid": want_valid, "i_valid": offered,
             "head": self.head is not None, "active": self.acquired or flight > 0,
             "idle": self.head is None and not self.stored and not flight,
-            "released": field(self.to_release[0], "release") if release else 0,
-            "done": field(self.to_finish[0], "done") if done else 0,
-            "mark_valid": done and field(self.to_finish[0], "mark") > 0,
+            "released": field(self.to_release[0][1], "release") if release else 0,
+            "done": field(self.to_finish[0][1], "done") if done else 0,
+            "mark_valid": done and field(self.to_finish[0][1], "mark") > 0,
         }
         if seen["mark_valid"]:
-            seen["mark"] = field(self.to_finish[0], "mark")
+            seen["mark"] = field(self.to_finish[0][1], "mark")
         if want_valid:
             seen["want"] = field(self.head, "waits")
         if offered:
@@ -58,17 +59,21 @@ class Model:
         if done:
             self.to_finish.popleft()
         if take:
-            self.to_release.append(self.head)
-            self.to_finish.append(self.head)
+            self.to_release.append((self.cycle, self.head))
+            self.to_finish.append((self.cycle, self.head))
         refill = self.stored and (self.head is None or take)
         self.acquired = (self.acquired or grant) and not take
         self.head = self.stored.popleft() if refill else None if take else self.head
         if push:
             self.stored.append(instruction)
-        if clear:
-            self.__init__()
-        inputs = {"push": push, "grant": grant, "i_ready": ready, "e_release": release, "e_done": done, "halt": halt, "clear": clear}
+        self.cycle += 1
+        inputs = {"push": push, "grant": grant, "i_ready": ready, "e_release": release, "e_done": done}
         return inputs, seen
+
+
+    def _answers(self, owed):
+        """Whether the oldest of ``owed`` may be answered."""
+        return bool(owed) and self.cycle >= owed[0][0] + EngineQueue.answer_cycles
 
 
 #: How often an engine takes what it is offered, has read its operands, and is done, in so many of a hundred cycles.
@@ -83,10 +88,10 @@ def test_queue(engine):
     assert offset % 32 + width <= 32
     instructions[rng.random(cycles) < 0.3, offset // 32] &= np.uint32(~(((1 << width) - 1) << offset % 32) & 0xFFFFFFFF)
     model, given, wanted = Model(), [], []
-    halt = np.repeat(rng.random(cycles // 50) < 0.1, 50)
+    pushes = np.repeat(rng.random(cycles // 250) < 0.7, 250)  # and times without, in which the queue runs empty
     for cycle in range(cycles):
-        lucky = rng.random(6) < (0.6, 0.5, *np.array(ENGINES[engine]) / 100, 0.3)
-        inputs, seen = model.step(lucky[0], instructions[cycle], *lucky[1:5], halt[cycle], halt[cycle] and lucky[5])
+        lucky = rng.random(5) < (0.6, 0.5, *np.array(ENGINES[engine]) / 100)
+        inputs, seen = model.step(lucky[0] and pushes[cycle], instructions[cycle], *lucky[1:])
         given.append(inputs)
         wanted.append(seen)
     stream = Stream(EngineQueue(PARAMS))
@@ -95,9 +100,8 @@ def test_queue(engine):
         for output, value in seen.items():
             assert np.array_equal(found[output][cycle], value), (cycle, output)
     counts = {n: sum(bool(np.any(s.get(n, 0))) for s in wanted) for n in ("released", "done", "mark_valid", "i_instr", "want", "idle")}
-    counts |= {"no room": sum(not s["push_ready"] for s in wanted), "clear": sum(g["clear"] for g in given),
-               "done without mark": counts["done"] - counts["mark_valid"]}
-    never = ("clear", "idle") if engine == "deep" else ()  # it always holds something
+    counts |= {"no room": sum(not s["push_ready"] for s in wanted), "done without mark": counts["done"] - counts["mark_valid"]}
+    never = ("idle",) if engine == "deep" else ()  # it always holds something
     assert min(count for what, count in counts.items() if what not in never) > 20, counts
-    held = sum(s["head"] and not s["i_valid"] and not s["want_valid"] and not g["halt"] for s, g in zip(wanted, given))
+    held = sum(s["head"] and not s["i_valid"] and not s["want_valid"] for s in wanted)
     assert (held > 20) == (engine == "deep"), "as many in flight as there may be, or never"

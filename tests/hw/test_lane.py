@@ -42,8 +42,8 @@ def settings(f):
         "constants1": {"p": ONE if bypass1 else f["f1_p"], "q": MINUS_ZERO if neutral1 else f["f1_q"]},
         "select2": {"cross": f["f2"] == "cross", "times_y": f["f2"] == "mul"},
         "constants2": {"p": ONE if bypass2 else f["f2_p"], "q": MINUS_ZERO if neutral2 else f["f2_q"]},
-        "extreme": {"with_y": f["mm"] == "maxy", "minimum": f["mm"] == "min",
-                    "p": MINUS_INFINITY if f["mm"] == "bypass" else f["mm_p"]},
+        "bound": {"with_y": f["mm"] == "maxy", "p": MINUS_INFINITY if f["mm"] == "bypass" else f["mm_p"]},
+        "extreme": {"minimum": f["mm"] == "min"},
         "output": {"offset": f["post"], "low": f["lo"], "high": f["hi"]},
         "table": {"enable": f["table"], "number": f["t"]},
     }
@@ -76,7 +76,7 @@ def test_chain(lane):
     elements = random_elements(rng, 60_000)
     start = len(table) // LINE  # the tables are written first
     length = start + len(elements) + Lane.latency
-    columns = {}
+    columns = {"now": np.arange(length) % Lane.NOW}
 
     def put(port, cycle, value):
         columns.setdefault(port, np.zeros(length, np.int64))[cycle] = value
@@ -87,7 +87,7 @@ def test_chain(lane):
         put("tab_addr", line, line)
         put("tab_mask", line, 2**LINE - 1)
         columns["tab_data"][line] = np.frombuffer(table[LINE * line:LINE * (line + 1)], "<u4")
-    wide = {name: np.zeros((length, 2), np.int64) for name in ("constants1", "constants2", "scale", "extreme")}
+    wide = {name: np.zeros((length, 2), np.int64) for name in ("constants1", "constants2", "scale", "bound")}
     columns |= {f"slot_{name}": words for name, words in wide.items()}
 
     expected, partials, reached = [], {}, Counter()
@@ -136,7 +136,7 @@ def test_neighbours_may_belong_to_different_instructions(lane):
     both = [random_chain(rng, tables=TABLES) | {"f1": form, "table": 0, "x_sel": "acc", "y_sel": "u8", "s_sel": "scalar", "d_sel": "vec"}
             for form in ("affine", "add")]
     length = 200 + Lane.latency
-    columns, expected = {}, []
+    columns, expected = {"now": np.arange(length) % Lane.NOW}, []
     for number in range(200):
         f, x, y = both[number % 2], rng.randint(-100, 100), rng.randrange(256)
         columns.setdefault("x", np.zeros(length, np.int64))[number] = x
@@ -147,7 +147,7 @@ def test_neighbours_may_belong_to_different_instructions(lane):
             port = columns.setdefault(f"slot_{name}", np.zeros((length, 2), np.int64))
             port[number + Lane.at[name]] = bits & 0xFFFFFFFF, bits >> 32
         expected.append(model.after_reduction(f, model.before_reduction(f, x, f["s_value"]), y, b""))
-    columns = {name: port if port.ndim == 1 or Lane.SLOTS[name[5:]].size > 32 else port[:, 0]
+    columns = {name: port if port.ndim == 1 or Lane.SLOTS[name.removeprefix("slot_")].size > 32 else port[:, 0]
                for name, port in columns.items()}
     got = lane.run(columns)["o"][Lane.latency:][:200]
     assert got.tolist() == expected

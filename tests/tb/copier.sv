@@ -33,6 +33,9 @@ module tenon #(
     output logic [7:0] m_axi_awlen, m_axi_arlen,
     output logic [2:0] m_axi_awsize, m_axi_arsize,
     output logic [1:0] m_axi_awburst, m_axi_arburst,
+    output logic m_axi_awlock, m_axi_arlock,
+    output logic [2:0] m_axi_awprot, m_axi_arprot,
+    output logic [3:0] m_axi_awcache, m_axi_arcache, m_axi_awqos, m_axi_arqos,
     output logic m_axi_awvalid, m_axi_arvalid,
     input logic m_axi_awready, m_axi_arready,
     output logic [DATA_BITS-1:0] m_axi_wdata,
@@ -59,6 +62,8 @@ module tenon #(
     assign s_axil_arready = !s_axil_rvalid;
 
     assign {m_axi_awid, m_axi_arid} = '0;
+    assign {m_axi_awlock, m_axi_arlock, m_axi_awprot, m_axi_arprot, m_axi_awqos, m_axi_arqos} = '0;
+    assign {m_axi_awcache, m_axi_arcache} = 8'h33;
     assign m_axi_awlen = WORDS - 1;
     assign m_axi_arlen = WORDS - 1;
     assign m_axi_awsize = $clog2(DATA_BITS / 8);

@@ -19,5 +19,5 @@ module dram_top #(
     output logic [31:0] violations
 );
     tenon_dram #(.DATA_BITS(DATA_BITS), .BYTES(BYTES)) dram (.*);
-    tenon_axi_rules #(.DATA_BITS(DATA_BITS)) rules (.*);
+    tenon_axi_rules #(.DATA_BITS(DATA_BITS), .ADDRESS_FIRST(0)) rules (.awattributes('0), .arattributes('0), .*);
 endmodule
