@@ -48,6 +48,8 @@ def main() -> None:
 @main.command()
 @click.argument("config")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build/rtl"), show_default=True, help="Folder to write.")
+@click.option("--prefix", default="tenon", show_default=True, help="Name of the top module; all other names begin with it.")
+@click.option("--clock-mhz", type=float, default=100.0, show_default=True, help="Clock of the constraints.")
 @click.option("--area", type=click.Choice(_TECHNOLOGIES), is_flag=False, flag_value=_TECHNOLOGIES[0],
               help="Synthesise it, and print what each module takes, on an FPGA unless you say otherwise.")
 @click.option("--timing", type=click.Choice(_TECHNOLOGIES), is_flag=False, flag_value=_TECHNOLOGIES[0],
@@ -57,22 +59,24 @@ def main() -> None:
 @click.option("--clock", type=click.FloatRange(0, min_open=True), metavar="MHZ", help="Fail if that is faster than the timing allows.")
 @click.option("--log", type=click.Path(path_type=Path), help="Write what nextpnr says there, as it goes.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the area or the timing there, for other tools.")
-def generate(config: str, output: Path, area: str | None, timing: str | None, modules: tuple[str, ...], whole: bool, clock: float | None,
-             log: Path | None, json_file: Path | None) -> None:
-    """Writes the hardware of CONFIG: Verilog with waivers for its lint, acg.json, C header, ISA and register pages."""
+def generate(config: str, output: Path, prefix: str, clock_mhz: float, area: str | None, timing: str | None, modules: tuple[str, ...],
+             whole: bool, clock: float | None, log: Path | None, json_file: Path | None) -> None:
+    """Writes the hardware of CONFIG: Verilog with waivers for its lint, acg.json, C header, ISA and register pages, constraints, and
+    what FuseSoC, IP-XACT and LiteX need to know of it."""
     with user_errors():
-        from tenon.flows.generate import FILES
+        from tenon.flows.generate import file_names
         from tenon.flows.generate import generate as write
         from tenon.flows.outputs import check_file, check_folder
+        from tenon.flows.product.names import check_prefix
         from tenon.hw.config import load_config
 
         _check_analysis(area, timing, modules, whole, clock, log, json_file)
         params = load_config(config)
-        check_folder(output, FILES)
+        check_folder(output, file_names(check_prefix(prefix)))
         for path in filter(None, (log, json_file)):
             check_file(path)
         with _status(f"generating {params.name}"):
-            files = write(params, output)
+            files = write(params, output, prefix=prefix, clock_mhz=clock_mhz)
         for path in files:
             click.echo(f"{path}  {path.stat().st_size:,} bytes")
         if area is not None:

@@ -43,12 +43,12 @@ def engine_classes(params: SystolicParams) -> dict[str, type]:
     return classes
 
 
-def verilog(params: SystolicParams, *, fingerprint: int = 0) -> str:
-    """Verilog of the whole accelerator, top module ``tenon``."""
-    title = (f"// Tenon accelerator, top module tenon. Configuration {params.name}: {params.rows} x {params.cols} array, "
+def verilog(params: SystolicParams, *, fingerprint: int = 0, prefix: str = emit.PREFIX) -> str:
+    """Verilog of the whole accelerator: top module ``prefix``, with which the names of all others begin."""
+    title = (f"// Tenon accelerator, top module {prefix}. Configuration {params.name}: {params.rows} x {params.cols} array, "
              f"{params.lanes} lanes, {params.bus_bits}-bit bus.\n"
              f"// Covenant {fingerprint:08x}. This text is generated: change the configuration instead.\n")
-    return title + emit.verilog(Accelerator(params, fingerprint=fingerprint), "tenon")
+    return title + emit.verilog(Accelerator(params, fingerprint=fingerprint), prefix, prefix=prefix)
 
 
 class Accelerator(wiring.Component):
@@ -62,6 +62,8 @@ class Accelerator(wiring.Component):
         AXI4-Lite subordinate with the registers of ``hw.registers``.
     irq : Out(1)
         High from the end of a program until it is cleared.
+    scan_enable : In(1)
+        High while scan chains shift: all gated clocks run. Low otherwise.
     perf_counters, mark_valid, mark_index : Out(32 * counters), Out(1), Out(12)
         For a bench: the counters, packed in order, and each time stamp as it is written.
     """
@@ -72,7 +74,7 @@ class Accelerator(wiring.Component):
         ports |= {f"{channel}{name}": Out(width) for channel in ("aw", "ar") for name, width in
                   (("id", 1), ("size", 3), ("burst", 2), ("lock", 1), ("prot", 3), ("cache", 4), ("qos", 4))}
         super().__init__({
-            **{f"m_axi_{name}": member for name, member in ports.items()}, **AXI_LITE, "irq": Out(1),
+            **{f"m_axi_{name}": member for name, member in ports.items()}, **AXI_LITE, "irq": Out(1), "scan_enable": In(1),
             "perf_counters": Out(32 * len(COUNTERS)), "mark_valid": Out(1), "mark_index": Out(12),
         })
 
@@ -99,7 +101,7 @@ class Accelerator(wiring.Component):
         engines = {name: self._engine(m, name, kind(p), queue, run_reset)
                    for (name, kind), queue in zip(classes.items(), queues, strict=True)}
         m.d.comb += [
-            fetch.start.eq(control.start), fetch.base.eq(control.program), fetch.length.eq(control.length),
+            fetch.start.eq(control.start), fetch.base.eq(control.base), fetch.length.eq(control.length),
             fetch.stop.eq(dispatch.fetch_stop), dispatch.i_valid.eq(fetch.o_valid), dispatch.i_instr.eq(fetch.o_instr),
             fetch.o_ready.eq(dispatch.i_ready), dispatch.exhausted.eq(fetch.exhausted),
             dispatch.fetch_quiet.eq(fetch.quiet), dispatch.start.eq(control.start),
@@ -147,7 +149,7 @@ class Accelerator(wiring.Component):
         works = Signal(name=f"works_{name.lower()}")
         m.d.comb += [
             works.eq(queue.i_valid | engine.o_busy | getattr(engine, "tab_en", 0)),
-            gate.enable.eq(works | linger.any() | reset),
+            gate.enable.eq(works | linger.any() | reset), gate.test_enable.eq(self.scan_enable),
             engine.i_valid.eq(queue.i_valid), engine.i_instr.eq(queue.i_instr), queue.i_ready.eq(engine.i_ready),
             queue.e_release.eq(engine.o_release), queue.e_done.eq(engine.o_done),
         ]

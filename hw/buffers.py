@@ -29,19 +29,19 @@ def _window(p: SystolicParams, element_bytes: int) -> dict[str, int]:
 def activation_buffer(p: SystolicParams) -> Scratchpad:
     """MATRIX, which cannot wait, reads words of ``rows`` bytes and WINDOW of ``window_lanes``; VECTOR, which cannot wait
     either, or LOAD writes."""
-    return Scratchpad(size=p.activation_bytes, line=p.line_bytes, banks=activation_banks(p), reads={"matrix": p.rows} | _window(p, 1),
-                      writes={"vector": p.cols, "load": p.bus_bytes})
+    return Scratchpad(role="activation_buffer", size=p.activation_bytes, line=p.line_bytes, banks=activation_banks(p),
+                      reads={"matrix": p.rows} | _window(p, 1), writes={"vector": p.cols, "load": p.bus_bytes})
 
 
 def weight_buffer(p: SystolicParams) -> Scratchpad:
-    return Scratchpad(size=p.weight_bytes, line=p.line_bytes, banks=1, reads={"matrix": p.cols} | _window(p, 1),
-                      writes={"load": p.bus_bytes})
+    return Scratchpad(role="weight_buffer", size=p.weight_bytes, line=p.line_bytes, banks=1,
+                      reads={"matrix": p.cols} | _window(p, 1), writes={"load": p.bus_bytes})
 
 
 def vector_buffer(p: SystolicParams, *, stream: str) -> Scratchpad:
     """One of two copies, so that VECTOR reads two words in any cycle: ``x``, or ``y`` with STORE behind it."""
     reads = {"x": {"x": p.cols}, "y": {"y": p.cols, "store": p.bus_bytes}}[stream]
-    return Scratchpad(size=p.vector_bytes, line=p.line_bytes, banks=VECTOR_BANKS, reads=reads,
+    return Scratchpad(role=f"vector_buffer_{stream}", size=p.vector_bytes, line=p.line_bytes, banks=VECTOR_BANKS, reads=reads,
                       writes={"vector": p.cols, "load": p.bus_bytes})
 
 
@@ -49,6 +49,7 @@ def parameter_buffer(p: SystolicParams, *, reader: str) -> Scratchpad:
     """One of four copies: of MATRIX's biases ``b``, its zero-points ``z`` (read seldom: WINDOW is behind it), VECTOR's scales ``s``
     and its numbers ``x``. VECTOR, which cannot wait, or LOAD writes."""
     word = 4 * p.cols
-    reads = {"word": word} | (_window(p, 4) if reader == "z" else {})
-    return Scratchpad(size=p.parameter_bytes, line=max(word, p.bus_bytes), banks=1, reads=reads,
+    window = _window(p, 4) if reader == "z" else {}
+    return Scratchpad(role="parameter_buffer_z" if window else "parameter_buffer", size=p.parameter_bytes,
+                      line=max(word, p.bus_bytes), banks=1, reads={"word": word} | window,
                       writes={"vector": word, "load": p.bus_bytes})

@@ -1,4 +1,4 @@
-"""The clock gate: one seam for a clock-gating cell, a clock buffer with enable, or nothing."""
+"""The clock gate: one seam for a library's integrated clock gate, or a wire where clocks are not gated."""
 
 from __future__ import annotations
 
@@ -8,13 +8,22 @@ from amaranth.lib.wiring import In, Out
 __all__ = ["ClockGate"]
 
 _TEXT = """\
-// Passes clk while enable, sampled when clk is low, is high. Replace the body by the library's clock-gating
-// cell, by a clock buffer with enable, or (GATED = 0) by a wire.
-module tenon_clock_gate #(parameter GATED = 1) (input wire clk, input wire enable, output wire gated);
+// An integrated clock gate: gated is high with clk if enable or test_enable was high before clk rose. The latch is
+// transparent while clk is low. With GATED = 0, as for an FPGA, gated is clk, and nothing is a latch.
+//
+// The place for a library's cell: its clock is clk, its enable enable, its test or scan enable test_enable.
+module {prefix}_clock_gate #(parameter GATED = 1) (
+  input wire clk, input wire enable, input wire test_enable, output wire gated
+);
   generate
     if (GATED) begin : gate
       reg passing = 1'b1;
-      always @(negedge clk) passing <= enable;
+`ifdef VERILATOR
+      // The same, since only rising edges of clk change enable; Verilator would compute all that leads to it a second time.
+      always @(negedge clk) passing <= enable | test_enable;
+`else
+      always @* if (!clk) passing = enable | test_enable;
+`endif
       assign gated = clk & passing;
     end else begin : wire_only
       assign gated = clk;
@@ -25,17 +34,18 @@ endmodule
 
 
 class ClockGate(wiring.Component):
-    """Clock ``gated`` rises at the end of each cycle in which ``enable`` is high.
+    """Clock ``gated`` rises at the end of each cycle in which ``enable`` or ``test_enable`` is high.
 
     Members
     -------
-    enable, gated : In(1), Out(1)
+    enable, test_enable, gated : In(1), In(1), Out(1)
+        ``test_enable`` is for scan chains, whose flip-flops shift whether their engine works or not.
     """
 
     def __init__(self, *, gated: bool = True):
         self.is_gated = gated
-        super().__init__({"enable": In(1), "gated": Out(1)})
+        super().__init__({"enable": In(1), "test_enable": In(1), "gated": Out(1)})
 
-    def black_box(self):
+    def black_box(self, prefix: str):
         """Module name, text and parameters, for emission."""
-        return "tenon_clock_gate", _TEXT, {"GATED": int(self.is_gated)}
+        return f"{prefix}_clock_gate", _TEXT.replace("{prefix}", prefix), {"GATED": int(self.is_gated)}

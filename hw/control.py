@@ -34,7 +34,7 @@ class Control(wiring.Component):
         A pulse that ends a program, with what STATUS shall say.
     index : In(24)
         Instructions dispatched so far, of the last program when none runs.
-    program, length : Out(address_bits), Out(32)
+    base, length : Out(address_bits), Out(32)
     segment, bytes : Out(address_bits) x SEGMENTS
         Constant for three cycles before ``start`` and until ``finish``.
     waiting, counter : In(32) per engine, In(32) per counter
@@ -48,7 +48,7 @@ class Control(wiring.Component):
         super().__init__({
             **AXI_LITE,
             "irq": Out(1), "start": Out(1), "stop": Out(1), "reset": Out(1), "finish": In(1), "error": In(4), "index": In(24),
-            "program": Out(bits), "length": Out(32), "segment": Out(bits).array(axi.SEGMENTS),
+            "base": Out(bits), "length": Out(32), "segment": Out(bits).array(axi.SEGMENTS),
             "bytes": Out(bits, init=everywhere).array(axi.SEGMENTS),
             "waiting": In(32).array(len(ENGINES)), "counter": In(32).array(len(COUNTERS)),
             "mark_valid": In(1), "mark": In(12), "cycle": In(32),
@@ -71,7 +71,7 @@ class Control(wiring.Component):
         m.d.comb += [self.irq.eq(done & irq_enable), busy.eq(running | resetting)]
 
         # What software can read and write as it is: each array of words with the halves of addresses that lie there.
-        words = {"PROGRAM": [self.program[:32]], "PROGRAM_HIGH": [self.program[32:]], "PROGRAM_LENGTH": [self.length]}
+        words = {"PROGRAM": [self.base[:32]], "PROGRAM_HIGH": [self.base[32:]], "PROGRAM_LENGTH": [self.length]}
         for name, values in (("SEGMENT", self.segment), ("SEGMENT_BYTES", self.bytes)):
             words |= {name: [v[:32] for v in values], f"{name}_HIGH": [v[32:] for v in values]}
 

@@ -52,7 +52,7 @@ class EngineQueue(wiring.Component):
     answer_cycles = Fifo.latency
 
     def __init__(self, params: SystolicParams, bits: int = INSTRUCTION_BITS):
-        self.params, self.bits = params, bits
+        self.params, self.bits, self.role = params, bits, f"engine_queue_{bits}_bits"
         t = params.tokens
         super().__init__({
             "push": In(1), "w_instr": In(bits), "push_ready": Out(1),

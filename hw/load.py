@@ -119,8 +119,8 @@ class LoadEngine(wiring.Component):
 
         # Planned, it goes to the requests and, as a plan, to the writer.
         m.submodules.planner = planner = Planner(bus_bytes=width, src_bits=address_bits, dst_bits=ADDRESS_BITS, tag_bits=3)
-        m.d.comb += [planner.enable.eq(advance), planner.tag.eq(run.mem),
-                     *(getattr(planner, name).eq(run[name]) for name in ("src", "dst", "n", "lo", "hi", "sourced", "fill", "final"))]
+        m.d.comb += [planner.enable.eq(advance), planner.tag.eq(run.mem), planner.last_run.eq(run.final),
+                     *(getattr(planner, name).eq(run[name]) for name in ("src", "dst", "n", "lo", "hi", "sourced", "fill"))]
         segment = Signal(axi.SEGMENT_BITS, reset_less=True)
         with m.If(advance):
             m.d.sync += segment.eq(run.seg)

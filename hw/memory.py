@@ -10,7 +10,7 @@ __all__ = ["Memory"]
 _TEXT = """\
 // One write port with a mask of lanes, one synchronous read port. What is read of a word that is written in the
 // same cycle does not matter. Replace the body of this module to use a memory macro.
-module tenon_memory #(
+module {prefix}_memory #(
   parameter WIDTH = 8, parameter DEPTH = 2, parameter LANE = 8, parameter ADDRESS = 1
 ) (
   input wire clk,
@@ -53,7 +53,7 @@ class Memory(wiring.Component):
             "r_en": In(1), "r_addr": In(range(max(depth, 2))), "r_data": Out(width),
         })
 
-    def black_box(self):
+    def black_box(self, prefix: str):
         """Module name, text and parameters, for emission."""
-        return "tenon_memory", _TEXT, {"WIDTH": self.width, "DEPTH": self.depth, "LANE": self.lane_bits,
+        return f"{prefix}_memory", _TEXT.replace("{prefix}", prefix), {"WIDTH": self.width, "DEPTH": self.depth, "LANE": self.lane_bits,
                                        "ADDRESS": max(self.depth - 1, 1).bit_length()}

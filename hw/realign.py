@@ -57,7 +57,7 @@ class Planner(wiring.Component):
         Byte addresses.
     n, lo, hi, sourced : In(16), In(16), In(16), In(1)
         Bytes - 1; first and last byte that come from the source, if any does.
-    fill, final, tag : In(8), In(1), In(tag_bits)
+    fill, last_run, tag : In(8), In(1), In(tag_bits)
     plan : Out(plan_layout)
     src_word, src_count : Out
         First source word that is needed, in words; words - 1.
@@ -67,7 +67,7 @@ class Planner(wiring.Component):
         self.bus_bytes, self.tag_bits = bus_bytes, tag_bits
         super().__init__({
             "enable": In(1), "src": In(src_bits), "dst": In(dst_bits), "n": In(16), "lo": In(16), "hi": In(16), "sourced": In(1),
-            "fill": In(8), "final": In(1), **{name: In(bits) for name, bits in _tag(tag_bits).items()},
+            "fill": In(8), "last_run": In(1), **{name: In(bits) for name, bits in _tag(tag_bits).items()},
             "plan": Out(plan_layout(bus_bytes, dst_bits, tag_bits)),
             "src_word": Out(src_bits - _shift(bus_bytes)), "src_count": Out(words_bits(bus_bytes)),
         })
@@ -94,7 +94,7 @@ class Planner(wiring.Component):
         count, tail = position("dst_end", self.dst[:lane], self.n)
         src_lane, dst_lane = held("src_lane", self.src[:lane]), held("dst_lane", self.dst[:lane])
         src_word, dst_word = held("src_word", (self.src + self.lo)[lane:len(self.src)]), held("dst_word", self.dst[lane:])
-        sourced, fill, final = (held(f"{name}_then", getattr(self, name)) for name in ("sourced", "fill", "final"))
+        sourced, fill, final = (held(f"{name}_then", getattr(self, name)) for name in ("sourced", "fill", "last_run"))
 
         # The source word of a byte is its destination word's high or low word: one bit of difference tells which.
         ahead = Signal()

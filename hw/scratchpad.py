@@ -21,6 +21,8 @@ class Scratchpad(wiring.Component):
 
     Parameters
     ----------
+    role : str
+        What it is for: the name of its module.
     size, line : int
         Bytes in all, and in a physical line: at least as wide as every port.
     reads, writes : dict of str to int
@@ -37,8 +39,8 @@ class Scratchpad(wiring.Component):
     NAME_en, NAME_addr, NAME_grant, NAME_data, NAME_mask : for each write port, In, In, Out, In, In(bytes)
     """
 
-    def __init__(self, *, size: int, line: int, banks: int, reads: dict[str, int], writes: dict[str, int]):
-        self.size, self.line, self.banks, self.reads, self.writes = size, line, banks, dict(reads), dict(writes)
+    def __init__(self, *, role: str, size: int, line: int, banks: int, reads: dict[str, int], writes: dict[str, int]):
+        self.role, self.size, self.line, self.banks, self.reads, self.writes = role, size, line, banks, dict(reads), dict(writes)
         widths = {f"width of port {name}": width for name, width in {**reads, **writes}.items()}
         for name, value in {"size": size, "line": line, "banks": banks, **widths}.items():
             if value < 1 or value & (value - 1):

@@ -21,7 +21,7 @@ class Skid(wiring.Component):
     """
 
     def __init__(self, width: int):
-        self.width = width
+        self.width, self.role = width, f"skid_{width}_bits"
         super().__init__({
             "i_valid": In(1), "i_ready": Out(1, init=1), "i": In(width),
             "o_valid": Out(1), "o_ready": In(1), "o": Out(width),

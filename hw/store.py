@@ -99,7 +99,7 @@ class StoreEngine(wiring.Component):
         m.submodules.planner = planner = Planner(bus_bytes=width, src_bits=ADDRESS_BITS, dst_bits=address_bits)
         m.d.comb += [
             planner.enable.eq(advance), planner.src.eq(run.src), planner.dst.eq(run.dst), planner.n.eq(run.n), planner.lo.eq(0),
-            planner.hi.eq(run.n), planner.sourced.eq(1), planner.final.eq(run.final),
+            planner.hi.eq(run.n), planner.sourced.eq(1), planner.last_run.eq(run.final),
         ]
         words = data.StructLayout({"word": ADDRESS_BITS - (width.bit_length() - 1), "count": words_bits(width),
                                    "final": 1})

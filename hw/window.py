@@ -84,7 +84,7 @@ class WindowEngine(wiring.Component):
             weights.offered.eq(self.i_valid), weights.i_instr.eq(self.i_instr), weights.swap.eq(swap),
             self.wgt_en.eq(weights.wgt_en), self.wgt_addr.eq(weights.wgt_addr), weights.wgt_grant.eq(self.wgt_grant),
             weights.wgt_data.eq(self.wgt_data), weights.z_data.eq(self.par_data),
-            take.eq(swap & weights.initial), self.i_ready.eq(take),
+            take.eq(swap & weights.first), self.i_ready.eq(take),
         ]
 
         def kept(value, name):
@@ -256,7 +256,7 @@ class WindowEngine(wiring.Component):
         in_flight = Signal(range(8))
         m.d.sync += in_flight.eq(in_flight + take - self.o_done)
         m.d.comb += [
-            self.o_busy.eq(weights.initial | (in_flight != 0)),
+            self.o_busy.eq(weights.first | (in_flight != 0)),
             self.o_stall_bank.eq((self.act_en & ~self.act_grant) | (self.accr_en & ~self.accr_grant) | (complete & ~self.accw_grant)
                                  | (self.par_en & ~self.par_grant) | (self.wgt_en & ~self.wgt_grant)),
         ]

@@ -29,7 +29,7 @@ class WindowWeights(wiring.Component):
     -------
     offered, i_instr : In(1), In(1024)
         The next instruction, there until the swap to its first pass.
-    full, initial : Out(1)
+    full, first : Out(1)
         A pass's weights can be used from the next cycle but one on; it is, or will be, the offered instruction's first.
     swap, idle_half : In(1)
         That pass begins, and its half is chosen; the other half may be overwritten.
@@ -43,7 +43,7 @@ class WindowWeights(wiring.Component):
         self.params = params
         lanes, taps = params.window_lanes, params.window_taps
         super().__init__({
-            "offered": In(1), "i_instr": In(INSTRUCTION_BITS), "full": Out(1), "initial": Out(1),
+            "offered": In(1), "i_instr": In(INSTRUCTION_BITS), "full": Out(1), "first": Out(1),
             "swap": In(1), "idle_half": In(1),
             "wgt_en": Out(1), "wgt_addr": Out(range(params.weight_bytes // lanes)), "wgt_grant": In(1),
             "wgt_data": In(8 * lanes),
@@ -88,7 +88,7 @@ class WindowWeights(wiring.Component):
             self.wgt_en.eq(work & ~zero_due & kept["weighted"]), self.wgt_addr.eq(nest.address_w),
             fetch.eq(work & ~zero_due & (self.wgt_grant | ~kept["weighted"])),
             pass_ends.eq(fetch & nest.last_k1 & nest.last_t), nest.step.eq(fetch & ~nest.last),
-            self.full.eq(loaded | pass_ends), self.initial.eq(untaken),
+            self.full.eq(loaded | pass_ends), self.first.eq(untaken),
         ]
         m.d.sync += loaded.eq(self.full & ~self.swap)
         with m.If(begin):

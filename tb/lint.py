@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from tenon.hw.emit import PREFIX
 from tenon.tb import toolchain
 
 __all__ = ["WAIVERS", "lint"]
@@ -16,8 +17,8 @@ WAIVERS = (Path(__file__).resolve().parents[1] / "hw" / "tenon.vlt").read_text(e
 _SECONDS = 300
 
 
-def lint(verilog: str, waivers: str = WAIVERS) -> list[str]:
-    """The warnings of ``verilator --lint-only -Wall``, a line each; none if ``verilog`` is clean.
+def lint(verilog: str, waivers: str = WAIVERS, top: str = PREFIX) -> list[str]:
+    """The warnings of ``verilator --lint-only -Wall``, a line each; none if ``verilog`` with its top module is clean.
 
     Raises
     ------
@@ -28,7 +29,7 @@ def lint(verilog: str, waivers: str = WAIVERS) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="tenon-lint-") as folder:
         for name, text in (("tenon.vlt", waivers), ("tenon.v", verilog)):
             (Path(folder) / name).write_text(text, encoding="utf-8")
-        command = ["verilator", "--lint-only", "-Wall", "--top-module", "tenon", "tenon.vlt", "tenon.v"]
+        command = ["verilator", "--lint-only", "-Wall", "--top-module", top, "tenon.vlt", "tenon.v"]
         command[0] = str(toolchain.verilator_root() / "bin" / command[0])
         done = subprocess.run(command, cwd=folder, env=toolchain.child_environment(), capture_output=True, text=True,
                               timeout=_SECONDS, check=False)

@@ -25,6 +25,7 @@ __all__ = ["DRAM_LIMITS", "Burst", "Dram", "Mark", "Outcome", "Run", "Stop", "St
 
 _SOURCES = ("dram.sv", "axi_rules.sv", "system.sv")
 _OBSERVATION = "observation.txt"
+_SHARED = 64  # instances from which on a module's code is to be compiled once at any price
 _NO_LIMIT = (1 << 64) - 1  # bytes of a segment
 
 
@@ -152,7 +153,8 @@ def build_system(verilog: str, params: SystolicParams, *, simulator: str = "veri
                   "COUNTERS": len(COUNTERS), "DRAM_BYTES": dram_bytes}
     return runner.build({"tenon.v": verilog, **texts}, "tenon_system", simulator=simulator, parameters=parameters,
                         exposed=runner.ports_of(texts["system.sv"], "tenon_system"),
-                        no_inline=repeated_modules(verilog), defines=defines, timing=True, waves=waves)
+                        no_inline=repeated_modules(verilog), shared=repeated_modules(verilog, _SHARED), defines=defines, timing=True,
+                        waves=waves)
 
 
 def run_rtl(verilog: str, params: SystolicParams, runs: Sequence[Run], *, image: Sequence[tuple[int, bytes]],
@@ -221,11 +223,11 @@ def run_rtl(verilog: str, params: SystolicParams, runs: Sequence[Run], *, image:
         return replace(result, timeline=timeline)
 
 
-def repeated_modules(verilog: str) -> list[str]:
-    """Modules with four instances or more: compiled once, called by each instance."""
+def repeated_modules(verilog: str, least: int = 4) -> list[str]:
+    """Modules with ``least`` instances or more: compiled once, called by each instance."""
     names = re.findall(r"^module\s+(\w+)", verilog, re.M)
     uses = re.findall(r"^\s+(\w+)\s+(?:#\s*\([^;]*?\)\s*)?\\?[\w.\[\]]+\s*\(\s*\.", verilog, re.M)
-    return [name for name in names if uses.count(name) >= 4]
+    return [name for name in names if uses.count(name) >= least]
 
 
 def write_image(folder: Path, image: Sequence[tuple[int, bytes]], bus_bytes: int) -> None:

@@ -67,8 +67,8 @@ def cache_folder() -> Path:
 
 
 def build(verilog: Mapping[str, str], top: str, *, simulator: str = "verilator", exposed: Sequence[str] | None = None,
-          no_inline: Sequence[str] = (), parameters: Mapping[str, object] | None = None, defines: Sequence[str] = (),
-          timing: bool = False, asserts: bool = False, waves: str = "") -> Build:
+          no_inline: Sequence[str] = (), shared: Sequence[str] = (), parameters: Mapping[str, object] | None = None,
+          defines: Sequence[str] = (), timing: bool = False, asserts: bool = False, waves: str = "") -> Build:
     """Builds ``top`` out of Verilog texts, or finds an equal build in the cache.
 
     Parameters
@@ -83,6 +83,9 @@ def build(verilog: Mapping[str, str], top: str, *, simulator: str = "verilator",
         at full speed: exposing everything costs two to six times.
     no_inline : sequence of str
         Modules that Verilator compiles once instead of once per instance (array rows, lanes).
+    shared : sequence of str
+        Those of them whose ports also stay signals, with nothing optimised across them. Otherwise each instance reads its parent's
+        signals, in code of its own: of 128 lanes that is hundreds of megabytes. Modules with few instances run faster without.
     parameters : mapping
         Parameters of the top.
     defines : sequence of str
@@ -105,9 +108,10 @@ def build(verilog: Mapping[str, str], top: str, *, simulator: str = "verilator",
     files = {name if Path(name).suffix else f"{name}.v": text for name, text in verilog.items()}
     if simulator == "verilator":
         toolchain.require("verilator", "cocotb", "libpython", "g++", "make", "perl")
-        files["control.vlt"] = _control_file(files, top, exposed, no_inline)
+        files["control.vlt"] = _control_file(files, top, exposed, no_inline, shared)
         arguments = ["-O3", "--x-assign", "fast", "--x-initial", "fast",
                      "--timing" if timing else "--no-timing", "--assert" if asserts else "--no-assert", *_WAVES[waves]]
+        arguments += ["-fno-dfg"] * bool(shared)
         if waves == "fst":
             toolchain.require("zlib", "lz4")
     elif simulator == "icarus":
@@ -197,13 +201,16 @@ def ports_of(text: str, module: str) -> list[str]:
     return [part.split()[-1].removeprefix("\\") for part in bare.split(",") if part.strip()]
 
 
-def _control_file(files: Mapping[str, str], top: str, exposed: Sequence[str] | None, no_inline: Sequence[str]) -> str:
+def _control_file(files: Mapping[str, str], top: str, exposed: Sequence[str] | None, no_inline: Sequence[str],
+                  shared: Sequence[str]) -> str:
+    text = "\n".join(files.values())
     if exposed is None:
-        exposed = ports_of("\n".join(files.values()), top)
+        exposed = ports_of(text, top)
     lines = ["`verilator_config"]
     lines += [f'lint_off -rule {rule} -file "*.v"' for rule in _GENERATED_WAIVERS]
     lines += [f'public_flat_rw -module "{top}" -var "{name}"' for name in exposed]
     lines += [f'no_inline -module "{name}"' for name in no_inline]
+    lines += [f'public_flat_rd -module "{name}" -var "{port}"' for name in shared for port in ports_of(text, name)]
     return "\n".join(lines) + "\n"
 
 

@@ -69,7 +69,7 @@ module tenon_system #(
     logic [11:0] mark_index;
 
     tenon dut (
-        .clk(clk), .rst(rst), .irq(irq),
+        .clk(clk), .rst(rst), .irq(irq), .scan_enable(1'b0),
         .perf_counters(perf_counters), .mark_valid(mark_valid), .mark_index(mark_index),
         .s_axil_awaddr(awaddr), .s_axil_awvalid(awvalid), .s_axil_awready(awready),
         .s_axil_wdata(wdata), .s_axil_wstrb(4'hF), .s_axil_wvalid(wvalid), .s_axil_wready(wready),

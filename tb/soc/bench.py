@@ -1,7 +1,7 @@
 """The cocotb side of the system with firmware: resets it, sleeps until the firmware has ended, writes down what happened.
 
-The job (``$TENON_SOC_JOB``, JSON) is ``{"cycle_limit": n, "result": path}``; the result, JSON too, has ``ended`` (false: the
-limit was reached), ``exit_code``, ``cycles``, ``register_reads``, ``strays`` and ``violations``.
+The job (``$TENON_SOC_JOB``, JSON) is ``{"cycle_limit": n, "counts": names, "result": path}``; the result, JSON too, has ``ended``
+(false: the limit was reached), ``exit_code``, ``cycles``, and the system's counters that ``counts`` names.
 """
 
 import json
@@ -29,7 +29,7 @@ async def firmware(dut):
         await RisingEdge(dut.wake)
         await ReadOnly()
     result = {"ended": dut.ended.value == 1, "exit_code": int(dut.exit_code.value), "cycles": int(dut.cycle.value) - began,
-              **{name: int(getattr(dut, name).value) for name in ("register_reads", "strays", "violations")}}
+              **{name: int(getattr(dut, name).value) for name in task["counts"]}}
     await FallingEdge(dut.clk)
     dut.dump.value = 1
     await FallingEdge(dut.clk)

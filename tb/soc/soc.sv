@@ -137,7 +137,7 @@ module tenon_soc #(
     logic [DATA_BITS-1:0] m_wdata;
     logic [DATA_BITS/8-1:0] m_wstrb;
     tenon accelerator (
-        .clk(clk), .rst(rst), .irq(irq), .perf_counters(), .mark_valid(), .mark_index(),
+        .clk(clk), .rst(rst), .irq(irq), .scan_enable(1'b0), .perf_counters(), .mark_valid(), .mark_index(),
         .s_axil_awaddr({d_adr[13:0], 2'b00}), .s_axil_awvalid(l_awvalid), .s_axil_awready(l_awready),
         .s_axil_wdata(d_write), .s_axil_wstrb(d_sel), .s_axil_wvalid(l_wvalid), .s_axil_wready(l_wready),
         .s_axil_bresp(l_bresp), .s_axil_bvalid(l_bvalid), .s_axil_bready(1'b1),

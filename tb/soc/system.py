@@ -25,6 +25,8 @@ _CORE = "VexRiscv_Full.v"  # RV32IM, 4 KiB of cache each for instructions and da
 _SRAM = 0x7000_0000  # where the core sees its own memory
 _SRAM_BYTES = 1 << 16
 
+_COUNTS = ("register_reads", "strays", "violations")  # what the system counts
+
 
 @dataclass(frozen=True)
 class SocResult:
@@ -78,7 +80,7 @@ def run_soc(verilog: str, params: SystolicParams, elf: bytes, *, image: Sequence
         (folder / "firmware.hex").write_text("".join(f"{word:08x}\n" for word in words))
         (folder / "dump.txt").write_text("".join(f"{a} {n} region{i}.bin\n" for i, (a, n) in enumerate(regions)))
         job = folder / "job.json"
-        job.write_text(json.dumps({"cycle_limit": cycle_limit, "result": str(folder / "result.json")}))
+        job.write_text(json.dumps({"cycle_limit": cycle_limit, "counts": _COUNTS, "result": str(folder / "result.json")}))
         plusargs = ["+dram_image=image.txt", "+dram_dump=dump.txt", "+firmware=firmware.hex", *(dram or Dram()).plusargs()]
         log = runner.simulate(built, "tenon.tb.soc.bench", plusargs=plusargs, folder=folder, env={"TENON_SOC_JOB": str(job)})
         result = json.loads((folder / "result.json").read_text())

@@ -74,8 +74,9 @@ def test_generate(tmp_path):
     folder = tmp_path / "rtl"
     for _ in range(2):  # the second time in place of the first
         assert tenon("generate", "tiny", "-o", folder).exit_code == 0
-    assert sorted(p.name for p in folder.iterdir()) == ["acg.json", "isa.md", "registers.md", "tenon.h", "tenon.v",
-                                                               "tenon.vlt"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "acg.json", "component.xml", "isa.md", "registers.md", "tenon.core", "tenon.f", "tenon.h", "tenon.lpf", "tenon.sdc", "tenon.v",
+        "tenon.vlt", "tenon.xdc", "tenon_litex.py"]
     assert [p.name for p in tmp_path.iterdir()] == ["rtl"], "nothing temporary is left"
     fingerprint = json.loads((folder / "acg.json").read_text())["fingerprint"]
     assert f"#define TENON_FINGERPRINT_VALUE {int(fingerprint[:8], 16):#x}u" in (folder / "tenon.h").read_text()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import tenon
-from tenon.flows.generate import FILES
+from tenon.flows.generate import file_names
 
 _WALK = Path(tenon.__file__).parent / "docs" / "python.md"
 
@@ -32,7 +32,7 @@ def test_the_walk_prints_what_it_shows(tmp_path, monkeypatch):
         assert not result.failed, "".join(said)
     for shown in ("quantized", "config", "hardware", "program", "in_rtl"):
         assert names[shown]._repr_html_().startswith("<")
-    assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == sorted(FILES)
+    assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == sorted(file_names())
 
 
 def test_a_walk_that_shows_something_else_fails():

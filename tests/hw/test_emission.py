@@ -13,7 +13,8 @@ from tenon.tb.gateware import emitted, verilog_of
 
 #: Parts that hold nothing but data: a reset in one of them costs half the simulation speed.
 _DATA_ONLY = ("tenon_systolic_row", "tenon_systolic_array", "tenon_lane", "tenon_window_lane", "tenon_fused_multiply_add",
-              "tenon_scratchpad", "tenon_accumulators", "tenon_memory")
+              "tenon_activation_buffer", "tenon_weight_buffer", "tenon_vector_buffer", "tenon_parameter_buffer", "tenon_accumulators",
+              "tenon_memory")
 
 
 def _modules(text: str) -> dict[str, str]:
@@ -33,11 +34,17 @@ def test_text(params):
     for name, body in modules.items():
         if name.startswith(_DATA_ONLY):
             assert "if (rst)" not in body, f"{name} resets data"
-        arrays = re.findall(r"^\s*reg\b[^;]*?\]\s+\S+\s+\[[^;]*;", body, re.M)
+        arrays = re.findall(r"^\s*(?:\(\* \w+ \*\) )?reg\b[^;]*?\]\s+\S+\s+\[[^;]*;", body, re.M)
         assert len(arrays) == (name == "tenon_memory"), f"{name} has a memory that is not the one seam"
     assert len(re.findall(r"^  tenon_systolic_row \w+ \(", text, re.M)) == params.rows
     assert len(re.findall(r"^  tenon_clock_gate #", text, re.M)) == len(engine_classes(params)), "each engine has a clock gate"
-    assert not re.search(r"port\$", text), "a port has a number in place of a name"
+    for name, body in modules.items():
+        assert re.fullmatch(r"tenon(_[a-z]+|_\d+_bits)*(_[xyz])?", name), f"{name} is called by a number"
+        for port in re.findall(r"^  (?:input|output) (?:\[\S+ )?(\S+) ?;$", body, re.M):
+            assert re.fullmatch(r"[a-z]\w*", port), f"{name} has a port {port}: a number or a keyword for a name"
+    commented = re.findall(r"^//.*\nmodule (\w+)", text, re.M)
+    assert set(commented) == set(modules), "a module says nothing of itself"
+    assert re.search(r"^// m_axi_\* :\n//     AXI4 manager", text, re.M), "the top says what its ports are"
     assert not re.search(r"\$(signal|like)\b", text), "a signal has no name"
     assert text.startswith(f"// Tenon accelerator, top module tenon. Configuration {params.name}: ")
     assert ("tenon_window_lane" in modules) == (params.window_taps > 0)

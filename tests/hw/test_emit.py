@@ -10,6 +10,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from tenon.hw import emit
+from tenon.hw.clockgate import ClockGate
 from tenon.hw.memory import Memory
 from tenon.tb.stream import Stream
 
@@ -61,6 +62,38 @@ class Pair(wiring.Component):
         return m
 
 
+class Doubler(wiring.Component):
+    """Twice ``i``, out of submodules that are no parts.
+
+    Parameters
+    ----------
+    width : int
+        Of no interest in Verilog.
+
+    Members
+    -------
+    i, o : In(width), Out(width)
+        Of one cycle.
+    """
+
+    def __init__(self, width):
+        self.width = width
+        super().__init__({"i": In(width), "o": Out(width)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.low = low = AddStep(1)
+        m.submodules.high = high = AddStep(2)
+        m.d.comb += [low.i.eq(self.i[:8]), high.i.eq(self.i[8:]), high.both[1].eq(self.i[3:7]), self.o.eq(low.o ^ high.o ^ high.sums[1])]
+        return m
+
+
+class Roled(AddStep):
+    """Called after what it is for."""
+
+    role = "counter"
+
+
 def modules(text):
     return re.findall(r"^module (\w+)", text, re.M)
 
@@ -71,6 +104,56 @@ def test_equal_parts_are_one_module():
     assert len(re.findall(r"^  tenon_add_step ", text, re.M)) == 2
     assert ".clk(other_clock)" in text
     assert text == emit.verilog(Pair(), "top")
+
+
+def test_submodules_are_modules_with_ports_of_their_own():
+    text = emit.verilog(Doubler(16), "double", prefix="mine")
+    assert modules(text) == ["double_low", "double_high", "double"]
+    low, high = (re.search(rf"^module double_{name}\((.*?)\);", text, re.M | re.S)[1] for name in ("low", "high"))
+    assert sorted(low.replace(",", " ").split()) == sorted(high.replace(",", " ").split()) == sorted(
+        ["i", "o", "both__0", "both__1", "sums__0", "sums__1", "clk", "rst"])
+    assert re.search(r"^  double_low low \(.*\.o\(low_o\)", text, re.M | re.S), "the parent's signal is called after the part"
+
+
+def test_two_parts_of_one_name():
+    class Clash(wiring.Component):
+        o: Out(8)
+
+        def elaborate(self, platform):
+            m = Module()
+            emit.instance(m, "one", Roled(1))
+            m.submodules.counter = AddStep(3)
+            return m
+
+    with pytest.raises(ValueError, match=r"^two parts would be modules called tenon_counter: name a submodule otherwise$"):
+        emit.verilog(Clash(), "tenon")
+
+
+def test_a_module_says_what_it_is():
+    comment = emit.verilog(Doubler(16), "double").split("module double(")[0].rsplit("\n\n", 1)[1]
+    assert comment.splitlines() == [
+        "// Twice `i`, out of submodules that are no parts.", "//", "// Members", "// i, o : In(width), Out(width)",
+        "//     Of one cycle.", "//", "// Here width = 16."]
+
+
+def test_a_prefix_is_in_every_name():
+    class Holder(wiring.Component):
+        """All kinds of parts."""
+
+        o: Out(8)
+
+        def elaborate(self, platform):
+            m = Module()
+            part = emit.instance(m, "part", AddStep(1))
+            memory = emit.instance(m, "memory", Memory(width=8, depth=4))
+            emit.instance(m, "gate", ClockGate())
+            m.submodules.inner = inner = Doubler(16)
+            m.d.comb += self.o.eq(memory.r_data ^ part.o ^ inner.o)
+            return m
+
+    text = emit.verilog(Holder(), "left", prefix="left")
+    assert len(modules(text)) == 7 and all(name.split("_")[0] == "left" for name in modules(text))
+    assert "tenon_" not in text
 
 
 def test_a_black_box_keeps_its_text():

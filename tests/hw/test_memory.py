@@ -1,6 +1,9 @@
 # amaranth: UnusedElaboratable=no
 """The memory module and the clock gate in simulation."""
 
+import shutil
+import subprocess
+
 import numpy as np
 import pytest
 from amaranth.hdl import Module
@@ -17,6 +20,7 @@ class Gated(wiring.Component):
     """Counts the rising edges that a clock gate passes."""
 
     enable: In(1)
+    test_enable: In(1)
     count: Out(16)
 
     def __init__(self, *, gated=True):
@@ -27,7 +31,7 @@ class Gated(wiring.Component):
         m = Module()
         gate = emit.instance(m, "gate", ClockGate(gated=self.is_gated))
         counter = emit.instance(m, "counter", Counter(), clock=gate.gated)
-        m.d.comb += [gate.enable.eq(self.enable), self.count.eq(counter.count)]
+        m.d.comb += [gate.enable.eq(self.enable), gate.test_enable.eq(self.test_enable), self.count.eq(counter.count)]
         return m
 
 
@@ -85,11 +89,42 @@ def test_memory(width, depth, lane):
 @pytest.mark.rtl
 @pytest.mark.parametrize("gated", [True, False])
 def test_clock_gate(gated):
-    """The clock rises at the end of those cycles in which enable is high, or of all if there is no gate."""
-    enable = np.random.default_rng(1).random(500) < 0.5
-    got = Stream(Gated(gated=gated)).run({"enable": enable})["count"]
+    """The clock rises at the end of those cycles in which enable is high, or all clocks are to run for a test; of all cycles if
+    there is no gate."""
+    enable, test_enable = np.random.default_rng(1).random((2, 500)) < [[0.5], [0.25]]
+    got = Stream(Gated(gated=gated)).run({"enable": enable, "test_enable": test_enable})["count"]
     passed = np.diff(got[1:501].astype(np.int64))  # before the first cycle the gate has seen no clock
-    assert passed.tolist() == (enable[1:] if gated else np.ones(499)).tolist()
+    assert passed.tolist() == ((enable | test_enable)[1:] if gated else np.ones(499)).tolist()
+
+
+_EDGES = """
+module edges;
+  reg clk = 0, enable = 0, test_enable = 0;
+  wire gated;
+  integer seed = 1;
+  main_clock_gate gate (.clk(clk), .enable(enable), .test_enable(test_enable), .gated(gated));
+  always #5 clk = !clk;
+  always @(posedge clk) {test_enable, enable} <= #1 $random(seed);
+  always @(gated) $display("%0t %b", $time, gated);
+  initial #4000 $finish;
+endmodule
+"""
+
+
+@pytest.mark.rtl
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="iverilog is missing: apt-get install iverilog")
+def test_the_latch_is_what_verilator_sees(tmp_path):
+    """Verilator simulates a flip-flop at the falling edge in the latch's place: both pass the same edges, without a glitch."""
+    module, text, _ = ClockGate().black_box("main")
+    assert module == "main_clock_gate"
+    (tmp_path / "edges.v").write_text(text + _EDGES)
+    seen = []
+    for defines in ([], ["-DVERILATOR"]):
+        subprocess.run(["iverilog", "-g2005", "-Wall", *defines, "-o", "edges", "edges.v"], cwd=tmp_path, check=True)
+        lines = subprocess.run(["vvp", "-n", "edges"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout.splitlines()
+        seen.append([line.split() for line in lines if line[0].isdigit()])
+    assert seen[0] == seen[1] and len(seen[0]) > 300
+    assert all(int(time) % 10 == (5 if value == "1" else 0) for time, value in seen[0][1:]), "gated changes with clk alone"
 
 
 def test_rejects():

@@ -17,7 +17,7 @@ KINDS = {
     "activations": activation_buffer, "weights": weight_buffer,
     "biases": lambda p: parameter_buffer(p, reader="b"), "zero-points": lambda p: parameter_buffer(p, reader="z"),
     "vectors x": lambda p: vector_buffer(p, stream="x"), "vectors y": lambda p: vector_buffer(p, stream="y"),
-    "three readers": lambda p: Scratchpad(size=1024, line=p.line_bytes, banks=4, writes={"a": p.cols, "b": p.bus_bytes},
+    "three readers": lambda p: Scratchpad(role="test", size=1024, line=p.line_bytes, banks=4, writes={"a": p.cols, "b": p.bus_bytes},
                                           reads={"x": p.cols, "y": p.rows, "z": p.bus_bytes}),
 }
 
@@ -109,4 +109,4 @@ def test_random_accesses(kind, params):
 ])
 def test_rejects(kwargs, message):
     with pytest.raises(ValueError, match=message):
-        Scratchpad(**(dict(size=1024, line=8, banks=4, reads={"x": 8}, writes={"w": 4}) | kwargs))
+        Scratchpad(**(dict(role="test", size=1024, line=8, banks=4, reads={"x": 8}, writes={"w": 4}) | kwargs))

@@ -6,6 +6,7 @@ module tenon #(
     parameter int COUNTERS = 23
 ) (
     input logic clk, rst,
+    input logic scan_enable,
     output logic irq,
     output logic [32*COUNTERS-1:0] perf_counters,
     output logic mark_valid,
