@@ -151,7 +151,8 @@ class Legality(wiring.Component):
         product = Signal(signed(_STRIDE_BITS + _EXTENT_BITS), reset_less=True)
         m.d.sync += product.eq(sum(products))
 
-        low, high = Signal(signed(_WIDTH), reset_less=True), Signal(signed(_WIDTH), reset_less=True)
+        low = Signal(signed(_WIDTH), reset_less=True)
+        high = Signal(signed(_WIDTH), reset_less=True)
         m.d.sync += [low.eq(Mux(flags.first, origin, low) + Mux(product < 0, product, 0)),
                      high.eq(Mux(flags.first, origin, high) + Mux(product < 0, 0, product))]
         verified = delay(m, walks & chosen & verify, _STAGES - 1, reset=True)
