@@ -103,7 +103,7 @@ class Control(wiring.Component):
                                 with m.If(~busy & strobes[first // 8]):
                                     m.d.sync += value[first:first + 8].eq(data[first:first + 8])
         with m.If(self.finish):
-            m.d.sync += [running.eq(0), done.eq(1), error.eq(self.error)]
+            m.d.sync += [running.eq(0), done.eq(~resetting), error.eq(self.error)]
 
         marks = emit.instance(m, "marks", Memory(width=32, depth=self.params.markers))
         first = regs.offset("MARK") // 4

@@ -15,7 +15,7 @@ from tenon.compiler.instruction import Instruction
 from tenon.hw.registers import ErrorCode
 from tenon.tb.random_programs import SEGMENT_BYTES, image_of, random_instruction, random_program
 
-__all__ = ["NOWHERE", "IllegalProgram", "illegal_programs"]
+__all__ = ["NOWHERE", "IllegalProgram", "illegal_programs", "segment_programs"]
 
 #: A DRAM address where no memory is.
 NOWHERE = 0x9000_0000
@@ -44,7 +44,7 @@ class IllegalProgram:
 def illegal_programs(graph: Graph, count: int, seed: int = 1) -> list[IllegalProgram]:
     """``count`` of them, kinds in turn: a small number has all kinds, a large one every field and every operand."""
     rng = random.Random(seed)
-    kinds = [_opcodes, _fields, _rules, _addresses, _lengths, _tokens, _deadlocks, _transfers, _segments, _fetches]
+    kinds = [_opcodes, _fields, _rules, _addresses, _lengths, _tokens, _deadlocks, _transfers, segment_programs, _fetches]
     found: list[IllegalProgram] = []
     while len(found) < count:
         cases = [list(kind(graph, rng)) for kind in kinds]
@@ -193,7 +193,7 @@ def _transfers(graph: Graph, rng: random.Random) -> Iterator[IllegalProgram]:
                                  error, (at + 1, at + 2), unmapped=access.memory)
 
 
-def _segments(graph: Graph, rng: random.Random) -> Iterator[IllegalProgram]:
+def segment_programs(graph: Graph, rng: random.Random) -> Iterator[IllegalProgram]:
     """Accesses of each segment that go beyond its end, or begin before its start."""
     for m in graph.mnemonics:
         for access in (a for a in accesses(m) if a.memory in graph.segments):

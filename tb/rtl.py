@@ -66,6 +66,7 @@ class Run:
     counters: bool = True  # read them after it, too; needed unless it may stick
     sizes: tuple[int, ...] = ()  # bytes of each segment; no limits if empty
     stop_after: int | None = None  # cycles after the start at which it is stopped, unless it has ended
+    stop_by: str = "STOP"  # or "RESET"
 
 
 @dataclass(frozen=True)
@@ -247,16 +248,17 @@ def _write_job(folder: Path, runs: Sequence[Run], params: SystolicParams) -> Non
     origin = _origin(params)
     control = regs["CONTROL"]
     enable = control.field("IRQ_ENABLE").mask
-    start, stop_command = control.field("START").mask | enable, control.field("STOP").mask | enable
+    start = control.field("START").mask | enable
     job = []
     for run in runs:
         writes = [*_address(regs, "PROGRAM", origin + run.program), [regs.offset("PROGRAM_LENGTH"), run.length]]
         for i, base in enumerate(run.segments):
             size = run.sizes[i] if run.sizes else _NO_LIMIT
             writes += _address(regs, "SEGMENT", origin + base, i) + _address(regs, "SEGMENT_BYTES", size, i)
-        stop = None if run.stop_after is None else [run.stop_after, control.offset, stop_command]
+        stop = None if run.stop_after is None else [run.stop_after, control.offset, control.field(run.stop_by).mask | enable]
+        status = [regs.offset("STATUS"), regs["STATUS"].field("BUSY").mask]
         job.append({"writes": writes, "start": [control.offset, start], "cycle_limit": run.cycle_limit, "may_stick": run.may_stick,
-                    "stop": stop,
+                    "stop": stop, "poll": status if run.stop_by == "RESET" else None,
                     "clear": [control.offset, control.field("CLEAR").mask],
                     "reads": [offset for _, offset in _read_back(params, run)] + list(run.reads)})
     paths = {name: str((folder / f"{name}.txt").resolve()) for name in ("result", "progress")}

@@ -1,4 +1,4 @@
-"""Runs that are stopped at random cycles, in RTL, each followed by one whose results must be right to the last bit."""
+"""Runs that are stopped or reset at random cycles, in RTL, each followed by one whose results must be right to the last bit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tenon.compiler.errors import CompileError
 from tenon.compiler.instruction import Instruction
 from tenon.compiler.tokens import place_tokens
 from tenon.hw.params import SystolicParams
-from tenon.hw.registers import ErrorCode
+from tenon.hw.registers import ErrorCode, registers
 from tenon.tb.functional import FunctionalSimulator, decode_program
 from tenon.tb.gateware import graph_of, verilog_of
 from tenon.tb.memory_state import dump_bytes, dump_program, fill_data, fill_program
@@ -101,12 +101,13 @@ class _Stops:
         return self.place(program, before=before, after=b"".join(contents.tobytes() for contents in dram.values()))
 
     def run(self, count: int, dram: Dram) -> Counter:
-        runs, checked, segments = [], [], len(self.graph.segments)
+        runs, checked, segments, power_on = [], [], len(self.graph.segments), _power_on(self.params)
         for _ in range(count):
             program, check = self.rng.choice(self.stopped), self.rng.choice(self.checked)
             runs.append(Run(program.place, program.length, tuple(self.scratch + SEGMENT_BYTES * i for i in range(segments)),
                             _CYCLE_LIMIT, may_stick=True, counters=False, sizes=(SEGMENT_BYTES,) * segments,
-                            stop_after=self.rng.randrange(program.cycles)))
+                            stop_after=self.rng.randrange(program.cycles), stop_by=self.rng.choice(("STOP", "STOP", "RESET")),
+                            reads=tuple(power_on)))
             at, sizes = self.put(check.before), tuple(self.sizes.values())
             bases = tuple(at + end - size for size, end in zip(sizes, itertools.accumulate(sizes), strict=True))
             runs.append(Run(check.place, check.length, bases, _CYCLE_LIMIT, may_stick=True, counters=False, sizes=sizes))
@@ -115,7 +116,7 @@ class _Stops:
                          regions=[(0, len(self.contents))], dram=dram)
         seen = Counter(cycles=result.cycles, bytes=len(self.contents))
         for number, outcome in enumerate(result.runs[::2]):
-            seen += _judged(number, outcome)
+            seen += _judged(number, runs[2 * number], outcome, tuple(power_on.values()))
         assert all(outcome.error is ErrorCode.NONE and not outcome.stuck for outcome in result.runs[1::2])
         for at, check in checked:
             self.contents[at:at + len(check.after)] = check.after
@@ -126,14 +127,28 @@ class _Stops:
         return seen
 
 
-def _judged(number: int, outcome: Outcome) -> Counter:
+def _power_on(params: SystolicParams) -> dict[int, int]:
+    """What registers hold that a run changes, by their offsets, when it has never been run."""
+    regs = registers(params)
+    values = {regs.offset(r.name, i): 0 for r in regs.registers if r.name not in ("ID", "VERSION", "FINGERPRINT", "MARK")
+              for i in range(r.count)}
+    low, high = 0xFFFF_FFFF, (1 << params.address_bits - 32) - 1
+    return values | {regs.offset(name, i): value for name, value in (("SEGMENT_BYTES", low), ("SEGMENT_BYTES_HIGH", high))
+                     for i in range(regs[name].count)}
+
+
+def _judged(number: int, run: Run, outcome: Outcome, power_on: tuple[int, ...]) -> Counter:
     """What became of a run that was to be stopped."""
     stop = outcome.stop
     assert not outcome.stuck, f"run {number} does not end"
-    if outcome.error is ErrorCode.NONE:
+    if stop is None or run.stop_by == "STOP" and outcome.error is ErrorCode.NONE:
         return Counter(ended=1)
-    assert stop is not None and outcome.error is ErrorCode.STOPPED, f"run {number} ended with {outcome.error.name}"
     assert stop.requested <= stop.written + _LAST_REQUEST_CYCLES, f"run {number} went on to ask after it was stopped"
+    found = Counter(stopped=1, owed=stop.answered > stop.written, asked=stop.requested > stop.written)
+    if run.stop_by == "RESET":
+        assert outcome.reads == power_on, f"registers after the reset of run {number}: {outcome.reads}"
+        return found + Counter(reset=1)
+    assert outcome.error is ErrorCode.STOPPED, f"run {number} ended with {outcome.error.name}"
     late = outcome.cycles - max(stop.written, stop.answered)
     assert late <= _END_CYCLES, f"run {number} ended {late} cycles after the bus had answered"
-    return Counter(stopped=1, owed=stop.answered > stop.written, asked=stop.requested > stop.written)
+    return found

@@ -3,11 +3,12 @@
 The job (``$TENON_JOB``, JSON) names no register, only offsets of the AXI4-Lite port::
 
     {"runs": [{"writes": [[offset, value], ...], "start": [offset, value], "clear": [offset, value],
-               "reads": [offset, ...], "cycle_limit": n, "may_stick": bool, "stop": [cycles, offset, value] or null}, ...],
+               "reads": [offset, ...], "cycle_limit": n, "may_stick": bool, "stop": [cycles, offset, value] or null,
+               "poll": [offset, mask] or null}, ...],
      "result": path, "progress": path}
 
 Each run writes, starts, sleeps until the interrupt or the cycle limit, reads and clears; one more write may stop it some
-cycles after its start, if it has not ended by then. The result, JSON::
+cycles after its start, if it has not ended by then; with ``poll`` the end is then that of a bit in a register. The result, JSON::
 
     {"runs": [{"cycles": n, "interrupt": bool, "wall_seconds": s, "values": [...], "stop": {...} or null}, ...], "violations": n}
 
@@ -112,11 +113,15 @@ async def job(dut):
             if dut.irq.value == 0:
                 await FallingEdge(dut.clk)
                 stop = {"written": await host.write(*write) - started}
-        if stop or not run["stop"]:
+        polled = bool(stop and run["poll"])
+        if polled:
+            while await host.read(run["poll"][0]) & run["poll"][1]:
+                assert int(dut.cycle.value) < started + run["cycle_limit"], "a reset does not end"
+        elif stop or not run["stop"]:
             await sleep(run["cycle_limit"])
         if stop:
             stop |= {name: int(getattr(dut, name).value) - started for name in ("requested", "answered")}
-        ended, interrupt = int(dut.cycle.value), dut.irq.value == 1
+        ended, interrupt = int(dut.cycle.value), dut.irq.value == 1 or polled
         wall_seconds = time.perf_counter() - began
         await FallingEdge(dut.clk)
         dut.deadline.value = 2**64 - 1

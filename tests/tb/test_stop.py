@@ -14,3 +14,4 @@ def test_a_run_can_be_stopped_at_any_cycle(dram):
     timing, count = DRAMS[dram]
     seen = run_stops(SMALL, count, dram=timing)
     assert seen["stopped"] > 0.7 * count and seen["owed"] > 0.2 * count and seen["asked"], seen
+    assert seen["reset"] > 0.2 * count, seen
