@@ -84,7 +84,7 @@ class Control(wiring.Component):
             with m.Switch(port.w_word):
                 with m.Case(control.offset // 4):
                     m.d.comb += port.w_error.eq(0)
-                    with m.If(strobes[control.field("IRQ_ENABLE").shift // 8]):
+                    with m.If(strobes[control.field("IRQ_ENABLE").shift // 8] & ~bit["STOP"]):
                         m.d.sync += irq_enable.eq(bit["IRQ_ENABLE"])
                     with m.If(bit["CLEAR"]):
                         m.d.sync += [done.eq(0), error.eq(ErrorCode.NONE.value)]

@@ -24,7 +24,7 @@ def covenant(params: SystolicParams) -> Graph:
     word = {"ACT": p.rows, "WGT": p.cols, "ACC": 4 * p.cols, "VEC": p.cols, "PAR": 4 * p.cols, "TAB": 256}
     banks = {"ACT": activation_banks(p), "ACC": ACCUMULATOR_BANKS, "VEC": VECTOR_BANKS}
     memories = tuple(Memory(n, word[n], sizes[n] // word[n], banks.get(n, 1)) for n in word)
-    dram = Memory("DRAM", 1, 2**32, space="dram")
+    dram = Memory("DRAM", 1, 2**p.address_bits, space="dram")
     units = (Unit("LOAD"), Unit("MATRIX", ordered=("ACC",), peak_macs_per_cycle=p.peak_macs_per_cycle), Unit("VECTOR"), Unit("STORE"))
     if p.window_taps:
         units += (Unit("WINDOW", ordered=("ACC",), peak_macs_per_cycle=p.window_lanes * p.window_taps),)

@@ -70,7 +70,8 @@ def registers(params: SystolicParams) -> RegisterMap:
             Field("START", 0, 1, Access.W1, "starts the program; ignored while BUSY"),
             Field("IRQ_ENABLE", 1, 1, rw, "lets DONE raise the interrupt"),
             Field("CLEAR", 2, 1, Access.W1, "clears DONE, ERROR and the interrupt"),
-            Field("STOP", 3, 1, Access.W1, "ends the program with error STOPPED, as soon as the bus owes nothing; ignored unless BUSY"),
+            Field("STOP", 3, 1, Access.W1, "ends the program with error STOPPED, as soon as the bus owes nothing; ignored unless BUSY. "
+                  "IRQ_ENABLE stays as it is"),
             Field("RESET", 4, 1, Access.W1, "as STOP; then every register is as after power-on, and STATUS is 0"),
         )),
         Register("STATUS", 0x10, (

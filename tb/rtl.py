@@ -247,15 +247,14 @@ def _write_job(folder: Path, runs: Sequence[Run], params: SystolicParams) -> Non
     regs = registers(params)
     origin = _origin(params)
     control = regs["CONTROL"]
-    enable = control.field("IRQ_ENABLE").mask
-    start = control.field("START").mask | enable
+    start = control.field("START").mask | control.field("IRQ_ENABLE").mask
     job = []
     for run in runs:
         writes = [*_address(regs, "PROGRAM", origin + run.program), [regs.offset("PROGRAM_LENGTH"), run.length]]
         for i, base in enumerate(run.segments):
             size = run.sizes[i] if run.sizes else _NO_LIMIT
             writes += _address(regs, "SEGMENT", origin + base, i) + _address(regs, "SEGMENT_BYTES", size, i)
-        stop = None if run.stop_after is None else [run.stop_after, control.offset, control.field(run.stop_by).mask | enable]
+        stop = None if run.stop_after is None else [run.stop_after, control.offset, control.field(run.stop_by).mask]
         status = [regs.offset("STATUS"), regs["STATUS"].field("BUSY").mask]
         job.append({"writes": writes, "start": [control.offset, start], "cycle_limit": run.cycle_limit, "may_stick": run.may_stick,
                     "stop": stop, "poll": status if run.stop_by == "RESET" else None,

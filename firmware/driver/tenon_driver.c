@@ -38,7 +38,7 @@ uint32_t tenon_fingerprint(const tenon_device *device)
     return tenon_read(device, TENON_FINGERPRINT);
 }
 
-tenon_result tenon_open(const tenon_device *device, tenon_program *program, const void *image, size_t bytes, uint32_t address)
+tenon_result tenon_open(const tenon_device *device, tenon_program *program, const void *image, size_t bytes, uint64_t address)
 {
     const tenon_image *header = image;
 
@@ -84,23 +84,53 @@ uint32_t tenon_elements(const tenon_tensor *tensor)
     return tensor->batch * tensor->height * tensor->width * tensor->channels;
 }
 
+/* Writes both halves of an address; false if the accelerator does not keep all of the upper one. */
+static bool set_address(const tenon_device *device, uint32_t low, uint32_t high, uint64_t address)
+{
+    const uint32_t upper = (uint32_t)(address >> 32);
+
+    tenon_write(device, low, (uint32_t)address);
+    tenon_write(device, high, upper);
+    return upper == 0 || tenon_read(device, high) == upper;
+}
+
+/* Where a segment begins, and how long it is. */
+static bool set_segment(const tenon_device *device, uint32_t segment, uint64_t address, uint32_t bytes)
+{
+    tenon_write(device, TENON_SEGMENT_BYTES + 4u * segment, bytes);
+    tenon_write(device, TENON_SEGMENT_BYTES_HIGH + 4u * segment, 0);
+    return set_address(device, TENON_SEGMENT + 4u * segment, TENON_SEGMENT_HIGH + 4u * segment, address);
+}
+
 tenon_result tenon_start(const tenon_device *device, const tenon_program *program, const tenon_buffers *buffers, bool interrupt)
 {
     const tenon_image *image = program->image;
 
     if (tenon_status(device) == TENON_BUSY) {
-        return TENON_BUSY; /* the engines read the bases while they work */
+        return TENON_BUSY; /* its registers cannot be written */
     }
-    tenon_write(device, TENON_PROGRAM, program->address + image->code);
+    if (!set_address(device, TENON_PROGRAM, TENON_PROGRAM_HIGH, program->address + image->code)
+        || !set_segment(device, TENON_SEGMENT_CONSTANTS, program->address + image->constants, image->constants_bytes)
+        || !set_segment(device, TENON_SEGMENT_ARENA, buffers->arena, image->arena_bytes)
+        || !set_segment(device, TENON_SEGMENT_INPUTS, buffers->inputs, image->inputs_bytes)
+        || !set_segment(device, TENON_SEGMENT_OUTPUTS, buffers->outputs, image->outputs_bytes)) {
+        return TENON_OUT_OF_REACH;
+    }
     tenon_write(device, TENON_PROGRAM_LENGTH, image->instructions);
-    tenon_write(device, TENON_SEGMENT + 4u * TENON_SEGMENT_CONSTANTS, program->address + image->constants);
-    tenon_write(device, TENON_SEGMENT + 4u * TENON_SEGMENT_ARENA, buffers->arena);
-    tenon_write(device, TENON_SEGMENT + 4u * TENON_SEGMENT_INPUTS, buffers->inputs);
-    tenon_write(device, TENON_SEGMENT + 4u * TENON_SEGMENT_OUTPUTS, buffers->outputs);
     TENON_BARRIER();
     /* START also clears what the last run left, in the same cycle as it sets BUSY. */
     tenon_write(device, TENON_CONTROL, TENON_CONTROL_START_MASK | (interrupt ? TENON_CONTROL_IRQ_ENABLE_MASK : 0u));
     return TENON_OK;
+}
+
+void tenon_stop(const tenon_device *device)
+{
+    tenon_write(device, TENON_CONTROL, TENON_CONTROL_STOP_MASK); /* leaves IRQ_ENABLE as it is */
+}
+
+void tenon_reset(const tenon_device *device)
+{
+    tenon_write(device, TENON_CONTROL, TENON_CONTROL_RESET_MASK);
 }
 
 tenon_result tenon_status(const tenon_device *device)
@@ -192,6 +222,8 @@ const char *tenon_message(tenon_result result)
     case TENON_ERROR_STORE_BUS: return "the bus refused to write data";
     case TENON_ERROR_TOKEN: return "a token counter overflowed";
     case TENON_ERROR_DEADLOCK: return "instructions wait for tokens that nothing will signal";
+    case TENON_ERROR_STOPPED: return "the run was stopped";
+    case TENON_ERROR_SEGMENT: return "an instruction leaves a segment of memory";
     case TENON_BUSY: return "a run is going on";
     case TENON_IDLE: return "nothing was started";
     case TENON_TIMEOUT: return "the run took too long, and goes on";
@@ -200,6 +232,7 @@ const char *tenon_message(tenon_result result)
     case TENON_BAD_IMAGE: return "not a program image, or cut short";
     case TENON_OTHER_HARDWARE: return "the program was compiled for other hardware";
     case TENON_MISALIGNED: return "the program's address is misaligned";
+    case TENON_OUT_OF_REACH: return "an address is beyond those of the accelerator";
     default: return "an unknown error";
     }
 }

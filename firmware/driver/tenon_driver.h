@@ -3,7 +3,7 @@
  * It needs the header of the hardware, tenon.h, as `tenon generate` writes it, and works for every configuration whose
  * register map has the same version. firmware/README.md shows it in use.
  *
- * Addresses    `uintptr_t` and pointers are the CPU's; `uint32_t` addresses are the accelerator's, as its AXI4 port puts
+ * Addresses    `uintptr_t` and pointers are the CPU's; `uint64_t` addresses are the accelerator's, as its AXI4 port puts
  *              them out. The two may differ; the driver never converts one into the other.
  * Order        tenon_start() makes everything written before visible before the accelerator starts, and a result
  *              other than TENON_BUSY is given before anything is read after it, as far as a memory barrier does that.
@@ -15,10 +15,12 @@
  * Re-entrancy  One thread at a time for each device. tenon_interrupt() may interrupt any other function on the same CPU, and
  *              the handler may start the next run after it. A handler on another CPU must have withdrawn the interrupt of
  *              one run before the next is started: wait for the handler there, not for the accelerator.
- * Time         No function waits but tenon_poll() and tenon_wait(), which both have a limit. A run cannot be
- *              aborted: after TENON_TIMEOUT the accelerator still works on its buffers. A compiled program always ends; a
- *              run that does not means memory that never answers. Reset the accelerator then, and the interconnect with
- *              it: answers to what it asked for before must not reach it afterwards. */
+ * Time         No function waits but tenon_poll() and tenon_wait(), which both have a limit. After TENON_TIMEOUT the accelerator
+ *              still works on its buffers: wait on, or tenon_stop() it. A compiled program always ends; a run that does
+ *              not, not even after tenon_stop(), means memory that never answers. Reset the accelerator by its pin then, and
+ *              the interconnect with it: answers to what it asked for before must not reach it afterwards.
+ * Bounds       tenon_start() tells the accelerator how large the buffers are. It reads and writes nothing outside them, but
+ *              for reads of the rest of a bus word that is partly inside, and ends with TENON_ERROR_SEGMENT instead. */
 #ifndef TENON_DRIVER_H
 #define TENON_DRIVER_H
 
@@ -45,6 +47,7 @@ typedef uint32_t tenon_result;
 #define TENON_BAD_IMAGE 21u         /* not a program image, or cut short */
 #define TENON_OTHER_HARDWARE 22u    /* the image was compiled for another configuration */
 #define TENON_MISALIGNED 23u        /* the image lies at an address that instructions cannot be fetched from */
+#define TENON_OUT_OF_REACH 24u      /* an address has more bits than the accelerator's */
 
 /* One accelerator. Read-only after tenon_probe(). */
 typedef struct {
@@ -54,14 +57,14 @@ typedef struct {
 /* A program in memory, ready to be started any number of times, by tenon_open(). Read-only after that. */
 typedef struct {
     const tenon_image *image; /* for the CPU */
-    uint32_t address;         /* of the same image for the accelerator */
+    uint64_t address;         /* of the same image for the accelerator */
 } tenon_program;
 
 /* Where one run finds its data: addresses for the accelerator, best multiples of 64. The sizes are in the image. */
 typedef struct {
-    uint32_t inputs;
-    uint32_t outputs;
-    uint32_t arena; /* runs one after the other may share it */
+    uint64_t inputs;
+    uint64_t outputs;
+    uint64_t arena; /* runs one after the other may share it */
 } tenon_buffers;
 
 /* Called between two looks at the accelerator while it works: sleep until an interrupt, yield, look at a clock.
@@ -92,7 +95,7 @@ uint32_t tenon_fingerprint(const tenon_device *device);
  * `image` is where the CPU reads it, aligned to 4 bytes, `address` where the accelerator does, a multiple of
  * TENON_IMAGE_ALIGNMENT. The image stays in use: it must stay there for as long as the program.
  * TENON_OK, TENON_BAD_IMAGE, TENON_OTHER_HARDWARE or TENON_MISALIGNED. */
-tenon_result tenon_open(const tenon_device *device, tenon_program *program, const void *image, size_t bytes, uint32_t address);
+tenon_result tenon_open(const tenon_device *device, tenon_program *program, const void *image, size_t bytes, uint64_t address);
 
 /* Input and output number `index`, counted as in the model; null if there are not so many. */
 const tenon_tensor *tenon_input(const tenon_program *program, uint32_t index);
@@ -101,8 +104,17 @@ const tenon_tensor *tenon_output(const tenon_program *program, uint32_t index);
 /* Elements (bytes) of a tensor. */
 uint32_t tenon_elements(const tenon_tensor *tensor);
 
-/* Starts a run and returns at once; with `interrupt`, its end raises the interrupt. TENON_OK or TENON_BUSY. */
+/* Starts a run and returns at once; with `interrupt`, its end raises the interrupt. TENON_OK, TENON_BUSY or
+ * TENON_OUT_OF_REACH. */
 tenon_result tenon_start(const tenon_device *device, const tenon_program *program, const tenon_buffers *buffers, bool interrupt);
+
+/* Ends the run that goes on, if any, and returns at once. As soon as memory has answered what it had been asked for, the
+ * result is TENON_ERROR_STOPPED, unless the run had ended before. What outputs and arena hold then is anything. */
+void tenon_stop(const tenon_device *device);
+
+/* The same, and makes every register what it was after power-on. tenon_status() is TENON_BUSY until that is done, then
+ * TENON_IDLE; there is no interrupt. */
+void tenon_reset(const tenon_device *device);
 
 /* How the last run went: TENON_OK or an error of the accelerator's, TENON_BUSY while it goes on, or TENON_IDLE. */
 tenon_result tenon_status(const tenon_device *device);

@@ -121,7 +121,8 @@ static tenon_result classify(entry *e)
     e->index = tenon_index(&tenon);
     e->taken = tenon_counter(&tenon, TENON_COUNTER_CYCLES);
     if (result == TENON_TIMEOUT) {
-        (void)tenon_poll(&tenon, 0); /* it still writes to its buffers */
+        tenon_stop(&tenon); /* it still writes to its buffers, and will not for long */
+        (void)tenon_poll(&tenon, 0);
     }
     if (result == TENON_OK) {
         soc_invalidate_cache(); /* the accelerator has written to memory that may be in it */

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tenon.acg.graph import Graph, Memory
 from tenon.acg.mnemonic import Access, Mnemonic, accesses
 from tenon.compiler.instruction import Instruction
+from tenon.hw.params import SystolicParams
 from tenon.hw.registers import ErrorCode
 from tenon.tb.covenant.claim import Check
 from tenon.tb.covenant.effects import whole_state
@@ -17,15 +18,14 @@ from tenon.tb.covenant.trial import Program, Trial
 __all__ = ["memory_checks"]
 
 _LONG, _SHORT = 2000, 64  # steps of an instruction that keeps a bank busy, and of one that comes to it
-_ADDRESSES = 1 << 32  # what a base register can say
 _NEAR = 4096  # bytes before DRAM's end, where a segment is put to reach beyond it
 
 
-def memory_checks(graph: Graph, memory: Memory) -> Iterator[Check]:
+def memory_checks(graph: Graph, memory: Memory, params: SystolicParams) -> Iterator[Check]:
     """All attributes of ``memory``."""
     name = f"memories.{memory.name}"
     if memory.space == "dram":
-        yield from _dram_checks(graph, memory, name)
+        yield from _dram_checks(graph, memory, name, 1 << params.address_bits)
     elif memory.space == "on-chip":
         yield from _depth_checks(graph, memory, name)
         yield _banks(graph, memory, f"{name}.banks")
@@ -70,20 +70,20 @@ def _at_the_end(graph: Graph, m: Mnemonic, access: Access, size: int, beyond: bo
     return Trial((Program(image([instruction(m, fields)]), scratch(graph)),))
 
 
-def _dram_checks(graph: Graph, memory: Memory, name: str) -> Iterator[Check]:
-    """DRAM is as large as addresses reach: the byte after its last is its first."""
+def _dram_checks(graph: Graph, memory: Memory, name: str, addresses: int) -> Iterator[Check]:
+    """DRAM is as large as addresses reach: the byte after its last is its first. ``addresses``: what a base register can say."""
     m, access = next((m, a) for m in graph.mnemonics for a in accesses(m) if a.memory in graph.segments and not a.write)
     run = next(n for s, n in access.terms if s == 1)
     place = 64 * graph.bus_bytes
     fields = {**chosen(access), access.base: _NEAR + place, run: graph.bus_bytes}
     base = memory.size - _NEAR
     trial = Trial((Program(image([instruction(m, fields)]), scratch(graph),
-                           bases=((graph.segments.index(access.memory), base % _ADDRESSES),)),))
+                           bases=((graph.segments.index(access.memory), base % addresses),)),))
 
     def reach(results):
         outcome = results[0].outcomes[0]
         bursts = [(b.address, b.beats) for b in outcome.bursts if b.address < 2 * place and not b.write]
-        holds = 0 <= base < _ADDRESSES and bursts == [(place, 1)] and outcome.error is ErrorCode.NONE
+        holds = 0 <= base < addresses and bursts == [(place, 1)] and outcome.error is ErrorCode.NONE
         return ("its end is its start" if holds else f"bursts (address, beats) {bursts}"), holds
 
     unused = "in the covenant, but not on the bus"

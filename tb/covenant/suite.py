@@ -44,7 +44,7 @@ def attributes(graph: Graph) -> list[str]:
 def _makers(graph: Graph, params: SystolicParams) -> Iterator[tuple[str, Callable[[], Sequence[Check]]]]:
     """(prefix of the attributes, what makes their checks)."""
     for memory in graph.memories:
-        yield f"memories.{memory.name}.", lambda memory=memory: list(memory_checks(graph, memory))
+        yield f"memories.{memory.name}.", lambda memory=memory: list(memory_checks(graph, memory, params))
     for edge in graph.edges:
         yield f"edges.{edge.src}-{edge.dst}.", lambda edge=edge: list(edge_checks(graph, edge))
     for unit in graph.units:

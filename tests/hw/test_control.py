@@ -126,7 +126,7 @@ def test_stop_and_reset(stream):
     writes, reads = [(o, 0xFFFF_FF00) for o in offsets[:-1]], [(o, None) for o in offsets]
     power_on, _ = accesses(stream, reads)
     answers, outputs = accesses(stream, [
-        control_word("STOP"), *writes, control_word("START", "STOP", "IRQ_ENABLE"), control_word("STOP", "IRQ_ENABLE"),
+        control_word("STOP"), *writes, control_word("START", "IRQ_ENABLE"), control_word("STOP"),
         control_word("RESET", "IRQ_ENABLE"), control_word("START"), status, status, status, *reads], finish_after={len(writes) + 5})
     at = SLOT * (len(writes) + 1)
     assert np.flatnonzero(outputs["stop"]).tolist() == [at + SLOT + 2, at + 2 * SLOT + 2]
