@@ -29,14 +29,14 @@ class Control(wiring.Component):
     start, stop : Out(1)
         Pulses that begin a program, and end it before its time.
     reset : Out(1)
-        A pulse, while no program runs: all state is to be as after power-on. The bus goes on.
+        A pulse, while no program runs: all state is to be as after power-on. AXI4-Lite goes on meanwhile.
     finish, error : In(1), In(4)
         A pulse that ends a program, with what STATUS shall say.
     index : In(24)
         Instructions dispatched so far, of the last program when none runs.
     base, length : Out(address_bits), Out(32)
     segment, bytes : Out(address_bits) x SEGMENTS
-        Constant for three cycles before ``start`` and until ``finish``.
+        Constant from two cycles before ``start`` until ``finish``.
     waiting, counter : In(32) per engine, In(32) per counter
     mark_valid, mark, cycle : In(1), In(12), In(32)
         Writes a time stamp.

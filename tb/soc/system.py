@@ -65,8 +65,11 @@ def run_soc(verilog: str, params: SystolicParams, elf: bytes, *, image: Sequence
     tb.runner.SimulationError
         A rule of the bus was broken, the firmware accessed addresses where nothing is, or the simulation failed.
     ValueError
-        An address is not a multiple of the bus width, or the firmware does not fit the core's memory.
+        An address is not a multiple of the bus width, the firmware does not fit the core's memory, or the accelerator has more
+        address bits than the core.
     """
+    if params.address_bits != 32:
+        raise ValueError(f"address_bits must be 32 in this system, not {params.address_bits}")
     for address, _ in (*image, *regions):
         if address % params.bus_bytes:
             raise ValueError(f"address must be a multiple of the bus width, {params.bus_bytes}, not {address:#x}")

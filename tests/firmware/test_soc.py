@@ -1,5 +1,6 @@
 """Firmware on a RISC-V core runs the digits network by itself, through the driver and the registers, in RTL."""
 
+import dataclasses
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -239,6 +240,11 @@ def test_firmware_that_reads_where_nothing_is(firmware):
     board.add(0, POLL, image=OUTSIDE)
     with pytest.raises(SimulationError, match="^the firmware accessed addresses where nothing is [1-9]"):
         board.run(firmware)
+
+
+def test_wider_addresses_than_the_core_has():
+    with pytest.raises(ValueError, match="^address_bits must be 32 in this system, not 40$"):
+        run_soc("", dataclasses.replace(PARAMS, address_bits=40), b"", image=[])
 
 
 def test_a_warning_in_firmware_is_an_error(tmp_path):
