@@ -14,7 +14,7 @@ from tenon.tb.waves import Waves
 #: memories and engines; and what the bench's DRAM answers while it has nothing to say. Every other signal that has a name
 #: in the source is known; those without one are parts of expressions, and show in what they are parts of.
 _DATA = re.compile(r"\.lane_\d+[._]|\.array[._]|\.element|\.weights\.weight\d+$|_data$|\.turned\d+$"
-                   r"|[_.](r|b)_?(data|id|resp|last|error)$|\.\\\\?\$|\$\d+$")
+                   r"|\.r_skid[._](i|o|front|spare)$|[_.](r|b)_?(data|id|resp|last|error)$|\.\\\\?\$|\$\d+$")
 
 
 def unknowns(path):
