@@ -133,10 +133,11 @@ class BusGuard(wiring.Component):
         ]
 
         word = Signal(self._word_bits, name=f"{channel}_word", reset_less=True)
-        m.d.comb += [free.eq((~valid | getattr(self, f"{channel}_ready")) & ~bad), addr.eq(word << shift)]
+        beats = Signal(8, name=f"{channel}_beats", reset_less=True)
+        m.d.comb += [free.eq((~valid | getattr(self, f"{channel}_ready")) & ~bad), addr.eq(word << shift), length.eq(beats)]
         with m.If(free):
             m.d.sync += [valid.eq(skid.o_valid & inside & ~self.cut), bad.eq(skid.o_valid & ~inside & ~self.cut),
-                         word.eq(asked.word), length.eq(asked.len)]
+                         word.eq(asked.word), beats.eq(asked.len)]
         with m.If(self.cut):
             m.d.sync += bad.eq(0)
         m.d.sync += fresh.eq(free & skid.o_valid & inside & ~self.cut)
@@ -152,16 +153,17 @@ class BusGuard(wiring.Component):
         at_end = Signal()
         beat = Signal(range(burst_limit(self.params)))
         beats = self._skid(m, "w_skid", Cat(self.i_w_data, self.i_w_strb), self.i_w_valid, free)
-        bits = len(self.w_data)
+        item = Signal(len(self.w_data) + len(self.w_strb), name="w_item", reset_less=True)
         m.d.comb += [
+            Cat(self.w_data, self.w_strb).eq(item),
             self.i_w_ready.eq(beats.i_ready),
             lengths.i_valid.eq(self.i_aw_valid & self.i_aw_ready), lengths.i.eq(self.i_aw_len), lengths.o_ready.eq(send & at_end),
             free.eq((~self.w_valid | self.w_ready) & lengths.o_valid & ((begun != 0) | fresh)),
             send.eq(free & (beats.o_valid | self.cut)), at_end.eq(beat == lengths.o),
         ]
         with m.If(send):
-            m.d.sync += [self.w_valid.eq(1), self.w_data.eq(beats.o[:bits]), self.w_last.eq(at_end), beat.eq(Mux(at_end, 0, beat + 1)),
-                         self.w_strb.eq(Mux(self.cut, 0, beats.o[bits:]))]
+            m.d.sync += [self.w_valid.eq(1), self.w_last.eq(at_end), beat.eq(Mux(at_end, 0, beat + 1)),
+                         item.eq(Mux(self.cut, 0, beats.o))]
         with m.Elif(self.w_ready):
             m.d.sync += self.w_valid.eq(0)
         m.d.sync += begun.eq(begun + fresh - (send & at_end))
