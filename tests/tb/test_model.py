@@ -6,6 +6,7 @@ import pytest
 from tenon.acg.mnemonic import Header
 from tenon.hw.bus_guard import BusGuard
 from tenon.hw.covenant import covenant
+from tenon.hw.load import LoadEngine
 from tenon.hw.presets import preset
 from tenon.tb.functional import Instruction
 from tenon.tb.model import Deadlock, simulate_program
