@@ -55,7 +55,8 @@ def test_a_transfer_costs_its_latency_once():
     long = simulate_program([instruction(LOAD, n=1024, n_l0=8, s_l0=1024, d_l0=1024, **WHOLE)], GRAPH)
     assert long.cycles - short.cycles == 7 * 64
     # two latencies: the fetch's and the transfer's
-    assert 80 + 64 < short.cycles < 80 + 64 + 50 + 2 * GUARD
+    pipelines = 2 * GUARD + LoadEngine.request_cycles + LoadEngine.finish_cycles
+    assert 80 + 64 + pipelines < short.cycles < 80 + 64 + pipelines + 40
     assert long.counters["READ_BEATS"] == 2 * 8 + 512, "END is fetched too"
 
 
