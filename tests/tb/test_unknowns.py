@@ -11,10 +11,13 @@ from tenon.hw.presets import preset
 from tenon.tb.waves import Waves
 
 #: Data, which may be anything until it matters: what lanes compute on, the array's operands and sums, words between
-#: memories and engines; and what the bench's DRAM answers while it has nothing to say. Every other signal that has a name
-#: in the source is known; those without one are parts of expressions, and show in what they are parts of.
+#: memories and engines; what the bench's DRAM answers while it has nothing to say; where VECTOR will write, which waits in a
+#: memory (that it writes is known); and what a pipeline makes of an instruction that is not there. Every other signal that
+#: has a name in the source is known; those without one are parts of expressions, and show in what they are parts of.
 _DATA = re.compile(r"\.lane_\d+[._]|\.array[._]|\.element|\.weights\.weight\d+$|_data$|\.turned\d+$"
-                   r"|\.r_skid[._](i|o|front|spare)$|[_.](r|b)_?(data|id|resp|last|error)$|\.\\\\?\$|\$\d+$")
+                   r"|\.r_skid[._](i|o|front|spare)$|[_.](r|b)_?(data|id|resp|last|error)$"
+                   r"|[._]vector_(v|act)?_?(addr|mask|grant)$|\.vector\.((v|act)_(addr|mask|grant)|delay_\d+)$"
+                   r"|\.legality\.(low|high)$|\.bursts\.runs[._](o|front)$|\.\\\\?\$|\$\d+$")
 
 
 def unknowns(path):
