@@ -204,7 +204,7 @@ class Accelerator(wiring.Component):
             acc.m_en.eq(matrix.accr_en), acc.m_addr.eq(matrix.accr_addr), matrix.accr_data.eq(acc.m_data),
             acc.w_en.eq(matrix.accw_en), acc.w_addr.eq(matrix.accw_addr), acc.w_data.eq(matrix.accw_data),
             acc.v_en.eq(vector.acc_en), acc.v_addr.eq(vector.acc_addr), vector.acc_grant.eq(acc.v_grant),
-            vector.acc_data.eq(acc.v_data), acc.vw_en.eq(0),
+            vector.acc_data.eq(acc.v_data),
             act.vector_en.eq(vector.act_en), act.vector_addr.eq(vector.act_addr), act.vector_data.eq(vector.act_data),
             act.vector_mask.eq(vector.act_mask), vector.act_grant.eq(act.vector_grant),
             vec["x"].x_en.eq(vector.x_en), vec["x"].x_addr.eq(vector.x_addr), vector.x_grant.eq(vec["x"].x_grant),
@@ -217,7 +217,8 @@ class Accelerator(wiring.Component):
         if window is not None:
             for port, memory, name in (("act", act, "window"), ("wgt", wgt, "window"), ("par", par["z"], "window"), ("accr", acc, "x")):
                 m.d.comb += [getattr(memory, f"{name}_{what}").eq(getattr(window, f"{port}_{what}")) for what in ("en", "addr")]
-                m.d.comb += [getattr(window, f"{port}_{what}").eq(getattr(memory, f"{name}_{what}")) for what in ("grant", "data")]
+                answers = ("free", "data") if port == "act" else ("grant", "data")
+                m.d.comb += [getattr(window, f"{port}_{what}").eq(getattr(memory, f"{name}_{what}")) for what in answers]
             m.d.comb += [acc.xw_en.eq(window.accw_en), acc.xw_addr.eq(window.accw_addr), acc.xw_data.eq(window.accw_data),
                          window.accw_grant.eq(acc.xw_grant)]
         for copy in vec.values():

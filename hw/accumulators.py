@@ -14,8 +14,8 @@ __all__ = ["ACCUMULATOR_BANKS", "Accumulators"]
 
 ACCUMULATOR_BANKS = 2
 
-#: Ports in order of priority: MATRIX, VECTOR, WINDOW. The first of each is always granted.
-_READS, _WRITES = ("m", "v", "x"), ("w", "vw", "xw")
+#: Ports in order of priority: MATRIX, VECTOR and WINDOW read; MATRIX and WINDOW write. The first of each is always granted.
+_READS, _WRITES = ("m", "v", "x"), ("w", "xw")
 
 
 class Accumulators(wiring.Component):
@@ -31,9 +31,9 @@ class Accumulators(wiring.Component):
     v_*, x_* : likewise, and ``grant`` Out(1)
         VECTOR and WINDOW read: data the cycle after enable and grant.
     w_en, w_addr, w_data : In(1), In, In(32 * cols)
-        MATRIX writes.
-    vw_*, xw_* : likewise, and ``grant`` Out(1)
-        VECTOR and WINDOW write.
+        MATRIX writes; the word comes a cycle after its address, so that the other port's grant is known early.
+    xw_* : In(1), In, In(32 * cols), and ``grant`` Out(1)
+        WINDOW writes.
 
     WINDOW's words have ``window_lanes`` elements: a part of a word each.
     """
@@ -57,9 +57,11 @@ class Accumulators(wiring.Component):
                                                      lane_bits=32 * p.window_lanes)) for b in range(ACCUMULATOR_BANKS)]
         enable, data, grant = ({name: getattr(self, f"{name}_{what}", None) for name in (*_READS, *_WRITES)}
                                for what in ("en", "data", "grant"))
+        enable["w"], address_w = Signal(name="w_en_then"), Signal.like(self.w_addr, name="w_addr_then", reset_less=True)
+        m.d.sync += [enable["w"].eq(self.w_en), address_w.eq(self.w_addr)]
         part, address = {}, {}
         for name, parts in self._parts.items():
-            whole, bits = getattr(self, f"{name}_addr"), (parts - 1).bit_length()
+            whole, bits = address_w if name == "w" else getattr(self, f"{name}_addr"), (parts - 1).bit_length()
             part[name], address[name] = whole[:bits], whole[bits:]
         all_parts = p.cols // p.window_lanes
 
@@ -69,7 +71,12 @@ class Accumulators(wiring.Component):
                 wants = {name: Signal(name=f"{name}_wants{b}") for name in ports}
                 for name in ports:
                     m.d.comb += wants[name].eq(enable[name] & (address[name][-1] == b))
-                    if grant[name] is not None:
+                    if name == "xw":
+                        free = Signal(name=f"bank{b}_free", init=1)
+                        m.d.sync += free.eq(~(self.w_en & (self.w_addr[-1] == b)))
+                        with m.If(address[name][-1] == b):
+                            m.d.comb += grant[name].eq(free)
+                    elif grant[name] is not None:
                         with m.If(address[name][-1] == b):
                             m.d.comb += grant[name].eq(~used)
                     used |= wants[name]

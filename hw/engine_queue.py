@@ -23,8 +23,7 @@ class EngineQueue(wiring.Component):
     may have its tokens already.
 
     The engine answers every instruction with one release pulse (operands read) and one done pulse
-    (results visible), both in order and ``answer_cycles`` after it took the instruction at the earliest; the queue turns
-    them into the tokens that the instruction signals.
+    (results visible), both in order; the queue turns them into the tokens that the instruction signals.
 
     Parameters
     ----------
@@ -48,8 +47,6 @@ class EngineQueue(wiring.Component):
     head, active, idle : Out(1)
         An instruction waits at the head; the engine holds, or is about to take, one; nothing at all is here.
     """
-
-    answer_cycles = Fifo.latency
 
     def __init__(self, params: SystolicParams, bits: int = INSTRUCTION_BITS):
         self.params, self.bits, self.role = params, bits, f"engine_queue_{bits}_bits"
@@ -90,9 +87,9 @@ class EngineQueue(wiring.Component):
             m.d.sync += head.eq(0)
         m.d.sync += stored.eq(stored + self.push - fetch)
 
-        def field(name: str, instruction=None):
+        def field(name: str):
             offset, width = HEADER[name]
-            return (self.i_instr if instruction is None else instruction)[offset:offset + width]
+            return self.w_instr[offset:offset + width]
 
         # Tokens are acquired in order, for the head and, while the engine still works on that, for the one behind it: what
         # they are lies in a memory of its own.
@@ -100,19 +97,20 @@ class EngineQueue(wiring.Component):
         acquired = Signal(range(_AHEAD + 1))  # instructions that have their tokens and are not taken
         in_flight = Signal(range(_IN_FLIGHT + 1))
         m.d.comb += [
-            waits.i_valid.eq(self.push), waits.i.eq(field("waits", self.w_instr)), waits.o_ready.eq(self.grant),
+            waits.i_valid.eq(self.push), waits.i.eq(field("waits")), waits.o_ready.eq(self.grant),
             self.want_valid.eq(waits.o_valid & (acquired != _AHEAD)), self.want.eq(waits.o),
             self.i_valid.eq(head & (acquired != 0) & (in_flight != _IN_FLIGHT)),
         ]
         m.d.sync += [acquired.eq(acquired + self.grant - take), in_flight.eq(in_flight + take - self.e_done)]
 
-        # What is signalled waits in memories; whoever takes an instruction signals later than it takes to get there.
+        # What is signalled waits in memories from the beginning, so that taking an instruction moves nothing there.
         tokens, marks = self.params.tokens, HEADER["mark"][1]
-        m.submodules.to_release = to_release = Fifo(width=tokens, depth=_IN_FLIGHT)
-        m.submodules.to_finish = to_finish = Fifo(width=tokens + marks, depth=_IN_FLIGHT)
+        owed = 1 << (depth + _IN_FLIGHT - 1).bit_length()
+        m.submodules.to_release = to_release = Fifo(width=tokens, depth=owed)
+        m.submodules.to_finish = to_finish = Fifo(width=tokens + marks, depth=owed)
         m.d.comb += [
-            to_release.i_valid.eq(take), to_release.i.eq(field("release")), to_release.o_ready.eq(self.e_release),
-            to_finish.i_valid.eq(take), to_finish.i.eq(Cat(field("done"), field("mark"))), to_finish.o_ready.eq(self.e_done),
+            to_release.i_valid.eq(self.push), to_release.i.eq(field("release")), to_release.o_ready.eq(self.e_release),
+            to_finish.i_valid.eq(self.push), to_finish.i.eq(Cat(field("done"), field("mark"))), to_finish.o_ready.eq(self.e_done),
         ]
         with m.If(self.e_release):
             m.d.comb += self.released.eq(to_release.o)

@@ -42,6 +42,7 @@ class MatrixEngine(wiring.Component):
     act_*, wgt_*, z_*, b_*, accr_* : `en`, `addr` Out, `data` In
         Read ports, one word each: activations, weights, zero-points, biases, accumulators.
     accw_en, accw_addr, accw_data : Out
+        Writes accumulators; the word a cycle after its address.
     o_release, o_done, o_busy : Out(1)
     o_stall_bank, o_stall_bus : Out(1)
         A vector waits for sums; always 0: this engine has nothing to do with the bus.
@@ -216,8 +217,7 @@ class MatrixEngine(wiring.Component):
         for c in range(p.cols):
             start = Mux(what == _KEEP, self.accr_data.word_select(c, 32), Mux(what == _BIAS, self.b_data.word_select(c, 32), 0))
             m.d.sync += written.word_select(c, 32).eq(array.o_sums.word_select(c, 32) + start)
-        m.d.comb += [self.accw_en.eq(delay(m, adding, 1, reset=True)), self.accw_addr.eq(delay(m, where, 1)),
-                     self.accw_data.eq(written)]
+        m.d.comb += [self.accw_en.eq(adding), self.accw_addr.eq(where), self.accw_data.eq(written)]
 
         # The bias is the last of the operands to be read.
         ends = Signal()

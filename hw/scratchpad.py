@@ -37,6 +37,8 @@ class Scratchpad(wiring.Component):
     -------
     NAME_en, NAME_addr, NAME_grant, NAME_data : for each read port, In, In, Out, Out(8 * bytes)
     NAME_en, NAME_addr, NAME_grant, NAME_data, NAME_mask : for each write port, In, In, Out, In, In(bytes)
+    NAME_free : for each port, Out(banks)
+        Banks in which it would be granted, whatever it asks for.
     """
 
     def __init__(self, *, role: str, size: int, line: int, banks: int, reads: dict[str, int], writes: dict[str, int]):
@@ -52,7 +54,8 @@ class Scratchpad(wiring.Component):
             raise ValueError(f"size must be at least 2 lines in each bank, {2 * line * banks} bytes, not {size}")
         members = {}
         for name, width in {**self.reads, **self.writes}.items():
-            members |= {f"{name}_en": In(1), f"{name}_addr": In(range(size // width)), f"{name}_grant": Out(1)}
+            members |= {f"{name}_en": In(1), f"{name}_addr": In(range(size // width)), f"{name}_grant": Out(1),
+                        f"{name}_free": Out(banks)}
         members |= {f"{name}_data": Out(8 * width) for name, width in self.reads.items()}
         members |= {f"{name}_data": In(8 * width) for name, width in self.writes.items()}
         members |= {f"{name}_mask": In(width) for name, width in self.writes.items()}
@@ -75,19 +78,14 @@ class Scratchpad(wiring.Component):
             """Grants, and for each bank the ports with whether each has it."""
             users = [[] for _ in range(self.banks)]
             for name, width in ports.items():
-                enable, grant = getattr(self, f"{name}_en"), getattr(self, f"{name}_grant")
+                enable, free = getattr(self, f"{name}_en"), getattr(self, f"{name}_free")
                 _, _, bank = place(name, width)
-                free = 0
                 for b in range(self.banks):
                     wants = Signal(name=f"{name}_wants{b}")
-                    before = [w for _, _, w in users[b]]
-                    taken = 0
-                    for w in before:
-                        taken |= w
-                    m.d.comb += wants.eq(enable & (bank == b))
-                    free |= (bank == b) & ~taken
+                    taken = Cat(before for _, _, before in users[b]).any() if users[b] else 0
+                    m.d.comb += [wants.eq(enable & (bank == b)), free[b].eq(~taken & 1)]
                     users[b].append((name, width, wants))
-                m.d.comb += grant.eq(free)
+                m.d.comb += getattr(self, f"{name}_grant").eq(free.bit_select(bank, 1) if len(bank) else free)
             return users
 
         def held(part, name):

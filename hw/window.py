@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from tenon.acg.mnemonic import INSTRUCTION_BITS
 from tenon.hw import emit
 from tenon.hw.array import OPERAND_BITS
+from tenon.hw.buffers import activation_banks
 from tenon.hw.decode import layout
 from tenon.hw.mnemonics import WINDOW_ROWS, window
 from tenon.hw.nest import AddressNest
@@ -37,6 +38,8 @@ class WindowEngine(wiring.Component):
         Taken when its first pass begins; must stay until then.
     act_*, wgt_*, par_*, accr_* : `en`, `addr` Out, `grant`, `data` In
         Read ports: activations, weights, biases and zero-points, accumulators. Data the cycle after enable and grant.
+    act_free : In(banks)
+        In place of a grant: banks of the activations that are free.
     accw_en, accw_addr, accw_data, accw_grant : Out, Out, Out, In
         Writes accumulators.
     o_release, o_done, o_busy, o_stall_bank : Out(1)
@@ -56,9 +59,11 @@ class WindowEngine(wiring.Component):
             return {f"{name}_en": Out(1), f"{name}_addr": Out(range(size * 8 // (lanes * element_bits))), f"{name}_grant": In(1),
                     f"{name}_data": In(lanes * element_bits)}
 
+        act = read("act", p.activation_bytes, 8) | {"act_free": In(activation_banks(p))}
+        del act["act_grant"]
         super().__init__({
             "i_valid": In(1), "i_ready": Out(1), "i_instr": In(INSTRUCTION_BITS),
-            **read("act", p.activation_bytes, 8), **read("wgt", p.weight_bytes, 8), **read("par", p.parameter_bytes, 32),
+            **act, **read("wgt", p.weight_bytes, 8), **read("par", p.parameter_bytes, 32),
             **read("accr", p.accumulator_bytes, 32),
             "accw_en": Out(1), "accw_addr": Out(range(p.accumulator_bytes // (4 * lanes))), "accw_data": Out(32 * lanes),
             "accw_grant": In(1),
@@ -173,8 +178,10 @@ class WindowEngine(wiring.Component):
             issued.address.eq(words.address_a),
         ]
 
-        # Stage 1: the word is there in the cycle after its grant, and only then.
+        # Stage 1: the word is there in the cycle after its grant, and only then. Else it is read again.
         here = Signal()
+        again = Signal()
+        granted = Signal()
         fresh = Signal()
         wanted = Signal()
         moves = Signal()
@@ -183,10 +190,11 @@ class WindowEngine(wiring.Component):
         m.d.comb += [
             waits.eq(untouched & (issued.start == _KEEP) & ~settled),
             wanted.eq(streaming & ~waits & (~here | moves)),
-            self.act_en.eq(wanted | (here & ~moves)), self.act_addr.eq(Mux(here & ~moves, read.address, issued.address)),
-            issue.eq(wanted & self.act_grant),
+            self.act_en.eq(wanted | again), self.act_addr.eq(Mux(again, read.address, issued.address)),
+            again.eq(here & ~moves), issue.eq(wanted & self._free(issued.address)),
+            granted.eq(issue | (again & self._free(read.address))),
         ]
-        m.d.sync += [here.eq(issue | (here & ~moves)), fresh.eq(self.act_en & self.act_grant)]
+        m.d.sync += [here.eq(issue | again), fresh.eq(granted)]
         with m.If(issue):
             m.d.sync += read.eq(issued)
         x = Signal(data.ArrayLayout(OPERAND_BITS, lanes), reset_less=True)
@@ -204,8 +212,12 @@ class WindowEngine(wiring.Component):
         m.d.comb += [moves.eq(here & fresh & (~less_zero | multiplies)), multiplies.eq(less_zero & (~there | goes)),
                      weights.read.eq(moves), weights.half.eq(read.half), weights.row.eq(read.row)]
         m.d.sync += less_zero.eq(moves | (less_zero & ~multiplies))
+        entry = Signal(taps, reset_less=True)
+        keeps = Signal(reset_less=True)
+        biased = Signal(reset_less=True)
         with m.If(multiplies):
-            m.d.sync += added.eq(offset)
+            m.d.sync += [added.eq(offset), entry.eq(Cat(offset.columns == taps - 1 - tap for tap in range(taps))),
+                         keeps.eq(offset.start == _KEEP), biased.eq(offset.start == _BIAS)]
 
         # Stage 3: what a window begins with is there in the cycle after its grant, and only then.
         started = Signal()
@@ -226,15 +238,14 @@ class WindowEngine(wiring.Component):
             there.eq(multiplies | (there & ~goes)),
             started.eq((self.accr_en & self.accr_grant) | (asks & (next_word.start == _BIAS) & self.par_grant)),
         ]
-        entry = Cat(added.columns == taps - 1 - tap for tap in range(taps))
         for c in range(lanes):
             lane = emit.instance(m, f"lane_{c}", WindowLane(taps))
-            keeps, biased = self.accr_data.word_select(c, 32), self.par_data.word_select(c, 32)
             m.d.comb += [
                 lane.multiply.eq(multiplies), lane.x.eq(x[c]), lane.enable.eq(goes), lane.first.eq(added.first), lane.entry.eq(entry),
                 lane.w.eq(Cat(weights.w.word_select(tap * lanes + c, OPERAND_BITS) for tap in range(taps))),
-                lane.start.eq(Mux(added.start == _KEEP, keeps, Mux(added.start == _BIAS, biased, 0))),
-                lane.empty.eq(added.start == 0), lane.maximum.eq(added.largest), self.accw_data.word_select(c, 32).eq(lane.o),
+                lane.start.eq((self.accr_data.word_select(c, 32) & keeps.replicate(32))
+                              | (self.par_data.word_select(c, 32) & biased.replicate(32))),
+                lane.empty.eq(~keeps & ~biased), lane.maximum.eq(added.largest), self.accw_data.word_select(c, 32).eq(lane.o),
             ]
 
         # Stage 4: the last sum of each lane is what is written. Addresses move up as the sums do.
@@ -257,7 +268,15 @@ class WindowEngine(wiring.Component):
         m.d.sync += in_flight.eq(in_flight + take - self.o_done)
         m.d.comb += [
             self.o_busy.eq(weights.first | (in_flight != 0)),
-            self.o_stall_bank.eq((self.act_en & ~self.act_grant) | (self.accr_en & ~self.accr_grant) | (complete & ~self.accw_grant)
+            self.o_stall_bank.eq((self.act_en & ~granted) | (self.accr_en & ~self.accr_grant) | (complete & ~self.accw_grant)
                                  | (self.par_en & ~self.par_grant) | (self.wgt_en & ~self.wgt_grant)),
         ]
         return m
+
+    def _free(self, address):
+        """Whether the activations' bank of ``address`` is: from the memory, for any address at once, as the address that is asked
+        for is known late."""
+        if len(self.act_free) == 1:
+            return self.act_free
+        top = len(self.act_addr)
+        return self.act_free.bit_select(address[top - (len(self.act_free) - 1).bit_length():top], 1)

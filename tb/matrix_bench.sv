@@ -31,6 +31,8 @@ module matrix_bench
   logic [$clog2(WGT_WORDS)-1:0] wgt_addr;
   logic [$clog2(PAR_WORDS)-1:0] z_addr, b_addr;
   logic [$clog2(ACC_WORDS)-1:0] accr_addr, accw_addr;
+  logic accw_en_then = 1'b0;  // the word comes a cycle after its address
+  logic [$clog2(ACC_WORDS)-1:0] accw_addr_then;
   logic [8*ROWS-1:0] act_data;
   logic [8*COLS-1:0] wgt_data;
   logic [32*COLS-1:0] z_data, b_data, accr_data, accw_data;
@@ -67,7 +69,9 @@ module matrix_bench
     z_data    <= z_en ? par[z_addr] : {COLS{$urandom}};
     b_data    <= b_en ? par[b_addr] : {COLS{$urandom}};
     accr_data <= accr_en ? acc[accr_addr] : {COLS{$urandom}};
-    if (accw_en) acc[accw_addr] <= accw_data;
+    accw_en_then   <= accw_en;
+    accw_addr_then <= accw_addr;
+    if (accw_en_then) acc[accw_addr_then] <= accw_data;
 
     if (!rst && !finished) begin
       if (act_en) $fwrite(feed.log_file, "A %h %h\n", feed.cycle, act_addr);
@@ -75,7 +79,7 @@ module matrix_bench
       if (z_en) $fwrite(feed.log_file, "Z %h %h\n", feed.cycle, z_addr);
       if (b_en) $fwrite(feed.log_file, "B %h %h\n", feed.cycle, b_addr);
       if (accr_en) $fwrite(feed.log_file, "K %h %h\n", feed.cycle, accr_addr);
-      if (accw_en) $fwrite(feed.log_file, "C %h %h %h\n", feed.cycle, accw_addr, accw_data);
+      if (accw_en_then) $fwrite(feed.log_file, "C %h %h %h\n", feed.cycle, accw_addr_then, accw_data);
     end
     if (poison) begin
       for (int n = 0; n < ACT_WORDS; n++) act[n] <= '1;

@@ -27,7 +27,9 @@ module window_bench
 
   logic i_valid, i_ready, poison, o_release, o_done, o_busy, o_stall_bank;
   logic act_en, wgt_en, par_en, accr_en, accw_en;
-  logic act_grant = 1'b0, wgt_grant = 1'b0, par_grant = 1'b0, accr_grant = 1'b0, accw_grant = 1'b0;
+  logic [1:0] act_free = 2'b00;  // banks
+  logic act_grant;
+  logic wgt_grant = 1'b0, par_grant = 1'b0, accr_grant = 1'b0, accw_grant = 1'b0;
   logic [$clog2(ACT_WORDS)-1:0] act_addr;
   logic [$clog2(WGT_WORDS)-1:0] wgt_addr;
   logic [$clog2(PAR_WORDS)-1:0] par_addr;
@@ -36,9 +38,11 @@ module window_bench
   logic [32*LANES-1:0] par_data, accr_data, accw_data;
   logic [1023:0] i_instr;
 
+  assign act_grant = act_free[act_addr[$clog2(ACT_WORDS)-1]];
+
   tenon_window_engine dut (
       .clk(clk), .rst(rst), .i_valid(i_valid), .i_ready(i_ready), .i_instr(i_instr),
-      .act_en(act_en), .act_addr(act_addr), .act_grant(act_grant), .act_data(act_data),
+      .act_en(act_en), .act_addr(act_addr), .act_free(act_free), .act_data(act_data),
       .wgt_en(wgt_en), .wgt_addr(wgt_addr), .wgt_grant(wgt_grant), .wgt_data(wgt_data),
       .par_en(par_en), .par_addr(par_addr), .par_grant(par_grant), .par_data(par_data),
       .accr_en(accr_en), .accr_addr(accr_addr), .accr_grant(accr_grant), .accr_data(accr_data),
@@ -61,7 +65,7 @@ module window_bench
   end
 
   always @(posedge clk) begin
-    act_grant  <= !chance(deny);
+    act_free   <= {!chance(deny), !chance(deny)};
     wgt_grant  <= !chance(deny);
     par_grant  <= !chance(deny);
     accr_grant <= !chance(deny);

@@ -30,8 +30,8 @@ class Model:
     def __init__(self):
         self.stored, self.head, self.acquired = deque(), None, 0
         self.waits, self.next_waits = deque(), None  # tokens to acquire: those in memory, those shown
-        self.to_release, self.to_finish = deque(), deque()  # each with the cycle in which it was taken
-        self.cycle = self.held = 0  # and cycles in which as many are in flight as there may be
+        self.to_release, self.to_finish = deque(), deque()
+        self.held = 0  # cycles in which as many are in flight as there may be
 
     def step(self, push, instruction, grant, ready, release, done):
         flight = len(self.to_finish)
@@ -39,19 +39,18 @@ class Model:
         offered = self.head is not None and self.acquired > 0 and flight < MOST
         self.held += self.head is not None and self.acquired > 0 and flight == MOST
         push, grant = push and len(self.stored) < PARAMS.queue_depth, grant and want_valid
-        release = release and self._answers(self.to_release)
-        done = done and flight > len(self.to_release) and self._answers(self.to_finish)
+        release, done = release and bool(self.to_release), done and flight > len(self.to_release)
         take = offered and ready
         seen = {
             "push_ready": len(self.stored) < PARAMS.queue_depth, "want_valid": want_valid, "i_valid": offered,
             "head": self.head is not None, "active": self.acquired > 0 or flight > 0,
             "idle": self.head is None and not self.stored and not flight,
-            "released": field(self.to_release[0][1], "release") if release else 0,
-            "done": field(self.to_finish[0][1], "done") if done else 0,
-            "mark_valid": done and field(self.to_finish[0][1], "mark") > 0,
+            "released": field(self.to_release[0], "release") if release else 0,
+            "done": field(self.to_finish[0], "done") if done else 0,
+            "mark_valid": done and field(self.to_finish[0], "mark") > 0,
         }
         if seen["mark_valid"]:
-            seen["mark"] = field(self.to_finish[0][1], "mark")
+            seen["mark"] = field(self.to_finish[0], "mark")
         if want_valid:
             seen["want"] = self.next_waits
         if offered:
@@ -61,8 +60,8 @@ class Model:
         if done:
             self.to_finish.popleft()
         if take:
-            self.to_release.append((self.cycle, self.head))
-            self.to_finish.append((self.cycle, self.head))
+            self.to_release.append(self.head)
+            self.to_finish.append(self.head)
         refill = self.stored and (self.head is None or take)
         self.acquired += bool(grant) - bool(take)
         if self.waits and (self.next_waits is None or grant):
@@ -73,14 +72,8 @@ class Model:
         if push:
             self.stored.append(instruction)
             self.waits.append(field(instruction, "waits"))
-        self.cycle += 1
         inputs = {"push": push, "grant": grant, "i_ready": ready, "e_release": release, "e_done": done}
         return inputs, seen
-
-
-    def _answers(self, owed):
-        """Whether the oldest of ``owed`` may be answered."""
-        return bool(owed) and self.cycle >= owed[0][0] + EngineQueue.answer_cycles
 
 
 #: How often an engine takes what it is offered, has read its operands, and is done, in so many of a hundred cycles.
