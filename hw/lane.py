@@ -50,7 +50,7 @@ class Lane(wiring.Component):
     now : In(range(NOW))
         Counts cycles: where a delay is in its memory.
     first, read_index, write_index, write
-        Those of ``Reduction``, at ``at["reduce"]``, one cycle before, and ``at["swap"]`` twice.
+        Those of ``Reduction``, each at ``at`` of its name.
     slot_NAME : In(SLOTS[NAME])
         Settings of each slot.
     tab_en, tab_addr, tab_data, tab_mask : In
@@ -80,7 +80,7 @@ class Lane(wiring.Component):
         "convert": 0, "scale": _SCALE - 1, "number": _SCALE - 2, "round": _ROUND + 1, "reduce": _REDUCE,
         "convert_y": _SWAP - FromInteger.latency_of(_Y_BITS), "select1": _SWAP, "constants1": _SWAP,
         "select2": _SECOND, "constants2": _SECOND, "bound": _EXTREME - 1, "extreme": _EXTREME, "output": _OUTPUT + 1, "table": _TABLE,
-        "word": _OUTPUT, "first": _REDUCE, "read_index": _REDUCE - 1, "write_index": _SWAP, "write": _SWAP,
+        "word": _OUTPUT, "first": _REDUCE - 1, "read_index": _REDUCE - 1, "write_index": _SWAP - 1, "write": _SWAP - 1,
     }
     latency = _TABLE + 3
     NOW = 32  # no delay in a lane is longer

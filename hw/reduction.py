@@ -1,5 +1,8 @@
 """Sums and maxima over loop levels, several outputs interleaved."""
 
+import functools
+import operator
+
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -25,17 +28,17 @@ class Reduction(wiring.Component):
     Members
     -------
     x : In(32)
-    first, maximum : In(1)
+    maximum : In(1)
         With ``x``.
-    read_index : In(range(depth))
+    first, read_index : In(1), In(range(depth))
         One cycle before ``x``.
     write_index, write : In(range(depth)), In(1)
-        With ``o``; ``write`` where there is an element.
+        One cycle before ``o``; ``write`` where there is an element.
     o : Out(32)
     """
 
     latency = 1 + Add.latency
-    round_trip = latency + 2  # written the cycle after ``o``, read the one after that, used the next
+    round_trip = latency  # results that are not in the memory yet are taken from where they are
 
     def __init__(self, depth: int):
         self.depth = depth
@@ -47,12 +50,25 @@ class Reduction(wiring.Component):
         partials = emit.instance(m, "partials", Memory(width=32, depth=self.depth))
         m.submodules.add = add = Add()
 
+        # A result is written a cycle before it can be read, and read a cycle before it is used: the two latest are at hand.
+        writes, newest, newer, older, previous = registers(writes=1, newest=1, newer=1, older=1, previous=32)
+        is_first = Signal(reset_less=True)
+        index = Signal.like(self.write_index, reset_less=True)
+        latest = self.write & (self.write_index == self.read_index)
+        later = writes & (index == self.read_index)
+        m.d.sync += [
+            writes.eq(self.write), index.eq(self.write_index), previous.eq(add.o), is_first.eq(self.first),
+            newest.eq(~self.first & latest), newer.eq(~self.first & ~latest & later), older.eq(~self.first & ~latest & ~later),
+        ]
+
         # Neutral elements, and one adder for both kinds: the larger one plus -0 is itself.
         partial = Signal(32)
+        neutral = Mux(self.maximum, MINUS_INFINITY, MINUS_ZERO)
+        choices = ((is_first, neutral), (newest, add.o), (newer, previous), (older, partials.r_data))
         m.d.comb += [
             partials.r_en.eq(1), partials.r_addr.eq(self.read_index),
-            partials.w_en.eq(self.write), partials.w_addr.eq(self.write_index), partials.w_data.eq(add.o),
-            partial.eq(Mux(self.first, Mux(self.maximum, MINUS_INFINITY, MINUS_ZERO), partials.r_data)),
+            partials.w_en.eq(writes), partials.w_addr.eq(index), partials.w_data.eq(add.o),
+            partial.eq(functools.reduce(operator.or_, (value & choice.replicate(32) for choice, value in choices))),
         ]
         larger = select_extreme(m, self.x, partial, 0)
         a, b = registers(a=32, b=32)

@@ -192,7 +192,7 @@ class VectorEngine(wiring.Component):
         m.d.sync += [valid.eq(Cat(issue, valid)), now.eq(now + 1)]
         opens = nest.first_q1 & nest.first_q0
         partial = remembered(m, "partials", Cat(opens, index), at["read_index"], now)
-        first, read_index = delay(m, partial[:1], at["first"] - at["read_index"]), partial[1:]
+        first, read_index = partial[:1], partial[1:]
         write_index = delay(m, read_index, at["write_index"] - at["read_index"])
 
         # Operands, and scales, which are read so late that they meet their elements.
