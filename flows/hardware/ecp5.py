@@ -13,7 +13,8 @@ __all__ = ["CONDITIONS", "critical_path"]
 CONDITIONS = (f"{placement.DEVICE}, speed grade 6 (the slowest), placed and routed out of context with a register at every port, seed 1; "
               "clock gates are wires")
 
-_WIRE = f"module {CLOCK_GATE} #(parameter GATED = 1) (input clk, input enable, output gated); assign gated = clk; endmodule"
+_WIRE = (f"module {CLOCK_GATE} #(parameter GATED = 1) (input clk, input enable, input test_enable, output gated); "
+         "assign gated = clk; endmodule")
 
 
 def critical_path(design: Design, name: str, log: Path | None = None) -> CriticalPath:

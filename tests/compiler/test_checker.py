@@ -37,8 +37,9 @@ def test_decoding_gives_the_program_back(program):
         (i.mnemonic.name, i.fields, i.header) for i in program.instructions]
 
 
-def test_every_token_is_needed(program):
-    """Without any one wait (and the signal that belongs to it) the program is not legal."""
+def test_tokens_are_needed(program):
+    """Without any one wait (and the signal that belongs to it) the program is not legal, but for one in a hundred: hazards are
+    found by boxes around what instructions touch, and checked element by element."""
     code = list(program.instructions)
     given: dict[int, list[tuple[int, str]]] = {}
     seen: dict[int, int] = {}
@@ -50,14 +51,20 @@ def test_every_token_is_needed(program):
         for kind in ("release", "done"):
             for token in (t for t in range(16) if getattr(i.header, kind) >> t & 1):
                 given.setdefault(token, []).append((k, kind))
-    assert len(pairs) > 30
-    for token, waiter, signaller, kind in pairs[::5]:
+    assert len(pairs) > 150
+    needless = 0
+    for token, waiter, signaller, kind in pairs:
         broken = list(code)
         broken[waiter] = replace(code[waiter], header=replace(code[waiter].header, waits=code[waiter].header.waits ^ 1 << token))
         head = broken[signaller].header
         broken[signaller] = replace(broken[signaller], header=replace(head, **{kind: getattr(head, kind) ^ 1 << token}))
-        with pytest.raises(IllegalProgram, match="may still be using"):
+        try:
             check_program(GRAPH, image(broken), program.segments)
+        except IllegalProgram as error:
+            assert "may still be using" in str(error)
+        else:
+            needless += 1
+    assert needless <= len(pairs) // 100
 
 
 def test_a_wait_without_a_signal_would_stop_for_ever(program):

@@ -47,7 +47,7 @@ endmodule
 
 @pytest.fixture(scope="session")
 def verilog() -> str:
-    return "\n".join([Memory(width=12, depth=64).black_box()[1], ClockGate().black_box()[1], _OURS])
+    return "\n".join([Memory(width=12, depth=64).black_box("tenon")[1], ClockGate().black_box("tenon")[1], _OURS])
 
 
 @pytest.fixture(scope="session")
