@@ -51,8 +51,8 @@ def area_of(design: Design, config: str, technology: str, progress: Callable[[st
         If a tool is missing, or a memory would become flip-flops.
     """
     if technology == "ecp5":
-        conditions = ("synth_ecp5 with abc9 for 10 ns, each module by itself, nothing placed; what is unused in the whole counts too, clock "
-                      "gates do not. CCU2C: two bits of carry and their LUTs; EBR: 18 kbit; DPR16X4: RAM of 16 x 4 bits in LUTs")
+        conditions = ("synth_ecp5 with abc9 for 10 ns, each module by itself, nothing placed; what is unused in the whole counts too, "
+                      "clock gates do not. CCU2C: two bits of carry and their LUTs; EBR: 18 kbit; DPR16X4: RAM of 16 x 4 bits in LUTs")
         counts = {}
         for number, name in enumerate(design.parts, 1):
             progress(f"synthesising {config}: {name}, {number} of {len(design.parts)}")
