@@ -1,0 +1,53 @@
+"""Properties that are proved in seconds, each beside its bug; and what the checker makes of what is no proof."""
+
+import dataclasses
+
+import pytest
+
+from tenon.tb.formal.checker import ModelError, Verdict, check
+from tenon.tb.formal.emission import BugError, changed
+from tenon.tb.formal.prop import Bug
+from tenon.tb.formal.registry import PROPERTIES
+
+QUICK = [prop for prop in PROPERTIES.values() if prop.quick]
+
+
+@pytest.mark.parametrize("prop", QUICK, ids=lambda p: p.name)
+def test_holds_and_its_bug_is_found(prop):
+    result = check(prop)
+    assert (result.verdict, result.label, result.missed) == (Verdict.PROVED, "", ())
+    assert check(prop, bug=True).verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize("prop", PROPERTIES.values(), ids=lambda p: p.name)
+def test_every_bug_has_its_place(prop):
+    assert changed(prop.bug) != ""
+
+
+def altered(**changes):
+    return dataclasses.replace(PROPERTIES["tokens-count"], **changes)
+
+
+def test_a_bug_without_a_place_is_refused():
+    with pytest.raises(BugError, match=r"^planted bug: 'nowhere' must be in hw/tokens\.py once, not 0 times$"):
+        check(altered(bug=Bug("hw/tokens.py", "nowhere", "here")), bug=True)
+
+
+def test_an_observed_register_that_is_not_there_is_refused():
+    with pytest.raises(ModelError, match=r"counter9.* is used but has no driver"):
+        check(altered(observed={"counter0": 8, "counter1": 8, "counter9": 8}, asserts={"no": "\\dut.counter9 == 0"}))
+
+
+def test_a_false_assertion_is_named_with_its_cycle():
+    result = check(altered(asserts={"holds": "1", "fails": "count0 != 9"}))
+    assert (result.verdict, result.label, result.cycle) == (Verdict.FAILED, "fails", 2)
+
+
+def test_a_cover_out_of_reach_is_named():
+    assert check(altered(covers={"there": "count0 == 3", "never": "count0 == 300"})).missed == ("never",)
+
+
+def test_time_that_runs_out_proves_nothing():
+    # Without its register the checker can not relate the counter to the model.
+    prop = altered(observed={}, asserts={"quiet": "!overflow", "taken0": "!(take0 && count0 == 0)"}, seconds=1)
+    assert check(prop).verdict is Verdict.UNKNOWN
