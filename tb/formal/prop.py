@@ -62,7 +62,7 @@ class Property:
     observed: Mapping[str, int] = field(default_factory=dict)
     bound: int = 0
     bug: Bug
-    seconds: int = 300
+    seconds: int = 60
     quick: bool = False
 
     @property
@@ -74,7 +74,7 @@ def past(name: str, width: int = 1) -> str:
     """A register ``past_NAME`` with what ``NAME`` was in the cycle before; ``name`` may be any expression if it is given as "NAME = ...";
     0 in the first cycle after reset."""
     name, _, value = (part.strip() for part in name.partition("="))
-    return f"reg [{width - 1}:0] past_{name} = 0; always @(posedge clk) past_{name} <= rst ? 0 : {value or name};\n"
+    return f"reg [{width - 1}:0] past_{name} = 0; always @(posedge clk) past_{name} <= rst ? 0 : {value or name} ;\n"
 
 
 def ports(component: wiring.Component) -> list[tuple[str, int, bool]]:
@@ -86,18 +86,20 @@ def ports(component: wiring.Component) -> list[tuple[str, int, bool]]:
 
 
 def harness(prop: Property, component: wiring.Component, verilog: str, covers: bool = False) -> str:
-    """Text of the module ``harness``: the module ``dut`` with free inputs, the model, and what is to be checked of them."""
+    """Text of the module ``harness``: the module ``dut`` with free inputs, the model, and an output for each assertion, high where it
+    fails, in their order; or for each cover, high where it is reached."""
     declared = [f"input [{width - 1}:0] {name}" for name, width, free in ports(component) if free]
     outputs = [f"  wire [{width - 1}:0] {name};" for name, width, free in ports(component) if not free]
     inner = [f"  (* hierconn *) wire [{width - 1}:0] \\dut.{path} ;" for path, width in prop.observed.items()]
     head = verilog[verilog.index("module dut("):]
     clocked = [name for name in ("clk", "rst") if re.search(rf"\b{name}\b", head[:head.index(");")])]
     connections = ", ".join(f".{name}({name})" for name in [*clocked, *(name for name, _, _ in ports(component))])
-    goals = {f"cover_{k}": f"!({v})" for k, v in prop.covers.items()} if covers else prop.asserts
+    bad = {k: f"({v})" if covers else f"!({v})" for k, v in (prop.covers if covers else prop.asserts).items()}
+    declared += [f"output bad_{label}" for label in bad]
     return "\n".join([
         f"module harness({', '.join(['input clk', *declared])});",
         "  reg rst = 1; always @(posedge clk) rst <= 0;",
         *outputs, *inner, f"  dut dut({connections});", prop.model,
-        *(f"  always @* if (!rst) {label}: assume ({text});" for label, text in prop.assumes.items()),
-        *(f"  always @* if (!rst) {label}: assert ({text});" for label, text in goals.items()),
+        *(f"  always @* if (!rst) given_{label}: assume ({text});" for label, text in prop.assumes.items()),
+        *(f"  assign bad_{label} = !rst && {text};" for label, text in bad.items()),
         "endmodule", ""])
