@@ -40,7 +40,7 @@ class Property:
         Label to expression. Covers are states that must be reachable: they show that assumptions leave them and, for a bounded
         proof, that its bound does.
     observed : mapping
-        Registers inside the module, by path ("counter0", "store.words"), with their bits: read in expressions as ``\\dut.PATH ``.
+        Registers inside the module, by path ("counter0", "store.words"), with their bits: read in expressions as ``\\dut.PATH``.
     bound : int
         Cycles, or 0: for all times.
     bug : Bug
@@ -99,7 +99,12 @@ def harness(prop: Property, component: wiring.Component, verilog: str, covers: b
     return "\n".join([
         f"module harness({', '.join(['input clk', *declared])});",
         "  reg rst = 1; always @(posedge clk) rst <= 0;",
-        *outputs, *inner, f"  dut dut({connections});", prop.model,
+        *outputs, *inner, f"  dut dut({connections});", *_spaced([prop.model,
         *(f"  always @* if (!rst) given_{label}: assume ({text});" for label, text in prop.assumes.items()),
         *(f"  assign bad_{label} = !rst && {text};" for label, text in bad.items()),
-        "endmodule", ""])
+        ]), "endmodule", ""])
+
+
+def _spaced(texts: list[str]) -> list[str]:
+    """Names of registers inside the module end with a space in Verilog."""
+    return [re.sub(r"(\\dut\.[\w.]+)", r"\1 ", text) for text in texts]

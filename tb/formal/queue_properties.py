@@ -21,9 +21,10 @@ def skid():
     return Skid(_BITS)
 
 
-def tracked(name: str, push: str, item: str, pop: str, bits: int, most: int) -> str:
+def tracked(name: str, push: str, item: str, pop: str, bits: int, most: int, reset: str = "rst") -> str:
     """Follows one item, whichever ``NAME_mark`` picks: NAME_held counts the items inside, NAME_followed says that it is among them,
-    NAME_ahead how many are to leave before it, NAME_item what it was."""
+    NAME_ahead how many are to leave before it, NAME_item what it was.
+    ``most`` items are inside at most; ``reset`` empties it."""
     counter = most.bit_length() + 1
     return f"""
 (* anyseq *) wire {name}_mark;
@@ -31,7 +32,7 @@ reg [{counter - 1}:0] {name}_held, {name}_ahead; reg {name}_followed; reg [{bits
 wire {name}_push = {push}, {name}_pop = {pop};
 wire {name}_leaves = {name}_pop && {name}_followed && {name}_ahead == 0;
 always @(posedge clk)
-  if (rst) begin {name}_held <= 0; {name}_followed <= 0; end
+  if ({reset}) begin {name}_held <= 0; {name}_followed <= 0; end
   else begin
     {name}_held <= {name}_held + {name}_push - {name}_pop;
     if ({name}_leaves) {name}_followed <= 0;

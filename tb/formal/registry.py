@@ -1,10 +1,10 @@
 """All properties, by name."""
 
-from tenon.tb.formal import axi_lite_properties, burst_properties, engine_queue_properties, queue_properties, token_properties
+from tenon.tb.formal import axi_lite_properties, burst_properties, bus_properties, engine_queue_properties, queue_properties, token_properties
 from tenon.tb.formal.prop import Property
 
 __all__ = ["PROPERTIES"]
 
-_SUBJECTS = (token_properties, queue_properties, engine_queue_properties, burst_properties, axi_lite_properties)
+_SUBJECTS = (token_properties, queue_properties, engine_queue_properties, burst_properties, axi_lite_properties, bus_properties)
 
 PROPERTIES: dict[str, Property] = {prop.name: prop for subject in _SUBJECTS for prop in subject.PROPERTIES}

@@ -1,0 +1,173 @@
+"""Between engines and bus: windows, an orderly end, offers that stay, beats that find the one who asked.
+
+A bus of 32 bits, bursts of at most 4 beats, 16 in flight.
+"""
+
+from tenon.hw.bus_guard import BusGuard
+from tenon.hw.fetch import fetch_bursts
+from tenon.hw.params import SystolicParams
+from tenon.hw.read_port import ReadPort
+from tenon.tb.formal.prop import Bug, Property, past
+from tenon.tb.formal.queue_properties import tracked
+
+__all__ = ["PROPERTIES"]
+
+_PARAMS = SystolicParams(rows=4, cols=4, lanes=4, bus_bits=32, burst_beats=4, max_outstanding=16)
+_WHOLE = SystolicParams(rows=4, cols=4, lanes=4, bus_bits=32, burst_beats=32, max_outstanding=16)  # an instruction is one burst
+_READS = _PARAMS.max_outstanding + fetch_bursts(_PARAMS)
+_MOST = _WHOLE.max_outstanding + fetch_bursts(_WHOLE)
+
+
+def bus_guard():
+    return BusGuard(_PARAMS)
+
+
+def read_port():
+    return ReadPort(_WHOLE)
+
+
+def _offers(*channels: str, **payload: str) -> str:
+    """Registers with what was on offer in the cycle before, not taken."""
+    return "".join(past(f"{c}_open = {c}_valid && !{c}_ready") for c in channels) + "".join(
+        past(name, int(bits)) for name, bits in payload.items())
+
+
+def _stays(channel: str, *payload: str) -> str:
+    return f"!past_{channel}_open || (" + " && ".join([f"{channel}_valid", *(f"{p} == past_{p}" for p in payload)]) + ")"
+
+
+_SEGMENTS = 4
+_WINDOWS = past("base", 32 * _SEGMENTS) + past("bytes", 32 * _SEGMENTS) + past("up = 1'b1") + past("up2 = past_up")
+_CONSTANT = {"windows": "!past_up || (base == past_base && bytes == past_bytes)",
+             "later": "past_up2 || !(i_ar_valid || i_aw_valid)"}
+
+
+def _window(channel: str, unbound: str) -> tuple[str, dict[str, int], dict[str, str]]:
+    """Follows one request of a channel: what becomes of it when it leaves the skid buffer."""
+    model = f"""
+wire {channel}_left = \\dut.{channel}_skid.o_valid && \\dut.{channel}_free ;
+""" + tracked(channel, f"i_{channel}_valid && i_{channel}_ready", f"{{{unbound}, i_{channel}_seg, i_{channel}_len, i_{channel}_addr[31:2]}}",
+              f"{channel}_left", 41, 2, reset="rst || cut") + past(f"{channel}_taken = {channel}_left && !cut") \
+        + past(f"{channel}_its = {channel}_leaves && !cut") + past(f"{channel}_request = {channel}_item", 41) \
+        + _offers(channel) + f"""
+wire [1:0] {channel}_which = past_{channel}_request[39:38];
+wire [32:0] {channel}_base = base[32*{channel}_which +: 32], {channel}_bytes = bytes[32*{channel}_which +: 32];
+wire [30:0] {channel}_words = (({channel}_base + {channel}_bytes + 3) >> 2) - ({channel}_base >> 2);  // of the window
+wire [29:0] {channel}_offset = past_{channel}_request[29:0] - {channel}_base[31:2];
+wire {channel}_legal = past_{channel}_request[40] || ({channel}_bytes != 0 && {channel}_offset + past_{channel}_request[37:30] < {channel}_words);
+"""
+    inner = {f"{channel}_skid.{name}": bits for name, bits in (("o_valid", 1), ("i_ready", 1), ("o", 41), ("spare", 41))}
+    inner |= {f"{channel}_free": 1, f"{channel}_bad": 1}
+    return model, inner, {
+        "held": f"{channel}_held == \\dut.{channel}_skid.o_valid + !\\dut.{channel}_skid.i_ready",
+        "inside": f"!{channel}_followed || {channel}_ahead < {channel}_held",
+        "front": f"!({channel}_followed && {channel}_ahead == 0) || item == \\dut.{channel}_skid.o ".replace("item", f"{channel}_item"),
+        "spare": f"!({channel}_followed && {channel}_ahead == 1) || item == \\dut.{channel}_skid.spare ".replace("item", f"{channel}_item"),
+        "passed": f"!past_{channel}_its || !{channel}_legal || ({channel}_valid && {channel}_addr == {{past_{channel}_request[29:0], 2'b0}} && "
+                  f"{channel}_len == past_{channel}_request[37:30])",
+        "withheld": f"!past_{channel}_its || {channel}_legal || (!{channel}_valid && \\dut.{channel}_bad )",
+        "nothing_else": f"!{channel}_valid || past_{channel}_taken || past_{channel}_open",
+        "error": "o_error == (\\dut.ar_bad || \\dut.aw_bad )",
+        "after": f"!\\dut.{channel}_bad || !{channel}_left",
+    }
+
+
+def _page(channel: str) -> str:
+    return f"!i_{channel}_valid || (i_{channel}_len < 4 && i_{channel}_addr[11:2] + i_{channel}_len < 1024)"
+
+
+def _window_property(channel: str, unbound: str, bug: Bug) -> Property:
+    model, inner, asserts = _window(channel, unbound)
+    return Property(
+        name=f"guard-window-{channel}", component=bus_guard, bound=9,
+        says=f"Every request on {channel.upper()} is one that an engine made, unchanged, in order, and lies inside the window of its segment; "
+             "one that does not is withheld with an error, and so is all behind it until the cut.",
+        given="windows constant from two cycles before the first request; no request crosses a page",
+        model=_WINDOWS + model, assumes={**_CONSTANT, "page": _page(channel)},
+        observed={**inner, "ar_bad": 1, "aw_bad": 1}, asserts=asserts,
+        covers={"wraps": f"past_{channel}_its && {channel}_legal && past_{channel}_request[29:0] < {channel}_base[31:2]",
+                "withheld": f"o_error && {channel}_held == 2"},
+        bug=bug,
+    )
+
+
+#: What bus and engines owe each other, by what is seen on the bus.
+_OWED = _offers("ar", "aw", "w", ar_addr="32", ar_len="8", aw_addr="32", aw_len="8", w_data="32", w_strb="4", w_last="1") + past("cut") \
+    + past("quiet") + """
+wire asks = ar_valid && !past_ar_open, writes = aw_valid && !past_aw_open;  // a request is on the bus for the first time
+wire read_done = r_valid && r_ready && r_last;
+reg [5:0] reads_owed, writes_owed;
+always @(posedge clk)
+  if (rst) begin reads_owed <= 0; writes_owed <= 0; end
+  else begin reads_owed <= reads_owed + asks - read_done; writes_owed <= writes_owed + writes - b_valid; end
+"""
+_BUS = {"r": "!r_valid || reads_owed != 0", "b": "!b_valid || writes_owed != 0", "stays": "!(past_cut && !past_quiet) || cut",
+        "reads": f"reads_owed < {_READS}", "writes": f"writes_owed < {_PARAMS.max_outstanding}"}
+_HONEST = f"the bus answers what was asked; engines have at most {_PARAMS.max_outstanding} bursts of each kind in flight; " \
+          "a cut lasts until quiet"
+
+PROPERTIES = [
+    Property(
+        name="guard-holds", component=bus_guard, quick=True,
+        says="What is offered on AR, AW and W stays as it is until it is taken, whatever engines do, cut or not.",
+        given="nothing", model=_OWED,
+        asserts={"ar": _stays("ar", "ar_addr", "ar_len"), "aw": _stays("aw", "aw_addr", "aw_len"),
+                 "w": _stays("w", "w_data", "w_strb", "w_last"), "b": "b_ready"},
+        covers={"cut": "past_ar_open && past_aw_open && past_w_open && past_cut"},
+        bug=Bug("hw/bus_guard.py", "free.eq((~self.w_valid | self.w_ready) & lengths.o_valid", "free.eq(lengths.o_valid"),
+    ),
+    Property(
+        name="guard-cut", component=bus_guard, quick=True,
+        says="While cut, nothing new is asked of the bus, no read beat and no response reaches an engine, and new write beats have no byte "
+             "enabled; quiet is high exactly while nothing is on offer and neither side owes anything.",
+        given=_HONEST, model=_OWED + past("owed = reads_owed != 0 || writes_owed != 0"), assumes=_BUS,
+        observed={"reads": (_READS).bit_length(), "writes": _PARAMS.max_outstanding.bit_length(), "ar_fresh": 1, "aw_fresh": 1},
+        asserts={"asks": "!past_cut || !(asks || writes)", "answers": "!past_cut || !(i_r_valid || i_b_valid)",
+                 "beats": "!(past_cut && w_valid && !past_w_open) || w_strb == 0",
+                 "fresh": "\\dut.ar_fresh == asks && \\dut.aw_fresh == writes",
+                 "counts": "\\dut.reads == reads_owed && \\dut.writes == writes_owed",
+                 "quiet": "quiet == (!ar_valid && !aw_valid && reads_owed == 0 && writes_owed == 0)"},
+        covers={"quiet": "quiet && past_cut && past_owed"},
+        bug=Bug("hw/bus_guard.py", "valid.eq(skid.o_valid & inside & ~self.cut)", "valid.eq(skid.o_valid & inside)"),
+    ),
+    _window_property("ar", "i_ar_fetch", Bug("hw/bus_guard.py", "Mux(window.over, above | below, above & below)", "above & below")),
+    _window_property("aw", "1'b0", Bug("hw/bus_guard.py", "below.eq(last < window.end)", "below.eq(last <= window.end)")),
+]
+
+_FETCH = {"fetch": "!past_fetch_open || (fetch_ar_valid && fetch_ar_addr == past_fetch_ar_addr)",
+          "load": "!past_load_open || (load_ar_valid && {load_ar_addr, load_ar_len, load_ar_seg} == past_load)"}
+_USERS = past("fetch_open = fetch_ar_valid && !fetch_ar_ready") + past("fetch_ar_addr", 32) \
+    + past("load_open = load_ar_valid && !load_ar_ready") + past("load = {load_ar_addr, load_ar_len, load_ar_seg}", 42)
+
+PROPERTIES += [
+    Property(
+        name="read-port-holds", component=read_port, quick=True,
+        says="A request on AR stays as it is until it is taken, and is one of fetch's or LOAD's; who is not on offer waits.",
+        given="both users keep what they ask for until it is taken",
+        model=_USERS + _offers("ar", ar_addr="32", ar_len="8", ar_fetch="1"), assumes=_FETCH,
+        asserts={"holds": _stays("ar", "ar_addr", "ar_len", "ar_fetch"),
+                 "whose": "!ar_valid || (ar_fetch ? fetch_ar_valid && ar_addr == fetch_ar_addr : "
+                          "load_ar_valid && {ar_addr, ar_len, ar_seg} == {load_ar_addr, load_ar_len, load_ar_seg})",
+                 "one": "!(fetch_ar_ready && load_ar_ready)",
+                 "taken": "(ar_valid && ar_ready) == ((fetch_ar_valid && fetch_ar_ready) || (load_ar_valid && load_ar_ready))"},
+        covers={"fetch": "past_ar_open && ar_fetch", "load": "past_ar_open && !ar_fetch && fetch_ar_valid"},
+        bug=Bug("hw/read_port.py", "fetches.eq(Mux(waits, fetch_waits, self.fetch_ar_valid))", "fetches.eq(self.fetch_ar_valid)"),
+    ),
+    Property(
+        name="read-port-beats", component=read_port, quick=True,
+        says="Each beat goes to the one whose burst it belongs to, in the order of the requests, unchanged, and to nobody else.",
+        given=f"at most {_MOST} bursts in flight; the bus answers what was asked; users keep their requests",
+        model=_USERS + tracked("f", "ar_valid && ar_ready", "ar_fetch", "r_valid && r_ready && r_last", 1, 32) + """
+reg [4:0] slot;
+always @(posedge clk) if (f_push && f_mark && !f_followed) slot <= \\dut.asked ;
+""", assumes={**_FETCH, "most": f"f_held <= {_MOST}", "answers": "!r_valid || f_held != 0"},
+        observed={"asked": 5, "answered": 5, "whose": 32},
+        asserts={"pointers": "((\\dut.asked - \\dut.answered ) & 31) == f_held", "ahead": "!f_followed || f_ahead < f_held",
+                 "slot": "!f_followed || (slot == ((\\dut.answered + f_ahead) & 31) && \\dut.whose [slot] == f_item)",
+                 "to": "!(r_valid && f_followed && f_ahead == 0) || (fetch_r_valid == f_item && load_r_valid == !f_item)",
+                 "data": "fetch_r_data == r_data && load_r_data == r_data && load_r_resp == r_resp && load_r_last == r_last",
+                 "lost": "(fetch_r_valid + load_r_valid) == r_valid", "ready": "!(fetch_r_valid && !r_ready)"},
+        covers={"many": "f_leaves && f_held == 18"},
+        bug=Bug("hw/read_port.py", "with m.If(self.r_valid & self.r_ready & self.r_last)", "with m.If(self.r_valid & self.r_last)"),
+    ),
+]
