@@ -15,11 +15,12 @@ from tenon.acg import draw
 from tenon.acg.graph import Graph as Covenant
 from tenon.compiler.frontend import checked
 from tenon.compiler.program import LayerRecord
+from tenon.flows.clock import Clock, clock_of
 from tenon.flows.compile import Compiled, Placement, compile_source, placements, save_folder
 from tenon.flows.errors import UserError
 from tenon.flows.execution import Simulator
+from tenon.flows.generate import CLOCK_MHZ, header_of
 from tenon.flows.generate import generate as write_hardware
-from tenon.flows.generate import header_of
 from tenon.flows.html import parse_record, run_page
 from tenon.flows.html.markup import Markup, count, element
 from tenon.flows.html.tables import table
@@ -32,7 +33,7 @@ from tenon.flows.run import Job, job_of
 from tenon.flows.run import run as execute
 from tenon.flows.shapes import fix_shapes
 from tenon.flows.source import Source, check_feeds, open_source, read_feeds
-from tenon.hw.config import load_config
+from tenon.hw.config import Configuration, load_config, read_config
 from tenon.hw.params import SystolicParams
 from tenon.tb.gateware import graph_of, verilog_of
 from tenon.tb.rtl import Dram
@@ -46,9 +47,10 @@ Shapes = Mapping[str, int | Sequence[int]]
 
 @dataclass(frozen=True)
 class Hardware:
-    """One accelerator of the family."""
+    """One accelerator of the family. ``clock_mhz``: of its constraints."""
 
     params: SystolicParams
+    clock_mhz: float = CLOCK_MHZ
 
     @property
     def covenant(self) -> Covenant:
@@ -66,7 +68,7 @@ class Hardware:
 
     def save(self, folder: str | Path) -> list[Path]:
         """Writes Verilog, covenant, C header and documentation; returns the files."""
-        return write_hardware(self.params, Path(folder))
+        return write_hardware(self.params, Path(folder), clock_mhz=self.clock_mhz)
 
     def _repr_html_(self) -> str:
         return self.params._repr_html_() + draw.svg(self.covenant)
@@ -101,11 +103,12 @@ Model = str | Path | onnx.ModelProto | Quantized
 
 @dataclass(frozen=True)
 class Program:
-    """A network compiled for one accelerator."""
+    """A network compiled for one accelerator. ``clock``: what the accelerator's cycles are in time, if that is known."""
 
     params: SystolicParams
     source: Source
     compiled: Compiled
+    clock: Clock | None = None
 
     @property
     def layers(self) -> tuple[LayerRecord, ...]:
@@ -176,8 +179,8 @@ def _titled(title: str, content: Markup) -> str:
     return element("div", element("strong", title), content)
 
 
-def _params(config: Config) -> SystolicParams:
-    return config if isinstance(config, SystolicParams) else load_config(config)
+def _configuration(config: Config) -> Configuration:
+    return Configuration(config) if isinstance(config, SystolicParams) else read_config(config)
 
 
 def _source(model: Model, shapes: Shapes | None) -> Source:
@@ -199,7 +202,8 @@ def generate(config: Config, folder: str | Path | None = None) -> Hardware:
     UserError
         If ``folder`` holds something that is not ours.
     """
-    hardware = Hardware(_params(config))
+    configuration = _configuration(config)
+    hardware = Hardware(configuration.params, configuration.clock_mhz or CLOCK_MHZ)
     if folder is not None:
         hardware.save(folder)
     return hardware
@@ -260,8 +264,9 @@ def compile(model: Model, config: Config, *, schedule: str = "optimal", on_chip:
     ParameterError, UserError
         If the configuration or ``shapes`` are not valid.
     """
-    params, source = _params(config), _source(model, shapes)
-    return Program(params, source, compile_source(source, graph_of(params), schedule=schedule, on_chip=on_chip))
+    configuration, source = _configuration(config), _source(model, shapes)
+    compiled = compile_source(source, graph_of(configuration.params), schedule=schedule, on_chip=on_chip)
+    return Program(configuration.params, source, compiled, clock_of(configuration, config))
 
 
 def run(program: Program | Model, config: Config | None = None, *, inputs: Arrays | Sequence[Arrays] | str | Path | None = None,
@@ -301,5 +306,5 @@ def run(program: Program | Model, config: Config | None = None, *, inputs: Array
         if not feeds:
             raise UserError("inputs are empty: give a mapping for each run")
         job = Job(compiled, program.params, program.source.name, feeds)
-    report, execution = execute(job, Simulator(simulator), dram=dram)
+    report, execution = execute(job, Simulator(simulator), clock=program.clock, dram=dram)
     return NetworkRun(report, outputs_of(compiled, job.feeds, execution.tensors) if execution.tensors else [])

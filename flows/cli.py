@@ -49,7 +49,7 @@ def main() -> None:
 @click.argument("config")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build/rtl"), show_default=True, help="Folder to write.")
 @click.option("--prefix", default="tenon", show_default=True, help="Name of the top module; all other names begin with it.")
-@click.option("--clock-mhz", type=float, default=100.0, show_default=True, help="Clock of the constraints.")
+@click.option("--clock-mhz", type=float, help="Clock of the constraints.  [default: clock_mhz of CONFIG, or 100]")
 @click.option("--area", type=click.Choice(_TECHNOLOGIES), is_flag=False, flag_value=_TECHNOLOGIES[0],
               help="Synthesise it, and print what each module takes, on an FPGA unless you say otherwise.")
 @click.option("--timing", type=click.Choice(_TECHNOLOGIES), is_flag=False, flag_value=_TECHNOLOGIES[0],
@@ -59,19 +59,22 @@ def main() -> None:
 @click.option("--clock", type=click.FloatRange(0, min_open=True), metavar="MHZ", help="Fail if that is faster than the timing allows.")
 @click.option("--log", type=click.Path(path_type=Path), help="Write what nextpnr says there, as it goes.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the area or the timing there, for other tools.")
-def generate(config: str, output: Path, prefix: str, clock_mhz: float, area: str | None, timing: str | None, modules: tuple[str, ...],
-             whole: bool, clock: float | None, log: Path | None, json_file: Path | None) -> None:
+def generate(config: str, output: Path, prefix: str, clock_mhz: float | None, area: str | None, timing: str | None,
+             modules: tuple[str, ...], whole: bool, clock: float | None, log: Path | None, json_file: Path | None) -> None:
     """Writes the hardware of CONFIG: Verilog with waivers for its lint, acg.json, C header, ISA and register pages, constraints, and
     what FuseSoC, IP-XACT and LiteX need to know of it."""
     with user_errors():
-        from tenon.flows.generate import file_names
+        from tenon.flows.generate import CLOCK_MHZ, file_names
         from tenon.flows.generate import generate as write
         from tenon.flows.outputs import check_file, check_folder
         from tenon.flows.product.names import check_prefix
-        from tenon.hw.config import load_config
+        from tenon.hw.config import read_config
 
         _check_analysis(area, timing, modules, whole, clock, log, json_file)
-        params = load_config(config)
+        chosen = read_config(config)
+        params = chosen.params
+        if clock_mhz is None:
+            clock_mhz = chosen.clock_mhz or CLOCK_MHZ
         check_folder(output, file_names(check_prefix(prefix)))
         for path in filter(None, (log, json_file)):
             check_file(path)
@@ -89,11 +92,14 @@ def generate(config: str, output: Path, prefix: str, clock_mhz: float, area: str
             _write(json_file, found.to_json())
             print_area(found)
         if timing is not None:
+            from tenon.flows.clock import keep_clock
             from tenon.flows.hardware.analysis import check_clock, timing_of
             from tenon.flows.tables import print_timing
 
             with _status(f"timing of {params.name}") as say:
                 found = timing_of(params, timing, modules, whole=whole, log=log, progress=say)
+            if not modules:
+                keep_clock(params, found)
             _write(json_file, found.to_json())
             print_timing(found, steps=bool(modules) or len(found.paths) == 1)
             if clock is not None:
@@ -267,6 +273,7 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
     Exit status 1 if anything differs from the reference that must be equal.
     """
     with user_errors():
+        from tenon.flows.clock import clock_of
         from tenon.flows.execution import Simulator
         from tenon.flows.outputs import check_file, new_file
         from tenon.flows.progress import Progress, expected_cycles
@@ -276,7 +283,7 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
         from tenon.flows.shapes import read_sizes
         from tenon.flows.tables import print_report
         from tenon.flows.trace import timeline_text
-        from tenon.hw.config import load_config
+        from tenon.hw.config import Configuration, read_config
 
         chosen = Simulator(simulator)
         in_rtl = chosen in (Simulator.VERILATOR, Simulator.ICARUS)
@@ -294,15 +301,16 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
         recorder = _waves(waves, waves_from, waves_to)
         if in_rtl:
             _require_tools(simulator, recorder)
-        params = load_config(config) if config is not None else None
+        configuration = read_config(config) if config is not None else None
         dram, sizes = _dram(dram_text), read_sizes(shapes)
         with _status(f"compiling {model}") as say:
-            job = prepare(model, params, inputs=inputs, runs=runs, sizes=sizes, schedule=schedule, on_chip=on_chip,
-                          progress=lambda layer: say(f"compiling {model}: {layer}"), note=_note)
+            job = prepare(model, configuration.params if configuration else None, inputs=inputs, runs=runs, sizes=sizes,
+                          schedule=schedule, on_chip=on_chip, progress=lambda layer: say(f"compiling {model}: {layer}"), note=_note)
         hint = " (the first time, its simulator is compiled: half a minute)" if in_rtl else ""
         with _status(f"simulating {job.name} on {job.params.name}{hint}") as say:
             progress = Progress(len(job.feeds), expected_cycles(job.compiled.program, dram) if in_rtl else None)
-            report, execution = execute(job, chosen, dram=dram, waves=recorder, observe=trace is not None,
+            clock = clock_of(configuration or Configuration(job.params), config)
+            report, execution = execute(job, chosen, clock=clock, dram=dram, waves=recorder, observe=trace is not None,
                                         progress=lambda number, cycles: say(progress.text(number, cycles)))
         print_report(report)
         if output is not None:

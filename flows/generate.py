@@ -13,6 +13,7 @@ from tenon.flows.product import constraints, fusesoc, ipxact, litex
 from tenon.flows.product.names import check_prefix
 from tenon.flows.product.ports import ports_of
 from tenon.flows.version import version
+from tenon.hw.config import MHZ_RANGE
 from tenon.hw.covenant import SEGMENTS
 from tenon.hw.emit import PREFIX
 from tenon.hw.params import SystolicParams
@@ -25,8 +26,6 @@ __all__ = ["CLOCK_MHZ", "file_names", "generate", "header_of"]
 
 #: Of the constraints, if no other clock is asked for.
 CLOCK_MHZ = 100.0
-
-_MOST_MHZ = 10_000
 
 _FILES = ("{}.v", "{}.vlt", "acg.json", "{}.h", "isa.md", "registers.md", "{}.f", "{}.core", "component.xml", "{}.sdc", "{}.xdc", "{}.lpf",
           "{}_litex.py")
@@ -61,8 +60,9 @@ def generate(params: SystolicParams, folder: Path, *, prefix: str = PREFIX, cloc
     UserError
         If ``folder`` holds something that is not ours, a design cannot call its accelerator ``prefix``, or the clock is none.
     """
-    if not 1 <= clock_mhz <= _MOST_MHZ:
-        raise UserError(f"--clock-mhz must be in 1..{_MOST_MHZ:,}, not {clock_mhz:g}")
+    low, high = MHZ_RANGE
+    if not low <= clock_mhz <= high:
+        raise UserError(f"--clock-mhz must be in {low}..{high:,}, not {clock_mhz:g}")
     names = file_names(check_prefix(prefix))
     ports, config = ports_of(params), params.name
     with new_folder(folder, names) as work:

@@ -10,6 +10,7 @@ import onnx
 
 from tenon.compiler.program import LayerRecord, Program
 from tenon.compiler.traffic import traffic_of
+from tenon.flows.clock import Clock
 from tenon.flows.comparison import REFERENCE, Comparison
 from tenon.flows.compile import Placement
 from tenon.flows.engine_use import EngineUse, use_by_counters, use_by_timeline
@@ -76,10 +77,16 @@ class Report:
     accuracy: Accuracy | None
     bus_bytes_per_cycle: int
     placements: Sequence[Placement]
+    clock: Clock | None = None
 
     @property
     def utilization(self) -> float | None:
         return self.macs / (self.cycles * self.peak_macs_per_cycle) if self.cycles else None
+
+    @property
+    def time_us(self) -> float | None:
+        """Of the first run at its clock, if that is known."""
+        return self.clock.time_us(self.cycles) if self.clock and self.cycles is not None else None
 
     @property
     def cycles_per_second(self) -> float | None:
@@ -87,12 +94,13 @@ class Report:
         return self.total_cycles / self.wall_seconds if self.total_cycles and self.wall_seconds else None
 
     def to_json(self) -> str:
-        """The report for other tools; the names are an interface. Null: the simulator does not know."""
+        """The report for other tools; the names are an interface. Null: the simulator does not know. No clock: no time."""
         compared = self.comparison
         total = compared.total if compared else None
+        timed = {"time_us": self.time_us, "clock_mhz": self.clock.mhz, "clock_from": self.clock.source} if self.time_us is not None else {}
         fields = {
             "tenon": version(), "config": self.config, "model": self.model, "simulator": self.simulator,
-            "runs": self.runs, "cycles": self.cycles, "total_cycles": self.total_cycles, "macs": self.macs,
+            "runs": self.runs, "cycles": self.cycles, "total_cycles": self.total_cycles, **timed, "macs": self.macs,
             "peak_macs_per_cycle": self.peak_macs_per_cycle, "utilization": self.utilization,
             "dram_read_bytes": self.dram_read_bytes, "dram_write_bytes": self.dram_write_bytes,
             "reference": REFERENCE if compared else None, "outputs_compared": total.elements if total else 0,
@@ -109,7 +117,8 @@ class Report:
 
 
 def report_of(program: Program, model: onnx.ModelProto, name: str, simulator: Simulator, execution: Execution, runs: int, *,
-              comparison: Comparison | None, accuracy: Accuracy | None, placements: Sequence[Placement] = ()) -> Report:
+              comparison: Comparison | None, accuracy: Accuracy | None, placements: Sequence[Placement] = (),
+              clock: Clock | None = None) -> Report:
     """Sums up ``runs`` of ``program``."""
     covenant = program.covenant
     beats = [execution.counters.get(name) for name in ("READ_BEATS", "WRITE_BEATS")]
@@ -117,7 +126,7 @@ def report_of(program: Program, model: onnx.ModelProto, name: str, simulator: Si
     cycles = execution.cycles
     return Report(covenant.name, name, simulator.value, runs, sum(cycles) if cycles else None, cycles[0] if cycles else None,
                   sum(layer.macs for layer in program.layers), covenant.peak_macs_per_cycle, read, written, comparison,
-                  execution.wall_seconds, layer_lines(program, model, execution), accuracy, covenant.bus_bytes, placements)
+                  execution.wall_seconds, layer_lines(program, model, execution), accuracy, covenant.bus_bytes, placements, clock)
 
 
 def layer_lines(program: Program, model: onnx.ModelProto, execution: Execution) -> tuple[LayerLine, ...]:

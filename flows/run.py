@@ -12,6 +12,7 @@ import onnx
 from tenon.acg.graph import Graph as Covenant
 from tenon.compiler.errors import CompileError
 from tenon.compiler.host import read_inputs
+from tenon.flows.clock import Clock
 from tenon.flows.comparison import compare
 from tenon.flows.compile import Compiled, compile_source, load_folder, placements
 from tenon.flows.errors import UserError
@@ -106,9 +107,9 @@ def _own_parameters(folder: Path) -> SystolicParams:
     return SystolicParams.from_dict(parameters)
 
 
-def run(job: Job, simulator: Simulator, *, dram: Dram | None = None, waves: Waves | None = None, observe: bool = False,
-        progress: Callable[[int, int], None] | None = None) -> tuple[Report, Execution]:
-    """Executes ``job`` on ``simulator`` and compares what it computed.
+def run(job: Job, simulator: Simulator, *, clock: Clock | None = None, dram: Dram | None = None, waves: Waves | None = None,
+        observe: bool = False, progress: Callable[[int, int], None] | None = None) -> tuple[Report, Execution]:
+    """Executes ``job`` on ``simulator`` and compares what it computed; ``clock``: what its cycles are to be in time, if that is known.
 
     Raises
     ------
@@ -127,7 +128,7 @@ def run(job: Job, simulator: Simulator, *, dram: Dram | None = None, waves: Wave
             accuracy = _accuracy(compiled, job.labels, execution.tensors, expected)
     runs = len(execution.tensors) or len(execution.cycles)
     report = report_of(compiled.program, compiled.model, job.name, simulator, execution, runs, comparison=comparison, accuracy=accuracy,
-                       placements=placements(compiled))
+                       placements=placements(compiled), clock=clock)
     return report, execution
 
 

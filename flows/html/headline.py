@@ -18,6 +18,9 @@ def headline(run: RunRecord) -> Markup:
         _card("utilisation", percent(run.utilization), f"of {run.peak_macs_per_cycle:,} MACs per cycle; {run.macs:,} MACs"),
         _comparison(run), _traffic(run),
     ]
+    if run.time is not None:
+        us, mhz, source = run.time
+        cards.insert(1, _card("time", f"{us:,.1f} us", f"at {mhz:g} MHz: {source}"))
     if run.accuracy is not None:
         images, network, reference = run.accuracy
         cards.append(_card("accuracy", percent(network / images if images else None),

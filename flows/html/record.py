@@ -50,7 +50,7 @@ class NodeRow:
 @dataclass(frozen=True)
 class RunRecord:
     """A run. ``classes``: elements, mismatches and largest difference by kind of comparison; ``accuracy``: test images, and
-    right answers of the network and of the reference."""
+    right answers of the network and of the reference; ``time``: us, at how many MHz, and who says that."""
 
     tenon: str
     config: str
@@ -70,6 +70,7 @@ class RunRecord:
     accuracy: tuple[int, int, int] | None
     layers: tuple[LayerRow, ...]
     placements: tuple[NodeRow, ...]
+    time: tuple[float, float, str] | None = None
 
 
 def read_record(path: Path) -> RunRecord:
@@ -177,13 +178,14 @@ def _said(value: object) -> str:
 def _run(f: _Fields) -> RunRecord:
     nodes = f.rows("placements") if f.known("placements") else []
     accuracy = _counts(f.inner("accuracy"), "images", "network", "reference") if f.known("accuracy") else None
+    time = (f.number("time_us"), f.number("clock_mhz"), f.text("clock_from")) if f.known("time_us") else None
     return RunRecord(
         f.text("tenon"), f.text("config"), f.text("model"), f.text("simulator"), f.count("runs"), f.count_if_known("cycles"),
         f.count("macs"), f.count("peak_macs_per_cycle"), f.number("utilization") if f.known("utilization") else None,
         f.count_if_known("dram_read_bytes"), f.count_if_known("dram_write_bytes"), f.count_if_known("bus_bytes_per_cycle"),
         f.text("reference") if f.known("reference") else None, _classes(f.inner("classes")) if f.known("classes") else None,
         f.count_if_known("undefined") or 0, accuracy, tuple(_layer(layer) for layer in f.rows("layers")),
-        tuple(NodeRow(*(node.text(name) for name in ("node", "op", "where", "why"))) for node in nodes))
+        tuple(NodeRow(*(node.text(name) for name in ("node", "op", "where", "why"))) for node in nodes), time)
 
 
 def _counts(f: _Fields, *names: str) -> tuple[int, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tenon.flows.generate import CLOCK_MHZ
+from tenon.hw.config import MHZ_RANGE
 from tenon.hw.params import SystolicParams
 from tenon.hw.presets import PRESETS
 
@@ -29,6 +31,14 @@ def configuration_page() -> str:
         "`lanes` follows `cols` unless given; `name` is an identifier that reports show. For example, `narrow.toml`:", "",
         "```toml", *_toml(_EXAMPLE), "```", "",
         "```", "tenon generate narrow.toml -o build/narrow", "```", "",
+        "## Clock", "",
+        f"`clock_mhz`, a number in {MHZ_RANGE[0]}..{MHZ_RANGE[1]}, may stand in the file beside the parameters: how fast the hardware is "
+        "to be clocked. It is none of them: Verilog, covenant and programs are the same whatever it is. It is what `tenon run` turns "
+        "cycles into time with (`time_us` of `--json` and of `tenon report`, with `clock_mhz` and `clock_from`, which says where that is "
+        "from), and what `tenon generate` constrains (`--clock-mhz` takes another; "
+        f"{CLOCK_MHZ:g} MHz if nobody says). Without it, the clock is what `tenon generate --timing` last measured of the same hardware, "
+        "of all modules or of the whole, which is kept in the cache; without that, there is no time. A program folder has no clock of its "
+        "own: give `tenon run` the file by `--config`.", "",
         "## Presets", "",
         "| parameter | " + " | ".join(f"`{name}`" for name in PRESETS) + " |", "|---|" + "---|" * len(PRESETS),
         *("| `" + name + "` | " + " | ".join(str(getattr(p, name)) for p in PRESETS.values()) + " |" for name in SystolicParams.domains()),
