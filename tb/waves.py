@@ -14,18 +14,23 @@ __all__ = ["Waves"]
 @dataclass(frozen=True)
 class Waves:
     """Records every signal into ``path``, in the format of its suffix: ``.fst``, else VCD. ``begin`` and ``end``: only
-    between these cycles of the first run (else the whole simulation, resets and register accesses with it)."""
+    between these cycles of the first run (else the whole simulation, resets and register accesses with it). ``every`` and
+    ``length``: only so many cycles at the start of each ``every``, in Verilator."""
 
     path: Path
     begin: int = 0
     end: int | None = None
+    every: int | None = None
+    length: int = 1
 
     @property
     def format(self) -> str:
         return "fst" if self.path.suffix == ".fst" else "vcd"
 
     def plusargs(self) -> list[str]:
-        return [f"+waves=waves.{self.format}", f"+waves_from={self.begin}", *([] if self.end is None else [f"+waves_to={self.end}"])]
+        window = [] if self.end is None else [f"+waves_to={self.end}"]
+        samples = [] if self.every is None else [f"+waves_every={self.every}", f"+waves_length={self.length}"]
+        return [f"+waves=waves.{self.format}", f"+waves_from={self.begin}", *window, *samples]
 
     def keep(self, folder: Path) -> None:
         """Moves what a simulation in ``folder`` recorded to its place.

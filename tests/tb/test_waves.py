@@ -54,6 +54,12 @@ def test_window(simulator, tmp_path):
 
 
 @pytest.mark.rtl
+def test_samples(tmp_path):
+    seen = values(record(tmp_path, "verilator", begin=20, end=60, every=10, length=3))
+    assert set(range(21, 60)) & set(seen) <= {n for n in range(20, 60) if n % 10 < 4} and {31, 32, 41, 42, 51, 52} <= set(seen)
+
+
+@pytest.mark.rtl
 def test_a_window_after_the_end(tmp_path):
     with pytest.raises(runner.SimulationError, match="^no waves were recorded: the first run ended before cycle 5000$"):
         record(tmp_path, "verilator", begin=5000)
