@@ -260,13 +260,14 @@ def schedule_(model: str, budget: int | None, explicit: bool, json_file: Path | 
 @click.option("--output", type=click.Path(path_type=Path), help="Write the model's outputs there, an .npz file.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report there, for other tools.")
 @click.option("--trace", type=click.Path(path_type=Path), help="Write a timeline of the first run there, for Perfetto (ui.perfetto.dev).")
+@click.option("--power", is_flag=True, help="Estimate the energy of the first run, in standard cells of 180 nm (Verilator only).")
 @click.option("--waves", type=click.Path(path_type=Path), help="Record all signals there: .vcd, or .fst (RTL only).")
 @click.option("--waves-from", type=click.IntRange(0), help="Record from this cycle of the first run on.")
 @click.option("--waves-to", type=click.IntRange(1), help="Record until this cycle of the first run.")
 @_shapes
 @_arranging
 def run(model: str, config: str | None, inputs: Path | None, runs: int | None, simulator: str, dram_text: str | None,
-        output: Path | None, json_file: Path | None, trace: Path | None, waves: Path | None, waves_from: int | None,
+        output: Path | None, json_file: Path | None, trace: Path | None, power: bool, waves: Path | None, waves_from: int | None,
         waves_to: int | None, shapes: tuple[str, ...], schedule: str | None, on_chip: bool) -> None:
     """Runs a model, or a program folder, and compares every tensor with ONNX Runtime.
 
@@ -292,6 +293,13 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
                 raise UserError(f"{option} needs RTL: use it with --simulator verilator or icarus")
         if trace is not None and chosen is Simulator.FUNCTIONAL:
             raise UserError("--trace needs cycles: use it with --simulator verilator, icarus or model")
+        if power:
+            if chosen is not Simulator.VERILATOR:
+                raise UserError("--power needs recorded signals: use it with --simulator verilator")
+            from tenon.flows.hardware.power.measured import check_tools
+            from tenon.flows.run import with_power
+
+            check_tools()
         if output is not None and chosen is Simulator.MODEL:
             raise UserError("--output needs values: use it with --simulator verilator, icarus or functional")
         if output is not None and output.suffix != ".npz":
@@ -312,6 +320,9 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
             clock = clock_of(configuration or Configuration(job.params), config)
             report, execution = execute(job, chosen, clock=clock, dram=dram, waves=recorder, observe=trace is not None,
                                         progress=lambda number, cycles: say(progress.text(number, cycles)))
+        if power:
+            with _status(f"power of {job.name} on {job.params.name}") as say:
+                report = with_power(job, report, dram=dram, progress=say)
         print_report(report)
         if output is not None:
             save_outputs(output, outputs_of(job.compiled, job.feeds, execution.tensors))

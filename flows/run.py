@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ from tenon.tb.gateware import graph_of
 from tenon.tb.rtl import Dram
 from tenon.tb.waves import Waves
 
-__all__ = ["Job", "job_of", "prepare", "run"]
+__all__ = ["Job", "job_of", "prepare", "run", "with_power"]
 
 _IMAGES = 100  # test images of a network that has some
 
@@ -130,6 +130,22 @@ def run(job: Job, simulator: Simulator, *, clock: Clock | None = None, dram: Dra
     report = report_of(compiled.program, compiled.model, job.name, simulator, execution, runs, comparison=comparison, accuracy=accuracy,
                        placements=placements(compiled), clock=clock)
     return report, execution
+
+
+def with_power(job: Job, report: Report, *, dram: Dram | None = None, progress: Callable[[str], None] = lambda _: None) -> Report:
+    """``report`` of ``job`` with the energy of its first run.
+
+    Raises
+    ------
+    UserError, SimulationError
+        As ``power_of`` does.
+    """
+    from tenon.flows.hardware.power.measured import power_of  # heavy, and rarely wanted
+
+    compiled = job.compiled
+    inputs = read_inputs(compiled.graph, enter(compiled.parts, job.feeds[:1])[0])
+    power = power_of(job.params, compiled.program, inputs, report.cycles, report.macs, dram=dram, progress=progress)
+    return replace(report, power=power)
 
 
 def _accuracy(compiled: Compiled, labels: np.ndarray, results: Sequence[Tensors], expected: Sequence[dict]) -> Accuracy:

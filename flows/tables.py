@@ -81,6 +81,8 @@ def print_report(report: Report) -> None:
                       f"DRAM {_number(report.dram_read_bytes)} bytes read, {_number(report.dram_write_bytes)} written")
     if report.time_us is not None:
         console.print(f"{report.time_us:,.1f} us at {report.clock.mhz:g} MHz ({report.clock.source})", soft_wrap=True)
+    if report.power is not None:
+        _print_power(console, report)
     untimed = sum(layer.cycles is None for layer in report.layers) if report.cycles is not None else 0
     if untimed:
         console.print(f"{untimed:,} layers have no time of their own: there are more of them than time stamps; a configuration with "
@@ -93,6 +95,35 @@ def print_report(report: Report) -> None:
         console.print(f"accuracy on {a.images} test images: {_percent(a.network / a.images)}; "
                       f"of the reference: {_percent(a.reference / a.images)}")
     _print_comparison(console, report)
+
+
+def _print_power(console: Console, report: Report) -> None:
+    """Energy of the first run by part."""
+    power = report.power
+    table = Table(title="energy of the first run", title_justify="left")
+    table.add_column("part")
+    for name in ("uJ", "share", "toggles", "of these glitches", "clock pins", "of the part", "where nothing changed"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for part in power.parts:
+        table.add_row(part.part, f"{part.uj:,.3f}", _percent(part.uj / power.uj), f"{part.toggles_uj:,.3f}",
+                      _percent(part.glitches_uj / part.toggles_uj if part.toggles_uj else None), f"{part.clock_pins_uj:,.3f}",
+                      _percent(part.clock_pins_uj / part.uj if part.uj else None),
+                      _percent(part.idle_clock_pins_uj / part.clock_pins_uj if part.clock_pins_uj else None))
+    table.add_row("memories", f"{power.memories_uj:,.3f}", _percent(power.memories_uj / power.uj), *5 * ("",))
+    for memory in power.memories:
+        if memory.uj >= 0.01 * power.uj:
+            table.add_row(f"  {memory.memory}", f"{memory.uj:,.3f}", _percent(memory.uj / power.uj), *5 * ("",))
+    table.add_section()
+    table.add_row("total", f"{power.uj:,.3f}", _percent(1.0), "", "", f"{power.clock_pins_uj:,.3f}",
+                  _percent(power.clock_pins_uj / power.logic_uj), "")
+    console.print(table)
+    at = f", {power.mean_mw(report.clock):,.1f} mW at {report.clock.mhz:g} MHz" if report.clock else ""
+    per_mac = f"{power.pj_per_mac:,.1f} pJ for each MAC" if power.pj_per_mac is not None else "no MACs"
+    console.print(f"{power.uj:,.3f} uJ a run{at}, {per_mac}; "
+                  f"from {power.sampled_cycles:,} of {power.cycles:,} cycles, standard error of the logic {power.error_uj:,.3f} uJ",
+                  soft_wrap=True)
+    for condition in power.conditions:
+        console.print(f"  {condition}", soft_wrap=True)
 
 
 def _print_comparison(console: Console, report: Report) -> None:

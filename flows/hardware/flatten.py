@@ -69,6 +69,8 @@ class _Flattening:
     def _seam(self, part: Part, path: str, outside: dict[str, list[int]]) -> None:
         if part.module == CLOCK_GATE:
             self._join(outside["gated"][0], outside["clk"][0])
+        else:
+            self.netlist.memories[path] = part.parameters
         for port in part.ports:
             if port.name not in ("clk", "gated") and port.name in outside:
                 self._registers(path + port.name, outside[port.name], drive=not port.is_input)

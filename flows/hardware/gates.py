@@ -29,11 +29,13 @@ class Cell:
 class Netlist:
     """Cells, and the nearest names in the Verilog of the nets between them, with paths.
 
-    ``ports`` are the nets of the ports of what it was made of, which have registers in place of what is outside.
+    ``ports`` are the nets of the ports of what it was made of, which have registers in place of what is outside; ``memories`` the
+    parameters of the memories in it, by path, which has registers at its ports in their place.
     """
 
     cells: list[Cell] = field(default_factory=list)
     ports: dict[str, list[int]] = field(default_factory=dict)
+    memories: dict[str, dict[str, int]] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
     nets: int = CLOCK + 1  # numbers given so far
 

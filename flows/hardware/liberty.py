@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-__all__ = ["Gate", "Group", "Library", "parse", "read_library"]
+__all__ = ["SLEW_NS", "Gate", "Group", "Library", "parse", "read_library"]
 
 # A comment, a line that goes on, white space, a text, a mark, or a word.
 _TOKEN = re.compile(r'/\*.*?\*/|\\\n|\s+|"([^"]*)"|([{}();:,])|([^\s{}();:,"]+)', re.S)
-_SLEW_NS = 0.18  # of the edge at an input for which delays are taken; those of OSU018 that drive two or three inputs make such
+SLEW_NS = 0.18  # of the edge at an input for which delays are taken; those of OSU018 that drive two or three inputs make such
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Gate:
         return self.ns + self.ns_per_pf * load_pf
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Library:
     """A library's cells by name; ``root`` is all that the file says."""
 
@@ -119,7 +119,7 @@ def _line(arc: Group) -> tuple[float, float]:
     for table in (*arc.all("cell_rise"), *arc.all("cell_fall")):
         (loads,), (slews,) = table.floats("index_1"), table.floats("index_2")
         rows = table.floats("values")
-        column = min(range(len(slews)), key=lambda n: abs(slews[n] - _SLEW_NS))
+        column = min(range(len(slews)), key=lambda n: abs(slews[n] - SLEW_NS))
         low, high = 1, len(loads) // 2 + 1  # the range in which most loads are
         slope = (rows[high][column] - rows[low][column]) / (loads[high] - loads[low])
         lines.append((rows[low][column] - slope * loads[low], slope))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tenon.flows.html.markup import Markup, count, element, join, percent
-from tenon.flows.html.record import RunRecord
+from tenon.flows.html.record import EnergyRow, RunRecord
 
 __all__ = ["headline"]
 
@@ -21,11 +21,23 @@ def headline(run: RunRecord) -> Markup:
     if run.time is not None:
         us, mhz, source = run.time
         cards.insert(1, _card("time", f"{us:,.1f} us", f"at {mhz:g} MHz: {source}"))
+    if run.energy is not None:
+        cards.append(_energy(run.energy))
     if run.accuracy is not None:
         images, network, reference = run.accuracy
         cards.append(_card("accuracy", percent(network / images if images else None),
                            f"of {images:,} test images; reference {percent(reference / images if images else None)}"))
     return join([title, element("p", where, class_="soft"), element("div", *cards, class_="cards")])
+
+
+def _energy(energy: EnergyRow) -> Markup:
+    notes = [f"logic {energy.logic_uj:,.1f} ± {energy.error_uj:,.1f} uJ in cells of 180 nm, {energy.clock_pins_uj:,.1f} of it clock pins; "
+             f"memories {energy.memories_uj:,.1f} uJ, assumed"]
+    if energy.pj_per_mac is not None:
+        notes.append(f"{energy.pj_per_mac:,.1f} pJ a MAC")
+    if energy.mean_mw is not None:
+        notes.append(f"{energy.mean_mw:,.1f} mW")
+    return _card("energy of a run", f"{energy.uj:,.1f} uJ", "; ".join(notes))
 
 
 def _card(name: str, value: str, note: str, mood: str = "") -> Markup:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tenon.flows.engine_use import EngineUse
 from tenon.flows.errors import UserError
 
-__all__ = ["LayerRow", "NodeRow", "RunRecord", "parse_record", "read_record"]
+__all__ = ["EnergyRow", "LayerRow", "NodeRow", "RunRecord", "parse_record", "read_record"]
 
 _MOST = 1 << 63
 
@@ -48,6 +48,19 @@ class NodeRow:
 
 
 @dataclass(frozen=True)
+class EnergyRow:
+    """What ``tenon run --power`` found; as ``flows.hardware.power.power.Power``."""
+
+    uj: float
+    logic_uj: float
+    clock_pins_uj: float
+    memories_uj: float
+    error_uj: float
+    pj_per_mac: float | None
+    mean_mw: float | None
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """A run. ``classes``: elements, mismatches and largest difference by kind of comparison; ``accuracy``: test images, and
     right answers of the network and of the reference; ``time``: us, at how many MHz, and who says that."""
@@ -71,6 +84,7 @@ class RunRecord:
     layers: tuple[LayerRow, ...]
     placements: tuple[NodeRow, ...]
     time: tuple[float, float, str] | None = None
+    energy: EnergyRow | None = None
 
 
 def read_record(path: Path) -> RunRecord:
@@ -185,7 +199,13 @@ def _run(f: _Fields) -> RunRecord:
         f.count_if_known("dram_read_bytes"), f.count_if_known("dram_write_bytes"), f.count_if_known("bus_bytes_per_cycle"),
         f.text("reference") if f.known("reference") else None, _classes(f.inner("classes")) if f.known("classes") else None,
         f.count_if_known("undefined") or 0, accuracy, tuple(_layer(layer) for layer in f.rows("layers")),
-        tuple(NodeRow(*(node.text(name) for name in ("node", "op", "where", "why"))) for node in nodes), time)
+        tuple(NodeRow(*(node.text(name) for name in ("node", "op", "where", "why"))) for node in nodes), time,
+        _energy(f.inner("power")) if f.known("power") else None)
+
+
+def _energy(f: _Fields) -> EnergyRow:
+    sums = (f.number(name) for name in ("uj", "logic_uj", "clock_pins_uj", "memories_uj", "error_uj"))
+    return EnergyRow(*sums, *(f.number(name) if f.known(name) else None for name in ("pj_per_mac", "mean_mw")))
 
 
 def _counts(f: _Fields, *names: str) -> tuple[int, ...]:
