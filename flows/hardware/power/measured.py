@@ -96,7 +96,10 @@ def _measured(params: SystolicParams, program: Program, inputs: Tensors, cycles:
         progress("power: recording the run in RTL (the first time, its simulator is compiled: a minute)")
         execute(program, [inputs], Simulator.VERILATOR, params=params, dram=dram, waves=Waves(path, _MARGIN, cycles - _MARGIN, **sampled))
         progress("power: reading the record")
-        recorded = read_recorded(path, "tenon_system.dut", names)
+        try:
+            recorded = read_recorded(path, "tenon_system.dut", names)
+        except KeyError as error:
+            raise UserError(f"power: RTL recorded no {error.args[0]}: this is an error of Tenon's") from None
     settled = settle(gates, {gates.held(register): recorded.bits[_signal(register)] for register in gates.registers}, recorded.mask)
 
     def clocked(register: Cell) -> int:

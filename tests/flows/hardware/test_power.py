@@ -239,6 +239,19 @@ def test_command(library, tmp_path, monkeypatch):
     assert json.loads((tmp_path / "again.json").read_text())["power"] == power
 
 
+@pytest.mark.rtl
+@pytest.mark.parametrize(("broken", "words"), [
+    ({"_signal": lambda register: register.path.removeprefix("port ").replace("counters.value", "none")}, "RTL recorded no none"),
+    ({"settle": lambda gates, held, ones: settle(gates, held | {min(held): 0, max(held): ones}, ones)}, "something else in RTL"),
+])
+def test_hardware_and_record_that_do_not_agree(broken, words, library, tmp_path, monkeypatch):
+    for name, replacement in broken.items():
+        monkeypatch.setattr(measured, name, replacement)
+    monkeypatch.setattr(measured, "kept", lambda kind, recipe, make: make())
+    done = tenon("--power", "--json", tmp_path / "r.json")
+    assert done.exit_code == 2 and words in done.stderr.splitlines()[-1] and not (tmp_path / "r.json").exists()
+
+
 @pytest.mark.parametrize(("options", "words"), [
     (["--simulator", "model"], "--power needs recorded signals: use it with --simulator verilator"),
     (["--simulator", "icarus"], "--power needs recorded signals"), ([], "apt-get install qflow-tech-osu018")])
