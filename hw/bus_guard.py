@@ -97,11 +97,11 @@ class BusGuard(wiring.Component):
         windows = []
         for i in range(axi.SEGMENTS):
             window = Signal(self._window, name=f"window{i}", reset_less=True)
-            end = Signal(self._word_bits + 1, name=f"end{i}")
+            end = Signal(self._word_bits + 2, name=f"end{i}")  # up to twice the address space: a whole one after the last word
             m.d.comb += end.eq((self.base[i] + self.bytes[i] + self.params.bus_bytes - 1) >> shift)
             m.d.sync += [
                 window.first.eq(self.base[i][shift:]), window.whole.eq(window.over & (window.end >= window.first)),
-                Cat(window.end, window.over).eq(Mux(self.bytes[i] == 0, self.base[i][shift:], end)),
+                Cat(window.end, window.over).eq(Mux(self.bytes[i] == 0, self.base[i][shift:], Mux(end[-1], Const(-1, len(end) - 1), end))),
             ]
             windows.append(window.as_value())
         return Array(windows)
