@@ -46,15 +46,17 @@ def _window(channel: str, unbound: str) -> tuple[str, dict[str, int], dict[str, 
     """Follows one request of a channel: what becomes of it when it leaves the skid buffer."""
     model = f"""
 wire {channel}_left = \\dut.{channel}_skid.o_valid && \\dut.{channel}_free ;
-""" + tracked(channel, f"i_{channel}_valid && i_{channel}_ready", f"{{{unbound}, i_{channel}_seg, i_{channel}_len, i_{channel}_addr[31:2]}}",
-              f"{channel}_left", 41, 2, reset="rst || cut") + past(f"{channel}_taken = {channel}_left && !cut") \
+""" + tracked(channel, f"i_{channel}_valid && i_{channel}_ready",
+              f"{{{unbound}, i_{channel}_seg, i_{channel}_len, i_{channel}_addr[31:2]}}", f"{channel}_left", 41, 2, reset="rst || cut") \
+        + past(f"{channel}_taken = {channel}_left && !cut") \
         + past(f"{channel}_its = {channel}_leaves && !cut") + past(f"{channel}_request = {channel}_item", 41) \
         + _offers(channel) + f"""
 wire [1:0] {channel}_which = past_{channel}_request[39:38];
 wire [32:0] {channel}_base = base[32*{channel}_which +: 32], {channel}_bytes = bytes[32*{channel}_which +: 32];
 wire [30:0] {channel}_words = (({channel}_base + {channel}_bytes + 3) >> 2) - ({channel}_base >> 2);  // of the window
 wire [29:0] {channel}_offset = past_{channel}_request[29:0] - {channel}_base[31:2];
-wire {channel}_legal = past_{channel}_request[40] || ({channel}_bytes != 0 && {channel}_offset + past_{channel}_request[37:30] < {channel}_words);
+wire {channel}_legal = past_{channel}_request[40]
+  || ({channel}_bytes != 0 && {channel}_offset + past_{channel}_request[37:30] < {channel}_words);
 """
     inner = {f"{channel}_skid.{name}": bits for name, bits in (("o_valid", 1), ("i_ready", 1), ("o", 41), ("spare", 41))}
     inner |= {f"{channel}_free": 1, f"{channel}_bad": 1}
@@ -63,7 +65,8 @@ wire {channel}_legal = past_{channel}_request[40] || ({channel}_bytes != 0 && {c
         "inside": f"!{channel}_followed || {channel}_ahead < {channel}_held",
         "front": f"!({channel}_followed && {channel}_ahead == 0) || item == \\dut.{channel}_skid.o ".replace("item", f"{channel}_item"),
         "spare": f"!({channel}_followed && {channel}_ahead == 1) || item == \\dut.{channel}_skid.spare ".replace("item", f"{channel}_item"),
-        "passed": f"!past_{channel}_its || !{channel}_legal || ({channel}_valid && {channel}_addr == {{past_{channel}_request[29:0], 2'b0}} && "
+        "passed": f"!past_{channel}_its || !{channel}_legal || ({channel}_valid && "
+                  f"{channel}_addr == {{past_{channel}_request[29:0], 2'b0}} && "
                   f"{channel}_len == past_{channel}_request[37:30])",
         "withheld": f"!past_{channel}_its || {channel}_legal || (!{channel}_valid && \\dut.{channel}_bad )",
         "nothing_else": f"!{channel}_valid || past_{channel}_taken || past_{channel}_open",
@@ -80,7 +83,8 @@ def _window_property(channel: str, unbound: str, bug: Bug) -> Property:
     model, inner, asserts = _window(channel, unbound)
     return Property(
         name=f"guard-window-{channel}", component=bus_guard, bound=9,
-        says=f"Every request on {channel.upper()} is one that an engine made, unchanged, in order, and lies inside the window of its segment; "
+        says=f"Every request on {channel.upper()} is one that an engine made, unchanged, in order, and lies inside the window of its "
+             "segment; "
              "one that does not is withheld with an error, and so is all behind it until the cut.",
         given="windows constant from two cycles before the first request; no request crosses a page",
         model=_WINDOWS + model, assumes={**_CONSTANT, "page": _page(channel)},

@@ -57,27 +57,9 @@ _INNER = {"acquired": 2, "in_flight": 5}
 
 
 
-def _owed(fifo: str, pulse: str, parts: dict[str, int]) -> tuple[dict[str, int], dict[str, str]]:
-    """Registers of the Fifo of what is owed, and that it is fed, has room, and has an item whenever ``pulse`` comes. That it keeps
-    order is ``fifo-order``."""
-    width = sum(parts.values())
-    inner = {f"{fifo}.{register}": bits for register, bits in
-             (("stored", 5), ("o_valid", 1), ("i_valid", 1), ("i_ready", 1), ("o_ready", 1), ("i", width), ("o", width))}
-    fields = "{" + ", ".join(f"i_instr[{HEADER[name][0] + HEADER[name][1] - 1}:{HEADER[name][0]}]" for name in reversed(parts)) + "}"
-    held = f"(\\dut.{fifo}.stored + \\dut.{fifo}.o_valid )"
-    return inner, {
-        "fed": f"\\dut.{fifo}.i_valid == ({_TAKE}) && \\dut.{fifo}.i == {fields}", "room": f"!({_TAKE}) || \\dut.{fifo}.i_ready ",
-        "held": f"{held} == {pulse}_ripe + past_take", "shown": f"{pulse}_ripe == 0 || \\dut.{fifo}.o_valid ",
-        "taken": f"\\dut.{fifo}.o_ready == e_{pulse}", "there": f"!e_{pulse} || \\dut.{fifo}.o_valid ",
-    }
-
-
 def _property(name: str, **values) -> Property:
     return Property(name=f"queue-{name}", component=engine_queue, given=_GIVEN, assumes=_ANSWERS, **values)
 
-
-_RELEASE_INNER, _RELEASE_OWED = _owed("to_release", "release", {"release": _TOKENS})
-_DONE_INNER, _DONE_OWED = _owed("to_finish", "done", {"done": _TOKENS, "mark": _MARK})
 
 PROPERTIES = [
     _property(
@@ -100,26 +82,6 @@ PROPERTIES = [
                  "ahead": "granted <= 2", "sum": "w_held + granted == i_held", "room": "!push || \\dut.waits.i_ready "},
         covers={"ahead": "granted == 2 && w_held == 3", "last": "w_leaves && w_item == 2"},
         bug=Bug("hw/engine_queue.py", "waits.o_valid & (acquired != _AHEAD)", "waits.o_valid"),
-    ),
-    _property(
-        "release", quick=True,
-        says="What an instruction releases goes into a Fifo, which has room, as it is taken; with each release pulse, and at no other "
-             "time, the tokens at that Fifo's head are given, and there are some.",
-        model=_ENGINE + _COUNTS, observed={**_INNER, **_RELEASE_INNER},
-        asserts={**_RELATED, **_RELEASE_OWED, "given": "released == (e_release ? \\dut.to_release.o : 0)"},
-        covers={"full": "flying == 16 && release_ripe == 16", "at_once": "e_release && e_done"},
-        bug=Bug("hw/engine_queue.py", 'to_release.i.eq(field("release"))', 'to_release.i.eq(field("done"))'),
-    ),
-    _property(
-        "done", quick=True,
-        says="The same for what is signalled when an instruction is done, and for its mark: it is shown exactly once, with that pulse, if "
-             "it is not 0. At most 16 are in flight.",
-        model=_ENGINE + _COUNTS, observed={**_INNER, **_DONE_INNER},
-        asserts={**_RELATED, **_DONE_OWED, "given": f"done == (e_done ? \\dut.to_finish.o [{_TOKENS - 1}:0] : 0)",
-                 "mark": f"mark_valid == (e_done && mark != 0) && (!e_done || mark == \\dut.to_finish.o [{_TOKENS + _MARK - 1}:{_TOKENS}])",
-                 "most": f"flying <= {_IN_FLIGHT}"},
-        covers={"full": f"flying == {_IN_FLIGHT}", "marked": "mark_valid"},
-        bug=Bug("hw/engine_queue.py", "(acquired != 0) & (in_flight != _IN_FLIGHT)", "(acquired != 0)"),
     ),
     _property(
         "idle", quick=True,

@@ -1,6 +1,13 @@
 """All properties, by name."""
 
-from tenon.tb.formal import axi_lite_properties, burst_properties, bus_properties, engine_queue_properties, queue_properties, token_properties
+from tenon.tb.formal import (
+    axi_lite_properties,
+    burst_properties,
+    bus_properties,
+    engine_queue_properties,
+    queue_properties,
+    token_properties,
+)
 from tenon.tb.formal.prop import Property
 
 __all__ = ["PROPERTIES"]
