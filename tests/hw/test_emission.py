@@ -13,8 +13,7 @@ from tenon.tb.gateware import emitted, verilog_of
 
 #: Parts that hold nothing but data: a reset in one of them costs half the simulation speed.
 _DATA_ONLY = ("tenon_systolic_row", "tenon_systolic_array", "tenon_lane", "tenon_window_lane", "tenon_fused_multiply_add",
-              "tenon_activation_buffer", "tenon_weight_buffer", "tenon_vector_buffer", "tenon_parameter_buffer", "tenon_accumulators",
-              "tenon_memory")
+              "tenon_activation_buffer", "tenon_weight_buffer", "tenon_vector_buffer", "tenon_parameter_buffer", "tenon_memory")
 
 
 def _modules(text: str) -> dict[str, str]:
