@@ -13,10 +13,8 @@ from tenon.hw.registers import ErrorCode
 
 __all__ = ["Dispatch", "issue_cycles"]
 
-_STILL = 31  # cycles without work after which there will be none: many more than a token needs from one engine to another
-
-
 ISSUE_CYCLES = 2  # beside the walk: judged, pushed
+_STILL = 31  # cycles without work after which there will be none: many more than a token needs from one engine to another
 
 
 def issue_cycles(mnemonics, memory_bytes) -> int:

@@ -15,7 +15,7 @@ from tenon.hw.fifo import Fifo
 from tenon.hw.mnemonics import load
 from tenon.hw.params import SystolicParams
 from tenon.hw.realign import Planner, Realigner
-from tenon.hw.runs import run_nest
+from tenon.hw.runs import run_nest, walk
 
 __all__ = ["ADDRESS_BITS", "LoadEngine"]
 
@@ -77,15 +77,8 @@ class LoadEngine(wiring.Component):
 
         # Coordinates of the next run.
         m.submodules.runs = runs = run_nest(m, f, s=address_bits, d=ADDRESS_BITS, y=_Y_BITS, x=_X_BITS)
-        walking = Signal()
         advance = Signal()  # every run moves on by one register
-        step = Signal()
-        m.d.comb += [runs.load.eq(self.i_valid & ~walking), step.eq(walking & advance), runs.step.eq(step & ~runs.last),
-                     self.i_ready.eq(step & runs.last)]
-        with m.If(runs.load):
-            m.d.sync += walking.eq(1)
-        with m.Elif(self.i_ready):
-            m.d.sync += walking.eq(0)
+        walking = walk(m, runs, valid=self.i_valid, ready=self.i_ready, advance=advance)
         valid = Signal(3)  # a run in each of three registers
         with m.If(advance):
             m.d.sync += valid.eq(Cat(walking, valid))

@@ -16,7 +16,7 @@ from tenon.hw.load import ADDRESS_BITS
 from tenon.hw.mnemonics import store
 from tenon.hw.params import SystolicParams
 from tenon.hw.realign import Planner, Realigner, words_bits
-from tenon.hw.runs import run_nest
+from tenon.hw.runs import run_nest, walk
 
 __all__ = ["StoreEngine"]
 
@@ -77,15 +77,8 @@ class StoreEngine(wiring.Component):
 
         # Coordinates of the next run.
         m.submodules.runs = runs = run_nest(m, f, s=ADDRESS_BITS, d=address_bits)
-        walking = Signal()
         advance = Signal()  # every run moves on by one register
-        step = Signal()
-        m.d.comb += [runs.load.eq(self.i_valid & ~walking), step.eq(walking & advance), runs.step.eq(step & ~runs.last),
-                     self.i_ready.eq(step & runs.last)]
-        with m.If(runs.load):
-            m.d.sync += walking.eq(1)
-        with m.Elif(self.i_ready):
-            m.d.sync += walking.eq(0)
+        walking = walk(m, runs, valid=self.i_valid, ready=self.i_ready, advance=advance)
         valid = Signal(2)  # a run in each of two registers
         run = Signal(data.StructLayout({"src": ADDRESS_BITS, "dst": address_bits, "seg": axi.SEGMENT_BITS, "n": 16, "final": 1}),
                      reset_less=True)

@@ -12,8 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from tenon.flows.hardware.yosys import run_yosys
+from tenon.flows.port import Port
 
-__all__ = ["CLOCK_GATE", "MEMORY", "REGISTERED", "SEAMS", "Design", "Part", "Port", "part_name", "take_apart"]
+__all__ = ["CLOCK_GATE", "MEMORY", "REGISTERED", "SEAMS", "Design", "Part", "part_name", "take_apart"]
 
 MEMORY = "tenon_memory"
 CLOCK_GATE = "tenon_clock_gate"
@@ -30,17 +31,6 @@ check -assert
 select -assert-none *tenon_clock_gate*/* %n t:$dlatch t:$adlatch %u t:$dlatchsr %u t:$sr %u %i
 write_json design.json
 """
-
-
-@dataclass(frozen=True)
-class Port:
-    name: str
-    is_input: bool
-    width: int
-
-    @property
-    def range(self) -> str:
-        return f"[{self.width - 1}:0]"
 
 
 @dataclass(frozen=True)

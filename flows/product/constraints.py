@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from tenon.flows.product.ports import Port
+from tenon.flows.port import Port
 
 __all__ = ["IO_FRACTION", "lpf", "sdc", "xdc"]
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from tenon.flows.product.ports import MANAGER, SUBORDINATE, Port
+from tenon.flows.port import Port
+from tenon.flows.product.ports import MANAGER, SUBORDINATE, standard_name
 from tenon.hw.register_map import Access, Field, Register, RegisterMap
 
 __all__ = ["NAMESPACE", "component"]
@@ -66,7 +67,7 @@ def _add(parent: Element, name: str, text: str | None = None, /, **attributes: s
 
 
 def _bus(buses: Element, name: str, definition: tuple[str, str, str, str], mode: str, ports: Sequence[Port]) -> None:
-    element = _interface(buses, name, definition, {port.signal.upper(): port.name for port in ports})
+    element = _interface(buses, name, definition, {standard_name(port).upper(): port.name for port in ports})
     role = _add(element, mode)
     if mode == "master":
         _add(role, "addressSpaceRef", addressSpaceRef=_SPACE)

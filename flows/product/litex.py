@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tenon.flows.port import Port
 from tenon.flows.product.names import class_name
-from tenon.flows.product.ports import MANAGER, SUBORDINATE, Port
+from tenon.flows.product.ports import MANAGER, SUBORDINATE, standard_name
 
 __all__ = ["wrapper"]
 
@@ -86,8 +87,9 @@ def wrapper(ports: Sequence[Port], prefix: str, config: str) -> str:
 def _expression(port: Port) -> str:
     if port.name in _PLAIN:
         return _PLAIN[port.name]
-    bus = {MANAGER: "memory", SUBORDINATE: "registers"}[port.name[:-len(port.signal)]]
-    channel = next(c for c in _CHANNELS if port.signal.startswith(c))
-    name = port.signal.removeprefix(channel)
+    standard = standard_name(port)
+    bus = {MANAGER: "memory", SUBORDINATE: "registers"}[port.name.removesuffix(standard)]
+    channel = next(c for c in _CHANNELS if standard.startswith(c))
+    name = standard.removeprefix(channel)
     part = f"[:{port.width}]" if name == "addr" and port.is_input else ""  # LiteX's addresses are whole, not offsets
     return f"{bus}.{channel}.{name}{part}"

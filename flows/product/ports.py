@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from amaranth.hdl import Shape
 from amaranth.lib.wiring import In
 
+from tenon.flows.port import Port
 from tenon.hw.accelerator import Accelerator
 from tenon.hw.params import SystolicParams
 
-__all__ = ["MANAGER", "SUBORDINATE", "Port", "ports_of"]
+__all__ = ["MANAGER", "SUBORDINATE", "ports_of", "standard_name"]
 
 #: What the names of the AXI4 manager's and the AXI4-Lite subordinate's ports begin with.
 MANAGER, SUBORDINATE = "m_axi_", "s_axil_"
-
-
-@dataclass(frozen=True)
-class Port:
-    """One port of the top module."""
-
-    name: str
-    is_input: bool
-    width: int
-
-    @property
-    def signal(self) -> str:
-        """An AXI port's name as the standard has it, in lower case: ``awaddr``; the name itself of others."""
-        return self.name.removeprefix(MANAGER).removeprefix(SUBORDINATE)
 
 
 def ports_of(params: SystolicParams) -> list[Port]:
@@ -37,3 +22,8 @@ def ports_of(params: SystolicParams) -> list[Port]:
     members = component.signature.members
     return [Port("clk", True, 1), Port("rst", True, 1),
             *(Port(name, member.flow == In, Shape.cast(member.shape).width) for name, member in members.items())]
+
+
+def standard_name(port: Port) -> str:
+    """An AXI port's name as the standard has it, in lower case: ``awaddr``; the name itself of others."""
+    return port.name.removeprefix(MANAGER).removeprefix(SUBORDINATE)
