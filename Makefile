@@ -1,11 +1,11 @@
-# make demo | test | lint | bench | conformance | docs. Each makes the environment in .venv first, if need be.
+# make demo | test | lint | prove | bench | conformance | docs. Each makes the environment in .venv first, if need be.
 
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell \
 	$(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))) python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint bench conformance docs clean prerequisites
+.PHONY: demo test lint prove bench conformance docs clean prerequisites
 
 demo: $(READY)
 	$(BIN)/tenon run zoo:digits --config edge8
@@ -15,6 +15,9 @@ test: $(READY)
 
 lint: $(READY)
 	$(BIN)/ruff check .
+
+prove: $(READY)
+	$(BIN)/python -m tenon.tb.formal --bugs
 
 bench: $(READY)
 	$(BIN)/python -m tenon.flows.bench -o docs/benchmarks.md

@@ -14,12 +14,14 @@ from tenon.flows.pages.configuration import configuration_page
 from tenon.flows.pages.operators import CONFIG, operators_page
 from tenon.hw.covenant import covenant
 from tenon.hw.presets import preset
+from tenon.tb.formal.page import proofs_page
 
 #: What each page is made by.
 PAGES: dict[str, Callable[[], str]] = {
     "configuration.md": configuration_page,
     "isa.md": lambda: isa_page(covenant(preset(CONFIG))),
     "operators.md": operators_page,
+    "proofs.md": proofs_page,
 }
 
 

@@ -1,35 +1,45 @@
-"""``python -m tenon.tb.formal [NAME...] [--bugs]``: proves the properties and prints a table."""
+"""``python -m tenon.tb.formal [NAME...] [--bugs]``: proves properties, and prints a line for each."""
 
 from __future__ import annotations
 
 import sys
 
-from tenon.tb.formal.checker import Verdict, check
+from tenon.tb.formal.checker import Result, Verdict, check
+from tenon.tb.formal.prop import Property
 from tenon.tb.formal.registry import PROPERTIES
+from tenon.tb.toolchain import ToolError
+
+
+def _line(prop: Property, result: Result, found: Result | None) -> str:
+    said = f"{prop.name:22} {type(prop.component()).__name__:13} {prop.method:28} {result.seconds:6.1f} s  {result.verdict.value}"
+    if result.label:
+        said += f": {result.label}, in cycle {result.cycle}"
+    if result.missed:
+        said += f", not reached: {', '.join(result.missed)}"
+    if found is not None:
+        said += f"; its bug {'is found' if found.verdict is Verdict.FAILED else 'is NOT found'}"
+        said += f" by {found.label} in cycle {found.cycle}, {found.seconds:.1f} s" if found.label else ""
+    return said
 
 
 def main(arguments: list[str]) -> int:
+    """Status 1 if a property is not proved, a cover not reached, or a bug not found; 2 for what can not be begun."""
     bugs = "--bugs" in arguments
-    names = [a for a in arguments if a != "--bugs"]
-    unknown = [n for n in names if n not in PROPERTIES]
-    if unknown:
-        print(f"properties must be of {', '.join(PROPERTIES)}, not {unknown[0]}", file=sys.stderr)
-        return 2
+    names = [a for a in arguments if a != "--bugs"] or list(PROPERTIES)
+    for name in names:
+        if name not in PROPERTIES:
+            print(f"a property must be of {', '.join(PROPERTIES)}, not {name!r}", file=sys.stderr)
+            return 2
     good = True
-    for name in names or PROPERTIES:
+    for name in names:
         prop = PROPERTIES[name]
-        result = check(prop)
-        said = f"{name:28} {prop.method:20} {result.seconds:6.1f} s  {result.verdict.value}"
-        if result.label:
-            said += f" {result.label} in cycle {result.cycle}"
-        if result.missed:
-            said += f", not reached: {', '.join(result.missed)}"
-        good &= result.verdict is Verdict.PROVED and not result.missed
-        if bugs:
-            found = check(prop, bug=True)
-            said += f"; bug: {found.verdict.value} {found.label} in cycle {found.cycle}, {found.seconds:.1f} s"
-            good &= found.verdict is Verdict.FAILED
-        print(said, flush=True)
+        try:
+            result, found = check(prop), check(prop, bug=True) if bugs else None
+        except ToolError as error:
+            print(error, file=sys.stderr)
+            return 2
+        good &= result.verdict is Verdict.PROVED and not result.missed and (found is None or found.verdict is Verdict.FAILED)
+        print(_line(prop, result, found), flush=True)
     return 0 if good else 1
 
 

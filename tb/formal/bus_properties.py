@@ -55,8 +55,8 @@ wire [1:0] {channel}_which = past_{channel}_request[39:38];
 wire [32:0] {channel}_base = base[32*{channel}_which +: 32], {channel}_bytes = bytes[32*{channel}_which +: 32];
 wire [30:0] {channel}_words = (({channel}_base + {channel}_bytes + 3) >> 2) - ({channel}_base >> 2);  // of the window
 wire [29:0] {channel}_offset = past_{channel}_request[29:0] - {channel}_base[31:2];
-wire {channel}_legal = past_{channel}_request[40]
-  || ({channel}_bytes != 0 && {channel}_offset + past_{channel}_request[37:30] < {channel}_words);
+wire [31:0] {channel}_end = {channel}_offset + past_{channel}_request[37:30] + 1;
+wire {channel}_legal = past_{channel}_request[40] || ({channel}_bytes != 0 && ({channel}_words[30] || {channel}_end <= {channel}_words));
 """
     inner = {f"{channel}_skid.{name}": bits for name, bits in (("o_valid", 1), ("i_ready", 1), ("o", 41), ("spare", 41))}
     inner |= {f"{channel}_free": 1, f"{channel}_bad": 1}
@@ -82,9 +82,8 @@ def _page(channel: str) -> str:
 def _window_property(channel: str, unbound: str, bug: Bug) -> Property:
     model, inner, asserts = _window(channel, unbound)
     return Property(
-        name=f"guard-window-{channel}", component=bus_guard, bound=9,
-        says=f"Every request on {channel.upper()} is one that an engine made, unchanged, in order, and lies inside the window of its "
-             "segment; "
+        name=f"guard-window-{channel}", component=bus_guard, bound=7, seconds=150,
+        says=f"Every request on {channel.upper()} is one that an engine made, unchanged, in order, and lies inside its segment's window; "
              "one that does not is withheld with an error, and so is all behind it until the cut.",
         given="windows constant from two cycles before the first request; no request crosses a page",
         model=_WINDOWS + model, assumes={**_CONSTANT, "page": _page(channel)},

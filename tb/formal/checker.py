@@ -26,7 +26,7 @@ from tenon.tb.toolchain import ToolError
 
 __all__ = ["Result", "Verdict", "check"]
 
-_RECIPE = 3  # changes when this file checks otherwise than before
+_RECIPE = 5  # changes when this file checks otherwise than before
 _DEEPEST = 200  # cycles in which a cover must be reached
 
 # Only the reset counts: what registers of the design hold before it, and words of memories, is anything.
@@ -36,7 +36,7 @@ proc
 setattr -unset init w:*
 read_verilog -formal -sv {goal}.sv
 hierarchy -check -top harness
-proc
+{cut}proc
 flatten
 opt_clean
 check
@@ -94,7 +94,7 @@ def check(prop: Property, *, bug: bool = False) -> Result:
     component = prop.component()
     component._MustUse__used = True
     texts = {"dut.v": verilog, "asserts.sv": harness(prop, component, verilog), "covers.sv": harness(prop, component, verilog, covers=True)}
-    recipe = [_RECIPE, _SCRIPT, texts, prop.bound, importlib.metadata.version("pyosys")]
+    recipe = [_RECIPE, _SCRIPT, texts, prop.bound, prop.induction, prop.free, importlib.metadata.version("pyosys")]
     folder = cache_folder() / "formal" / hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:24]
     kept = folder / "result.json"
     if kept.is_file():
@@ -104,11 +104,11 @@ def check(prop: Property, *, bug: bool = False) -> Result:
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     begin = time.monotonic()
-    _model(folder, "asserts")
+    _model(prop, folder, "asserts")
     verdict, label, cycle = _judge(prop, folder)
     missed = ()
     if not bug:
-        _model(folder, "covers")
+        _model(prop, folder, "covers")
         missed = _missed(prop, folder)
     result = Result(verdict, label, cycle, missed, round(time.monotonic() - begin, 1))
     if verdict is not Verdict.UNKNOWN:
@@ -118,8 +118,9 @@ def check(prop: Property, *, bug: bool = False) -> Result:
     return result
 
 
-def _model(folder: Path, goal: str) -> None:
-    (folder / f"{goal}.ys").write_text(_SCRIPT.format(goal=goal), encoding="utf-8")
+def _model(prop: Property, folder: Path, goal: str) -> None:
+    cut = "".join(f"cutpoint {module}\n" for module in prop.free)
+    (folder / f"{goal}.ys").write_text(_SCRIPT.format(goal=goal, cut=cut), encoding="utf-8")
     done = subprocess.run([sys.executable, "-c", _YOSYS, f"{goal}.ys"], cwd=folder, capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
     (folder / f"{goal}.log").write_text(said, encoding="utf-8")
@@ -145,18 +146,31 @@ def _judge(prop: Property, folder: Path) -> tuple[Verdict, str, int]:
     if prop.bound:
         said = _abc(folder, "asserts", f"bmc3 -F {prop.bound} -T {prop.seconds}", prop.seconds)
         proved = f"No output asserted in {prop.bound} frames" in said
+    elif prop.induction:
+        said = _abc(folder, "asserts", f"bmc3 -F {prop.induction + 1} -T {prop.seconds}", prop.seconds)
+        proved = f"No output asserted in {prop.induction + 1} frames" in said and not _counterexample(said)
+        if proved:
+            step = _abc(folder, "asserts", f"orpos; ind -F {prop.induction} -T {prop.seconds}", prop.seconds)
+            proved = "Networks are equivalent" in step
+            if not proved:
+                said = _abc(folder, "asserts", f"bmc3 -F {_DEEPEST} -T {prop.seconds}", prop.seconds)
     else:
         said = _abc(folder, "asserts", f"orpos; pdr -T {prop.seconds}", prop.seconds)
         proved = "Property proved" in said and "Verification of invariant" in said
-    failed = re.search(r"Output (\d+) of miter \S+ was asserted in frame (\d+)", said)
-    if failed and not prop.bound:  # which of them, and as early as can be
+    failed = _counterexample(said)
+    if failed and not (prop.bound or prop.induction):  # which of them, and as early as can be
         first = _abc(folder, "asserts", f"bmc3 -F {int(failed[2]) + 1} -T {prop.seconds}", prop.seconds)
-        failed = re.search(r"Output (\d+) of miter \S+ was asserted in frame (\d+)", first) or failed
-        if not first:
-            labels = ["?"]
+        failed = _counterexample(first)
+        if not failed:
+            return Verdict.UNKNOWN, "", 0
     if failed:
         return Verdict.FAILED, labels[int(failed[1])], int(failed[2])
     return (Verdict.PROVED if proved else Verdict.UNKNOWN), "", 0
+
+
+def _counterexample(said: str) -> re.Match | None:
+    """Number of the assertion and of the cycle."""
+    return re.search(r"Output (\d+) of miter \S+ was asserted in frame (\d+)", said)
 
 
 def _missed(prop: Property, folder: Path) -> tuple[str, ...]:

@@ -41,8 +41,12 @@ class Property:
         proof, that its bound does.
     observed : mapping
         Registers inside the module, by path ("counter0", "store.words"), with their bits: read in expressions as ``\\dut.PATH``.
+    free : tuple of str
+        Parts (names of modules) whose outputs may do anything.
     bound : int
         Cycles, or 0: for all times.
+    induction : int
+        Cycles of k-induction, which proves for all times that the assertions imply themselves; 0: PDR finds what implies them.
     bug : Bug
         With it, some assertion must fail.
     seconds : int
@@ -60,14 +64,18 @@ class Property:
     asserts: Mapping[str, str]
     covers: Mapping[str, str]
     observed: Mapping[str, int] = field(default_factory=dict)
+    free: tuple[str, ...] = ()
     bound: int = 0
+    induction: int = 0
     bug: Bug
     seconds: int = 60
     quick: bool = False
 
     @property
     def method(self) -> str:
-        return f"bounded, {self.bound} cycles" if self.bound else "all times (PDR)"
+        if self.bound:
+            return f"bounded, {self.bound} cycles"
+        return f"all times, induction over {self.induction}" if self.induction else "all times, PDR"
 
 
 def past(name: str, width: int = 1) -> str:

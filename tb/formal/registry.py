@@ -4,7 +4,10 @@ from tenon.tb.formal import (
     axi_lite_properties,
     burst_properties,
     bus_properties,
+    dispatch_properties,
     engine_queue_properties,
+    memory_properties,
+    nest_properties,
     queue_properties,
     token_properties,
 )
@@ -12,6 +15,7 @@ from tenon.tb.formal.prop import Property
 
 __all__ = ["PROPERTIES"]
 
-_SUBJECTS = (token_properties, queue_properties, engine_queue_properties, burst_properties, axi_lite_properties, bus_properties)
+_SUBJECTS = (token_properties, queue_properties, engine_queue_properties, burst_properties, axi_lite_properties, bus_properties,
+             memory_properties, nest_properties, dispatch_properties)
 
 PROPERTIES: dict[str, Property] = {prop.name: prop for subject in _SUBJECTS for prop in subject.PROPERTIES}

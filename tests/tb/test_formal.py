@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from tenon.tb.formal.__main__ import main
 from tenon.tb.formal.checker import ModelError, Verdict, check
 from tenon.tb.formal.emission import BugError, changed
 from tenon.tb.formal.prop import Bug
@@ -41,6 +42,28 @@ def test_an_observed_register_that_is_not_there_is_refused():
 def test_a_false_assertion_is_named_with_its_cycle():
     result = check(altered(asserts={"holds": "1", "fails": "count0 != 9"}))
     assert (result.verdict, result.label, result.cycle) == (Verdict.FAILED, "fails", 2)
+
+
+def test_induction_proves_nothing_false():
+    # Holds in the first cycles, and does not follow from itself.
+    result = check(altered(asserts={"fails": "count0 != 25"}, induction=2))
+    assert (result.verdict, result.label, result.cycle) == (Verdict.FAILED, "fails", 4)
+
+
+def test_a_bound_is_not_exceeded():
+    assert check(altered(asserts={"fails": "count0 != 25"}, bound=4, covers={})).verdict is Verdict.PROVED
+    assert check(altered(asserts={"fails": "count0 != 25"}, bound=5, covers={})).verdict is Verdict.FAILED
+
+
+def test_a_part_that_is_cut_off_does_anything():
+    prop = PROPERTIES["dispatch-verdict"]
+    cut = check(dataclasses.replace(prop, asserts={"never": "\\dut.legality_error != 15"}, covers={}))
+    assert (cut.verdict, cut.label) == (Verdict.FAILED, "never")
+
+
+def test_an_unknown_property_is_refused(capsys):
+    assert main(["tokens"]) == 2
+    assert capsys.readouterr().err.endswith("not 'tokens'\n")
 
 
 def test_a_cover_out_of_reach_is_named():
