@@ -23,7 +23,9 @@ class EngineQueue(wiring.Component):
     may have its tokens already.
 
     The engine answers every instruction with one release pulse (operands read) and one done pulse
-    (results visible), both in order; the queue turns them into the tokens that the instruction signals.
+    (results visible), both in order; the queue turns them into the tokens that the instruction signals. The release may not
+    come later than the done: ``idle`` looks at what is not done, and the Fifo of releases has room for the instructions
+    that wait here and for those that are not done.
 
     Parameters
     ----------

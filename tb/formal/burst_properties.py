@@ -58,17 +58,17 @@ wire its = followed && before == 0;
     observed = {"final": 1, "length": length, "word": words, "left": count_bits, "busy": 1,
                 "segment": 2, "last": 1, "in_flight": params.max_outstanding.bit_length()}
     yield Property(
-        name=f"bursts-pages-{label}", component=component, quick=True,
+        name=f"bursts-pages-{label}", component=component, quick=label == "narrow",
         says="No burst crosses a boundary of 4 KiB or has more beats than allowed; each starts at a bus word.",
         given=f"a bus of {params.bus_bits} bits, bursts of at most {params.burst_beats} beats",
         asserts={"page": f"!a_valid || a_addr[{11}:{shift}] + a_len < {1 << in_page}",
                  "beats": f"!a_valid || a_len < {burst_limit(params)}",
                  "aligned": f"a_addr[{shift - 1}:0] == 0"},
         covers={"whole": f"a_valid && a_len == {burst_limit(params) - 1}"},
-        bug=Bug("hw/bursts.py", "to_boundary.eq(~word[:bits])", "to_boundary.eq(-1)"),
+        bug=Bug("hw/bursts.py", "~word[:bits]", "-1"),
     )
     yield Property(
-        name=f"bursts-held-{label}", component=component, quick=True,
+        name=f"bursts-held-{label}", component=component, quick=label == "narrow",
         says="A request on offer stays as it is until it is taken; at most max_outstanding are in flight; full and idle say so.",
         given="no more bursts are retired than were issued",
         model=model, assumes={"retire": "!retire || flying != 0"}, observed=observed,
@@ -77,10 +77,10 @@ wire its = followed && before == 0;
                  "most": f"flying <= {params.max_outstanding}", "in_flight": "\\dut.in_flight == flying",
                  "full": f"!full || flying == {params.max_outstanding}", "idle": "!idle || (held == 0 && flying == 0)"},
         covers={"full": "full"},
-        bug=Bug("hw/bursts.py", "self.issue.eq(busy & room & free)", "self.issue.eq(busy & room)"),
+        bug=Bug("hw/bursts.py", "busy & room & free", "busy & room"),
     )
     yield Property(
-        name=f"bursts-words-{label}", component=component, quick=True,
+        name=f"bursts-words-{label}", component=component, quick=label == "narrow",
         says="The bursts of a run begin at its first word, follow one another without gap or overlap, have its segment, and add up to its "
              "words; the last of an instruction's last run is said to be so.",
         given="no more bursts are retired than were issued",

@@ -42,7 +42,7 @@ _CONSTANT = {"windows": "!past_up || (base == past_base && bytes == past_bytes)"
              "later": "past_up2 || !(i_ar_valid || i_aw_valid)"}
 
 
-def _window(channel: str, unbound: str) -> tuple[str, dict[str, int], dict[str, str]]:
+def _window(channel: str, unbound: str) -> tuple[str, dict[str, int], dict[str, str], dict[str, str]]:
     """Follows one request of a channel: what becomes of it when it leaves the skid buffer."""
     model = f"""
 wire {channel}_left = \\dut.{channel}_skid.o_valid && \\dut.{channel}_free ;
@@ -60,11 +60,13 @@ wire {channel}_legal = past_{channel}_request[40] || ({channel}_bytes != 0 && ({
 """
     inner = {f"{channel}_skid.{name}": bits for name, bits in (("o_valid", 1), ("i_ready", 1), ("o", 41), ("spare", 41))}
     inner |= {f"{channel}_free": 1, f"{channel}_bad": 1}
-    return model, inner, {
+    helpers = {
         "held": f"{channel}_held == \\dut.{channel}_skid.o_valid + !\\dut.{channel}_skid.i_ready",
         "inside": f"!{channel}_followed || {channel}_ahead < {channel}_held",
         "front": f"!({channel}_followed && {channel}_ahead == 0) || item == \\dut.{channel}_skid.o ".replace("item", f"{channel}_item"),
         "spare": f"!({channel}_followed && {channel}_ahead == 1) || item == \\dut.{channel}_skid.spare ".replace("item", f"{channel}_item"),
+    }
+    return model, inner, helpers, {
         "passed": f"!past_{channel}_its || !{channel}_legal || ({channel}_valid && "
                   f"{channel}_addr == {{past_{channel}_request[29:0], 2'b0}} && "
                   f"{channel}_len == past_{channel}_request[37:30])",
@@ -80,14 +82,14 @@ def _page(channel: str) -> str:
 
 
 def _window_property(channel: str, unbound: str, bug: Bug) -> Property:
-    model, inner, asserts = _window(channel, unbound)
+    model, inner, helpers, asserts = _window(channel, unbound)
     return Property(
         name=f"guard-window-{channel}", component=bus_guard, bound=7, seconds=150,
         says=f"Every request on {channel.upper()} is one that an engine made, unchanged, in order, and lies inside its segment's window; "
              "one that does not is withheld with an error, and so is all behind it until the cut.",
         given="windows constant from two cycles before the first request; no request crosses a page",
         model=_WINDOWS + model, assumes={**_CONSTANT, "page": _page(channel)},
-        observed={**inner, "ar_bad": 1, "aw_bad": 1}, asserts=asserts,
+        observed={**inner, "ar_bad": 1, "aw_bad": 1}, helpers=helpers, asserts=asserts,
         covers={"wraps": f"past_{channel}_its && {channel}_legal && past_{channel}_request[29:0] < {channel}_base[31:2]",
                 "withheld": f"o_error && {channel}_held == 2"},
         bug=bug,
@@ -117,7 +119,7 @@ PROPERTIES = [
         asserts={"ar": _stays("ar", "ar_addr", "ar_len"), "aw": _stays("aw", "aw_addr", "aw_len"),
                  "w": _stays("w", "w_data", "w_strb", "w_last"), "b": "b_ready"},
         covers={"cut": "past_ar_open && past_aw_open && past_w_open && past_cut"},
-        bug=Bug("hw/bus_guard.py", "free.eq((~self.w_valid | self.w_ready) & lengths.o_valid", "free.eq(lengths.o_valid"),
+        bug=Bug("hw/bus_guard.py", "(~self.w_valid | self.w_ready) & ", ""),
     ),
     Property(
         name="guard-cut", component=bus_guard, quick=True,
@@ -127,14 +129,14 @@ PROPERTIES = [
         observed={"reads": (_READS).bit_length(), "writes": _PARAMS.max_outstanding.bit_length(), "ar_fresh": 1, "aw_fresh": 1},
         asserts={"asks": "!past_cut || !(asks || writes)", "answers": "!past_cut || !(i_r_valid || i_b_valid)",
                  "beats": "!(past_cut && w_valid && !past_w_open) || w_strb == 0",
-                 "fresh": "\\dut.ar_fresh == asks && \\dut.aw_fresh == writes",
-                 "counts": "\\dut.reads == reads_owed && \\dut.writes == writes_owed",
                  "quiet": "quiet == (!ar_valid && !aw_valid && reads_owed == 0 && writes_owed == 0)"},
+        helpers={"fresh": "\\dut.ar_fresh == asks && \\dut.aw_fresh == writes",
+                 "counts": "\\dut.reads == reads_owed && \\dut.writes == writes_owed"},
         covers={"quiet": "quiet && past_cut && past_owed"},
         bug=Bug("hw/bus_guard.py", "valid.eq(skid.o_valid & inside & ~self.cut)", "valid.eq(skid.o_valid & inside)"),
     ),
-    _window_property("ar", "i_ar_fetch", Bug("hw/bus_guard.py", "Mux(window.over, above | below, above & below)", "above & below")),
-    _window_property("aw", "1'b0", Bug("hw/bus_guard.py", "below.eq(last < window.end)", "below.eq(last <= window.end)")),
+    _window_property("ar", "i_ar_fetch", Bug("hw/bus_guard.py", "above | below", "above & below")),
+    _window_property("aw", "1'b0", Bug("hw/bus_guard.py", "last < window.end", "last <= window.end")),
 ]
 
 _FETCH = {"fetch": "!past_fetch_open || (fetch_ar_valid && fetch_ar_addr == past_fetch_ar_addr)",
@@ -154,7 +156,7 @@ PROPERTIES += [
                  "one": "!(fetch_ar_ready && load_ar_ready)",
                  "taken": "(ar_valid && ar_ready) == ((fetch_ar_valid && fetch_ar_ready) || (load_ar_valid && load_ar_ready))"},
         covers={"fetch": "past_ar_open && ar_fetch", "load": "past_ar_open && !ar_fetch && fetch_ar_valid"},
-        bug=Bug("hw/read_port.py", "fetches.eq(Mux(waits, fetch_waits, self.fetch_ar_valid))", "fetches.eq(self.fetch_ar_valid)"),
+        bug=Bug("hw/read_port.py", "Mux(waits, fetch_waits, self.fetch_ar_valid)", "self.fetch_ar_valid"),
     ),
     Property(
         name="read-port-beats", component=read_port, quick=True,
@@ -165,12 +167,12 @@ reg [4:0] slot;
 always @(posedge clk) if (f_push && f_mark && !f_followed) slot <= \\dut.asked ;
 """, assumes={**_FETCH, "most": f"f_held <= {_MOST}", "answers": "!r_valid || f_held != 0"},
         observed={"asked": 5, "answered": 5, "whose": 32},
-        asserts={"pointers": "((\\dut.asked - \\dut.answered ) & 31) == f_held", "ahead": "!f_followed || f_ahead < f_held",
-                 "slot": "!f_followed || (slot == ((\\dut.answered + f_ahead) & 31) && \\dut.whose [slot] == f_item)",
-                 "to": "!(r_valid && f_followed && f_ahead == 0) || (fetch_r_valid == f_item && load_r_valid == !f_item)",
+        helpers={"pointers": "((\\dut.asked - \\dut.answered ) & 31) == f_held", "ahead": "!f_followed || f_ahead < f_held",
+                 "slot": "!f_followed || (slot == ((\\dut.answered + f_ahead) & 31) && \\dut.whose [slot] == f_item)"},
+        asserts={"to": "!(r_valid && f_followed && f_ahead == 0) || (fetch_r_valid == f_item && load_r_valid == !f_item)",
                  "data": "fetch_r_data == r_data && load_r_data == r_data && load_r_resp == r_resp && load_r_last == r_last",
                  "lost": "(fetch_r_valid + load_r_valid) == r_valid", "ready": "!(fetch_r_valid && !r_ready)"},
         covers={"many": "f_leaves && f_held == 18"},
-        bug=Bug("hw/read_port.py", "with m.If(self.r_valid & self.r_ready & self.r_last)", "with m.If(self.r_valid & self.r_last)"),
+        bug=Bug("hw/read_port.py", "self.r_valid & self.r_ready & self.r_last", "self.r_valid & self.r_last"),
     ),
 ]

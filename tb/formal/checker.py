@@ -26,7 +26,7 @@ from tenon.tb.toolchain import ToolError
 
 __all__ = ["Result", "Verdict", "check"]
 
-_RECIPE = 5  # changes when this file checks otherwise than before
+_RECIPE = 7  # changes when this file checks otherwise than before
 _DEEPEST = 200  # cycles in which a cover must be reached
 
 # Only the reset counts: what registers of the design hold before it, and words of memories, is anything.
@@ -84,7 +84,7 @@ def check(prop: Property, *, bug: bool = False) -> Result:
     Raises
     ------
     ToolError
-        If pyosys is missing.
+        If pyosys is missing, or crashes.
     ModelError
         For a harness that does not fit its module.
     """
@@ -93,8 +93,10 @@ def check(prop: Property, *, bug: bool = False) -> Result:
     verilog = emitted(prop, bug=bug)
     component = prop.component()
     component._MustUse__used = True
-    texts = {"dut.v": verilog, "asserts.sv": harness(prop, component, verilog), "covers.sv": harness(prop, component, verilog, covers=True)}
-    recipe = [_RECIPE, _SCRIPT, texts, prop.bound, prop.induction, prop.free, importlib.metadata.version("pyosys")]
+    wanted = dict(prop.asserts) if bug else {**prop.asserts, **prop.helpers}
+    texts = {"dut.v": verilog, "asserts.sv": harness(prop, component, verilog, {k: f"!({v})" for k, v in wanted.items()}),
+             "covers.sv": harness(prop, component, verilog, prop.covers)}
+    recipe = [_RECIPE, _SCRIPT, texts, bug, prop.bound, prop.induction, prop.free, importlib.metadata.version("pyosys")]
     folder = cache_folder() / "formal" / hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:24]
     kept = folder / "result.json"
     if kept.is_file():
@@ -105,7 +107,7 @@ def check(prop: Property, *, bug: bool = False) -> Result:
         (folder / name).write_text(text, encoding="utf-8")
     begin = time.monotonic()
     _model(prop, folder, "asserts")
-    verdict, label, cycle = _judge(prop, folder)
+    verdict, label, cycle = _search(prop, folder, list(wanted)) if bug else _judge(prop, folder, list(wanted))
     missed = ()
     if not bug:
         _model(prop, folder, "covers")
@@ -130,7 +132,13 @@ def _model(prop: Property, folder: Path, goal: str) -> None:
 
 
 def _abc(folder: Path, goal: str, commands: str, seconds: int) -> str:
-    """What ABC says of the model in ``folder``."""
+    """What ABC says of the model in ``folder``.
+
+    Raises
+    ------
+    ToolError
+        If ABC crashes, which is no answer.
+    """
     program = Path(importlib.util.find_spec("pyosys").origin).parent / "yosys-abc"
     try:
         done = subprocess.run([program, "-c", f"read_aiger {goal}.aig; fold; {commands}"], cwd=folder, capture_output=True, text=True,
@@ -138,34 +146,36 @@ def _abc(folder: Path, goal: str, commands: str, seconds: int) -> str:
     except subprocess.TimeoutExpired:
         return ""
     (folder / f"{goal}.abc.log").write_text(done.stdout, encoding="utf-8")
+    if done.returncode < 0:
+        raise ToolError(f"yosys-abc was ended by signal {-done.returncode} in {folder}: {commands}")
     return done.stdout
 
 
-def _judge(prop: Property, folder: Path) -> tuple[Verdict, str, int]:
-    labels = list(prop.asserts)
+def _judge(prop: Property, folder: Path, labels: list[str]) -> tuple[Verdict, str, int]:
+    """Proves it by the property's method; if that fails, says where and why."""
     if prop.bound:
-        said = _abc(folder, "asserts", f"bmc3 -F {prop.bound} -T {prop.seconds}", prop.seconds)
-        proved = f"No output asserted in {prop.bound} frames" in said
-    elif prop.induction:
-        said = _abc(folder, "asserts", f"bmc3 -F {prop.induction + 1} -T {prop.seconds}", prop.seconds)
-        proved = f"No output asserted in {prop.induction + 1} frames" in said and not _counterexample(said)
-        if proved:
-            step = _abc(folder, "asserts", f"orpos; ind -F {prop.induction} -T {prop.seconds}", prop.seconds)
-            proved = "Networks are equivalent" in step
-            if not proved:
-                said = _abc(folder, "asserts", f"bmc3 -F {_DEEPEST} -T {prop.seconds}", prop.seconds)
+        return _search(prop, folder, labels, proves=True)
+    if prop.induction:
+        base = _abc(folder, "asserts", f"bmc3 -F {prop.induction + 1} -T {prop.seconds}", prop.seconds)
+        proved = f"No output asserted in {prop.induction + 1} frames" in base \
+            and "Networks are equivalent" in _abc(folder, "asserts", f"orpos; ind -F {prop.induction} -T {prop.seconds}", prop.seconds)
     else:
         said = _abc(folder, "asserts", f"orpos; pdr -T {prop.seconds}", prop.seconds)
         proved = "Property proved" in said and "Verification of invariant" in said
-    failed = _counterexample(said)
-    if failed and not (prop.bound or prop.induction):  # which of them, and as early as can be
-        first = _abc(folder, "asserts", f"bmc3 -F {int(failed[2]) + 1} -T {prop.seconds}", prop.seconds)
-        failed = _counterexample(first)
-        if not failed:
+        if not proved and not _counterexample(said):
             return Verdict.UNKNOWN, "", 0
+    return (Verdict.PROVED, "", 0) if proved else _search(prop, folder, labels)
+
+
+def _search(prop: Property, folder: Path, labels: list[str], *, proves: bool = False) -> tuple[Verdict, str, int]:
+    """Unrolls the model until an assertion fails: the first that does, and when. If none does within the property's bound, that
+    ``proves`` it."""
+    cycles = prop.bound or _DEEPEST
+    said = _abc(folder, "asserts", f"bmc3 -F {cycles} -T {prop.seconds}", prop.seconds)
+    failed = _counterexample(said)
     if failed:
         return Verdict.FAILED, labels[int(failed[1])], int(failed[2])
-    return (Verdict.PROVED if proved else Verdict.UNKNOWN), "", 0
+    return (Verdict.PROVED if proves and f"No output asserted in {cycles} frames" in said else Verdict.UNKNOWN), "", 0
 
 
 def _counterexample(said: str) -> re.Match | None:
@@ -174,7 +184,7 @@ def _counterexample(said: str) -> re.Match | None:
 
 
 def _missed(prop: Property, folder: Path) -> tuple[str, ...]:
-    """Covers that no run of the model reaches."""
-    said = _abc(folder, "covers", f"bmc3 -a -F {prop.bound or _DEEPEST} -T {prop.seconds}", prop.seconds)
-    reached = {int(n) for n in re.findall(r"Output\s+(\d+) .*?asserted in frame", said)}
-    return tuple(label for i, label in enumerate(prop.covers) if i not in reached)
+    """Covers that no run of the model reaches. Each by itself: ABC's search for several at once crashes at times."""
+    cycles = prop.bound or _DEEPEST
+    return tuple(label for i, label in enumerate(prop.covers)
+                 if not _counterexample(_abc(folder, "covers", f"cone -O {i}; bmc3 -F {cycles} -T {prop.seconds}", prop.seconds)))

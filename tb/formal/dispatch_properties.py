@@ -23,6 +23,7 @@ _ANSWER, _QUIET = 8, 4  # cycles in which a judgement comes, and in which the bu
 _OFFSET, _WIDTH = HEADER["opcode"]
 _OPCODE = f"i_instr[{_OFFSET + _WIDTH - 1}:{_OFFSET}]"
 _PUSHES = "{" + ", ".join(f"push__{e}" for e in reversed(range(len(_MNEMONICS)))) + "}"
+_CHECK = 'm.State("CHECK"):\n                with m.If('
 _STILL = 34  # cycles in which a deadlock is seen, at most
 
 _MODEL = past("i_open = i_valid && !i_ready && !cut") + past("opcode = " + _OPCODE, _WIDTH) + past("error", 4) + past("start") \
@@ -65,11 +66,7 @@ PROPERTIES = [
                  "cut": "!past_finish || !cut", "once": "!finish || (running && !past_finish)"},
         covers={"slow": f"finish && ending == {_QUIET + 1}", "stopped": f"finish && error == {ErrorCode.STOPPED.value}",
                 "stuck": f"finish && error == {ErrorCode.DEADLOCK.value}"},
-        bug=Bug("hw/dispatch.py", """            with m.State("CHECK"):
-                with m.If(self.cut):
-                    m.next = "DRAIN"
-                with m.Elif(legality.finish):""", """            with m.State("CHECK"):
-                with m.If(legality.finish):"""),
+        bug=Bug("hw/dispatch.py", f'{_CHECK}self.cut', f'{_CHECK}0'),
     ),
     _property(
         "verdict", quick=True,
@@ -77,7 +74,7 @@ PROPERTIES = [
         asserts={"first": "!(past_error != 0 && !past_start) || error == past_error", "clean": "!(finish && ends) || error != 0",
                  "cut": "!past_cut || cut || past_finish", "start": "!past_start || error == 0"},
         covers={"clean": "finish && error == 0", "address": f"finish && error == {ErrorCode.ADDRESS.value}"},
-        bug=Bug("hw/dispatch.py", "with m.If(self.error == 0):", "with m.If(self.error != 15):"),
+        bug=Bug("hw/dispatch.py", "self.error == 0", "self.error != 15"),
     ),
     _property(
         "push", quick=True,
@@ -88,6 +85,6 @@ PROPERTIES = [
                     for e, m in enumerate(_MNEMONICS)},
                  "legal": f"{_PUSHES} == 0 || (verdict == 0 && \\dut.verdict == verdict)"},
         covers={f"push{e}": f"push__{e}" for e in range(len(_MNEMONICS))},
-        bug=Bug("hw/dispatch.py", "with m.Elif(verdict != 0):", "with m.Elif(verdict > 1):"),
+        bug=Bug("hw/dispatch.py", "verdict != 0", "verdict > 1"),
     ),
 ]

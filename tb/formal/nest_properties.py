@@ -65,12 +65,13 @@ PROPERTIES = [
         given="no step at the end; extents up to 4, addresses of 6 bits",
         model=_MODEL, observed=_INNER,
         assumes={**{f"count_{level}": f"count_{level} < 4" for level in _LEVELS}, "step": "!step || load || (loaded && !last)"},
-        asserts={**_HELPERS, **{o: f"!loaded || address_{o} == ({_address(o, m)})" for o, m in _OPERANDS.items()},
+        helpers=_HELPERS,
+        asserts={**{o: f"!loaded || address_{o} == ({_address(o, m)})" for o, m in _OPERANDS.items()},
                  **{f"index_{l}": f"!loaded || (index_{l} == at_{l} && first_{l} == (at_{l} == 0) && last_{l} == ends_{l})"
                     for l in _LEVELS},
                  "last": "!loaded || last == (ends_o && ends_m && ends_i)",
                  "count": "!loaded || steps == (at_o * (count_of_m + 4'd1) + at_m) * (count_of_i + 4'd1) + at_i"},
         covers={"end": "loaded && last && steps == 23", "one": "loaded && last && steps == 0"},
-        bug=Bug("hw/nest.py", "around = level if level in moved_by else around", "around = around or level"),
+        bug=Bug("hw/nest.py", "level if level in moved_by else around", "around or level"),
     ),
 ]

@@ -27,6 +27,7 @@ test`.
   induction, the assertions imply themselves over so many cycles, and hold in the first ones. *bounded*: in every run of so many
   cycles from reset.
 - No initial values: registers hold anything before their reset, memories and registers without reset after it as well.
+- A memory's word that is read while it is written gives the old value; queues never do that, which is proved too.
 - Covers: with each proof, states that its text names must be reached, so that no assumption leaves nothing to prove, and no
   bound is too short to get there.
 - Registers inside that a specification looks at must be there: one that is not is refused.

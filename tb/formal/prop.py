@@ -39,6 +39,9 @@ class Property:
     assumes, asserts, covers : mapping
         Label to expression. Covers are states that must be reachable: they show that assumptions leave them and, for a bounded
         proof, that its bound does.
+    helpers : mapping
+        What else holds, of registers inside: proved along with the assertions, which may follow from it alone. A bug has to break an
+        assertion, whatever becomes of these.
     observed : mapping
         Registers inside the module, by path ("counter0", "store.words"), with their bits: read in expressions as ``\\dut.PATH``.
     free : tuple of str
@@ -48,7 +51,7 @@ class Property:
     induction : int
         Cycles of k-induction, which proves for all times that the assertions imply themselves; 0: PDR finds what implies them.
     bug : Bug
-        With it, some assertion must fail.
+        With it, some assertion must fail: a counterexample.
     seconds : int
         Limit for one check.
     quick : bool
@@ -63,6 +66,7 @@ class Property:
     assumes: Mapping[str, str] = field(default_factory=dict)
     asserts: Mapping[str, str]
     covers: Mapping[str, str]
+    helpers: Mapping[str, str] = field(default_factory=dict)
     observed: Mapping[str, int] = field(default_factory=dict)
     free: tuple[str, ...] = ()
     bound: int = 0
@@ -93,23 +97,22 @@ def ports(component: wiring.Component) -> list[tuple[str, int, bool]]:
     return found
 
 
-def harness(prop: Property, component: wiring.Component, verilog: str, covers: bool = False) -> str:
-    """Text of the module ``harness``: the module ``dut`` with free inputs, the model, and an output for each assertion, high where it
-    fails, in their order; or for each cover, high where it is reached."""
+def harness(prop: Property, component: wiring.Component, verilog: str, goals: Mapping[str, str]) -> str:
+    """Text of the module ``harness``: the module ``dut`` with free inputs, the model, and an output for each goal, high where it
+    is reached, in their order."""
     declared = [f"input [{width - 1}:0] {name}" for name, width, free in ports(component) if free]
     outputs = [f"  wire [{width - 1}:0] {name};" for name, width, free in ports(component) if not free]
     inner = [f"  (* hierconn *) wire [{width - 1}:0] \\dut.{path} ;" for path, width in prop.observed.items()]
     head = verilog[verilog.index("module dut("):]
     clocked = [name for name in ("clk", "rst") if re.search(rf"\b{name}\b", head[:head.index(");")])]
     connections = ", ".join(f".{name}({name})" for name in [*clocked, *(name for name, _, _ in ports(component))])
-    bad = {k: f"({v})" if covers else f"!({v})" for k, v in (prop.covers if covers else prop.asserts).items()}
-    declared += [f"output bad_{label}" for label in bad]
+    declared += [f"output goal_{label}" for label in goals]
     return "\n".join([
         f"module harness({', '.join(['input clk', *declared])});",
         "  reg rst = 1; always @(posedge clk) rst <= 0;",
         *outputs, *inner, f"  dut dut({connections});", *_spaced([prop.model,
         *(f"  always @* if (!rst) given_{label}: assume ({text});" for label, text in prop.assumes.items()),
-        *(f"  assign bad_{label} = !rst && {text};" for label, text in bad.items()),
+        *(f"  assign goal_{label} = !rst && ({text});" for label, text in goals.items()),
         ]), "endmodule", ""])
 
 

@@ -4,11 +4,14 @@ from tenon.tb.formal import (
     axi_lite_properties,
     burst_properties,
     bus_properties,
+    clock_properties,
     dispatch_properties,
     engine_queue_properties,
+    legality_properties,
     memory_properties,
     nest_properties,
     queue_properties,
+    realign_properties,
     token_properties,
 )
 from tenon.tb.formal.prop import Property
@@ -16,6 +19,6 @@ from tenon.tb.formal.prop import Property
 __all__ = ["PROPERTIES"]
 
 _SUBJECTS = (token_properties, queue_properties, engine_queue_properties, burst_properties, axi_lite_properties, bus_properties,
-             memory_properties, nest_properties, dispatch_properties)
+             memory_properties, nest_properties, dispatch_properties, realign_properties, legality_properties, clock_properties)
 
 PROPERTIES: dict[str, Property] = {prop.name: prop for subject in _SUBJECTS for prop in subject.PROPERTIES}

@@ -1,14 +1,17 @@
 """Properties that are proved in seconds, each beside its bug; and what the checker makes of what is no proof."""
 
 import dataclasses
+import subprocess
 
 import pytest
 
+from tenon.tb.formal import checker
 from tenon.tb.formal.__main__ import main
 from tenon.tb.formal.checker import ModelError, Verdict, check
 from tenon.tb.formal.emission import BugError, changed
 from tenon.tb.formal.prop import Bug
 from tenon.tb.formal.registry import PROPERTIES
+from tenon.tb.toolchain import ToolError
 
 QUICK = [prop for prop in PROPERTIES.values() if prop.quick]
 
@@ -68,6 +71,12 @@ def test_an_unknown_property_is_refused(capsys):
 
 def test_a_cover_out_of_reach_is_named():
     assert check(altered(covers={"there": "count0 == 3", "never": "count0 == 300"})).missed == ("never",)
+
+
+def test_a_crash_of_the_checker_is_no_answer(monkeypatch, tmp_path):
+    monkeypatch.setattr(checker.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], -11, stdout="Property proved"))
+    with pytest.raises(ToolError, match=rf"^yosys-abc was ended by signal 11 in {tmp_path}: pdr$"):
+        checker._abc(tmp_path, "asserts", "pdr", 1)
 
 
 def test_time_that_runs_out_proves_nothing():
