@@ -1,4 +1,4 @@
-"""``python -m tenon.tb.formal [NAME...] [--bugs]``: proves properties, and prints a line for each."""
+"""``python -m tenon.tb.formal [NAME...] [--bugs]``: proves properties, and prints a line for each, and how many there are."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
         if name not in PROPERTIES:
             print(f"a property must be of {', '.join(PROPERTIES)}, not {name!r}", file=sys.stderr)
             return 2
-    good = True
+    proved = missing = 0
     for name in names:
         prop = PROPERTIES[name]
         try:
@@ -38,9 +38,11 @@ def main(arguments: list[str]) -> int:
         except ToolError as error:
             print(error, file=sys.stderr)
             return 2
-        good &= result.verdict is Verdict.PROVED and not result.missed and (found is None or found.verdict is Verdict.FAILED)
+        proved += result.verdict is Verdict.PROVED and not result.missed
+        missing += found is not None and found.verdict is not Verdict.FAILED
         print(_line(prop, result, found), flush=True)
-    return 0 if good else 1
+    print(f"{proved} of {len(names)} properties proved" + (f", {len(names) - missing} of {len(names)} bugs found" if bugs else ""))
+    return 0 if proved == len(names) and not missing else 1
 
 
 if __name__ == "__main__":

@@ -65,10 +65,15 @@ def _is(signal: str, name: str, index: int = 0) -> str:
     return f"{signal}[15:2] == 14'd{_REGISTERS.offset(name, index) // 4}"
 
 
-_CONTROL = _REGISTERS["CONTROL"]
+def _bit(field: str) -> str:
+    """This bit of CONTROL is written as 1."""
+    shift = _REGISTERS["CONTROL"].field(field).shift
+    return f"(\\dut.port.w_data [{shift}] && \\dut.port.w_strobes [{shift // 8}])"
+
+
 _READABLE = [(r.name, i) for r in _REGISTERS.registers for i in range(r.count) if r.name != "MARK"]
-_MARKS = f"(read_address[15:2] >= 14'd{_REGISTERS.offset('MARK') // 4} && " \
-         f"read_address[15:2] < 14'd{_REGISTERS.offset('MARK') // 4 + _PARAMS.markers})"
+_MARK = f"14'd{_REGISTERS.offset('MARK') // 4}"
+_MARKS = f"(read_address[15:2] >= {_MARK} && read_address[15:2] < {_MARK} + {_PARAMS.markers})"
 _WRITABLE = [(name, i) for name in (*_SETUP, "PROGRAM_HIGH", "SEGMENT_HIGH", "SEGMENT_BYTES_HIGH") for i in range(_REGISTERS[name].count)]
 
 PROPERTIES = [
@@ -144,5 +149,45 @@ wire there = {_MARKS} || {" || ".join(_is("read_address", *r) for r in _READABLE
                  "again": "!(start && past_start)"},
         covers={"irq": "irq", "again": "irq && !past_finish"},
         bug=Bug("hw/control.py", "done.eq(~resetting)", "done.eq(done)"),
+    ),
+    Property(
+        name="registers-act", component=control, quick=True,
+        says="A write of CONTROL acts in the next cycle: START starts a program if none runs, STOP stops the one that runs, and so does "
+             "RESET, which resets all in the cycle after none runs. None runs in the cycle after a run's end.",
+        given=_RULES + "; a run ends only while one runs", model=_REQUESTS + _COUNTS + f"""
+wire acts = \\dut.port.write && {_is("write_address", "CONTROL")} && !reset;
+wire to_start = acts && {_bit("START")} && !{_bit("RESET")} && !\\dut.busy ;
+wire to_stop = acts && ({_bit("STOP")} && \\dut.busy || {_bit("RESET")});
+wire to_reset = \\dut.resetting && !\\dut.running && !reset;
+reg [15:0] write_address; always @(posedge clk) if (aw) write_address <= s_axil_awaddr;
+""" + past("to_start") + past("to_stop") + past("to_reset") + past(f"asked = acts && {_bit('RESET')}") + past("finish"),
+        assumes={**_ASSUMES, "finish": "!finish || \\dut.running "},
+        observed={"port.write": 1, "port.w_word": 14, "port.w_data": 32, "port.w_strobes": 4, "busy": 1, "resetting": 1, "running": 1},
+        helpers={"word": "!\\dut.port.write || \\dut.port.w_word == write_address[15:2]"},
+        asserts={"start": "!past_to_start || (start && \\dut.running )", "stop": "!past_to_stop || stop",
+                 "asked": "!past_asked || \\dut.resetting ", "reset": "!past_to_reset || reset",
+                 "ended": "!past_finish || !\\dut.running "},
+        covers={"start": "start", "stop": "stop && !\\dut.resetting ", "reset": "reset && past_to_reset"},
+        bug=Bug("hw/control.py", 'self.stop.eq(bit["STOP"])', 'self.stop.eq(bit["STOP"] & irq_enable)'),
+    ),
+    Property(
+        name="marks", component=control, quick=True,
+        says="What is read of a time stamp is the cycle in which its mark was last seen; a mark that has no time stamp changes none.",
+        given=_RULES + "; the time stamp is not written, nor the accelerator reset, in the cycle in which it is read; none is read before "
+              "its mark was seen",
+        model=_REQUESTS + _COUNTS + f"""
+(* anyconst *) wire [{(_PARAMS.markers - 1).bit_length() - 1}:0] place;  // any time stamp
+reg [31:0] stamp, answer; reg known, expected;
+wire stamps = mark_valid && mark == place;
+always @(posedge clk)
+  if (rst) begin known <= 0; expected <= 0; end
+  else begin
+    if (stamps) begin stamp <= cycle; known <= 1; end
+    if (ar) begin answer <= stamp; expected <= s_axil_araddr[15:2] == {_MARK} + place && known && !stamps && !reset; end
+  end
+""",
+        assumes=_ASSUMES, asserts={"value": "!(s_axil_rvalid && expected) || (s_axil_rresp == 0 && s_axil_rdata == answer)"},
+        covers={"read": f"s_axil_rvalid && expected && place == {_PARAMS.markers - 1} && answer != stamp"},
+        bug=Bug("hw/control.py", " & (self.mark < self.params.markers)", ""),
     ),
 ]

@@ -111,6 +111,43 @@ _BUS = {"r": "!r_valid || reads_owed != 0", "b": "!b_valid || writes_owed != 0",
 _HONEST = f"the bus answers what was asked; engines have at most {_PARAMS.max_outstanding} bursts of each kind in flight; " \
           "a cut lasts until quiet"
 
+#: Beats of bursts whose requests are on the bus.
+_BEATS = past("accepts = i_aw_valid && i_aw_ready && \\dut.lengths.i_ready && !(cut && quiet)") + """
+wire sent = w_valid && w_ready && w_last;
+reg [1:0] length; reg [2:0] beat;  // of the burst whose beat is on offer: its beats less one, and those that are taken
+reg [5:0] unsent, unanswered, asked;  // bursts on the bus that lack beats, or just their response; bursts of STORE since the cut
+always @(posedge clk)
+  if (rst) begin beat <= 0; unsent <= 0; unanswered <= 0; asked <= 0; end
+  else begin
+    if (\\dut.send ) length <= \\dut.lengths.o ;
+    if (w_valid && w_ready) beat <= w_last ? 0 : beat + 1;
+    unsent <= unsent + writes - sent; unanswered <= unanswered + sent - b_valid;
+    asked <= cut ? 0 : asked + (i_aw_valid && i_aw_ready) - i_b_valid;
+  end
+wire [5:0] lacking = unsent + writes - (w_valid && w_last);  // bursts on the bus that have a beat which is not on offer yet
+""" + past("owes = cut && lacking != 0")
+
+
+def _beats_property(name: str, **values) -> Property:
+    held, waiting = "(\\dut.lengths.stored + \\dut.lengths.o_valid )", "(\\dut.aw_skid.o_valid + !\\dut.aw_skid.i_ready + \\dut.aw_bad )"
+    return Property(
+        name=f"guard-{name}", component=bus_guard, quick=True, given=_HONEST + ", and responds when a burst has its last beat",
+        model=_OWED + _BEATS,
+        assumes={**_BUS, "b": "!b_valid || unanswered != 0", "length": "!i_aw_valid || i_aw_len < 4",
+                 "asked": f"!i_aw_valid || cut || asked < {_PARAMS.max_outstanding}"},
+        observed={"begun": 5, "writes": 5, "aw_fresh": 1, "aw_bad": 1, "beat": 2, "send": 1, "aw_skid.o_valid": 1, "aw_skid.i_ready": 1,
+                  **{f"lengths.{name}": bits for name, bits in (("stored", 5), ("o_valid", 1), ("i_valid", 1), ("i_ready", 1), ("i", 2),
+                                                                ("o_ready", 1), ("o", 2))}},
+        helpers={
+            "fresh": "\\dut.aw_fresh == writes", "counts": "\\dut.writes == writes_owed", "owed": "writes_owed == unanswered + unsent",
+            "begun": "\\dut.begun + writes == lacking", "beat": "\\dut.beat == (w_valid && w_last ? 0 : beat + w_valid)",
+            "held": f"past_cut ? {held} >= lacking + past_accepts : {held} == lacking + {waiting}",
+            "behind": "\\dut.lengths.o_valid || \\dut.lengths.stored == past_accepts",
+            "waits": "past_cut || !past_accepts || \\dut.aw_skid.o_valid ",
+            "asked": f"cut || past_cut || asked == writes_owed + writes + {waiting} + i_b_valid",
+        }, **values)
+
+
 PROPERTIES = [
     Property(
         name="guard-holds", component=bus_guard, quick=True,
@@ -134,6 +171,27 @@ PROPERTIES = [
                  "counts": "\\dut.reads == reads_owed && \\dut.writes == writes_owed"},
         covers={"quiet": "quiet && past_cut && past_owed"},
         bug=Bug("hw/bus_guard.py", "valid.eq(skid.o_valid & inside & ~self.cut)", "valid.eq(skid.o_valid & inside)"),
+    ),
+    _beats_property(
+        "beats",
+        says="The length of each burst that STORE asks for goes into a Fifo, which has room, and is taken out with the burst's last beat. "
+             "WLAST is on the beat of that number, and on no other, cut or not; no beat comes before its request.",
+        asserts={"first": "!w_valid || unsent != 0",
+                 "fed": "\\dut.lengths.i_valid == (i_aw_valid && i_aw_ready) && \\dut.lengths.i == i_aw_len[1:0]",
+                 "room": "!(i_aw_valid && i_aw_ready && !cut) || \\dut.lengths.i_ready ",
+                 "taken": "\\dut.lengths.o_ready == (\\dut.send && \\dut.beat == \\dut.lengths.o ) && "
+                          "(!\\dut.lengths.o_ready || \\dut.lengths.o_valid )",
+                 "last": "!w_valid || w_last == (beat == length)"},
+        covers={"cut": "past_cut && w_valid && w_last && beat == 3", "full": f"lacking == {_PARAMS.max_outstanding}"},
+        bug=Bug("hw/bus_guard.py", "Mux(at_end, 0, beat + 1)", "beat + 1"),
+    ),
+    _beats_property(
+        "drains",
+        says="While cut, a write beat is on offer in every cycle as long as a request on the bus lacks beats, and read beats and "
+             "responses are always taken: a bus that takes and answers becomes quiet.",
+        asserts={"beats": "!past_owes || w_valid", "answers": "!past_cut || (r_ready && b_ready)"},
+        covers={"many": f"past_owes && lacking == {_PARAMS.max_outstanding - 1}"},
+        bug=Bug("hw/bus_guard.py", "beats.o_valid | self.cut", "beats.o_valid"),
     ),
     _window_property("ar", "i_ar_fetch", Bug("hw/bus_guard.py", "above | below", "above & below")),
     _window_property("aw", "1'b0", Bug("hw/bus_guard.py", "last < window.end", "last <= window.end")),

@@ -98,7 +98,7 @@ always @(posedge clk)
 
 PROPERTIES = [
     Property(
-        name="legality", component=legality, bound=_LONGEST + 2, seconds=600,
+        name="legality", component=legality, bound=_LONGEST + 2, seconds=900,
         says="A judgement comes once, in time. An instruction that passes has all its fields in range, and no step of its nest leaves an "
              "on-chip memory; one that is refused for its addresses has a corner outside, for its fields a field out of range, and for "
              "its opcode an unknown one.",

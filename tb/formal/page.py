@@ -36,6 +36,10 @@ test`.
 - Sizes are small where a property does not depend on them; the column of assumptions says which. What is proved of a Fifo of
   four items of two bits is not proved of one of 64 items of 200 bits, except by the argument that the generator treats all
   alike.
+- STOP ends every run, in steps of one module each: the register gives a pulse (`registers-act`), dispatch cuts, and ends the
+  program as soon as the bus is quiet (`dispatch-ends`, `dispatch-verdict`), which a bus that takes and answers becomes
+  (`guard-drains`, `guard-cut`), and then BUSY falls (`registers-act`). That modules are connected as these steps assume is
+  seen in simulation alone.
 """
 
 
@@ -52,5 +56,7 @@ def _plain(text: str) -> str:
 def proofs_page() -> str:
     """Markdown."""
     rows = [_row(prop) for prop in PROPERTIES.values()]
-    return "\n".join([_HEAD, "| property | component | what holds | assumed, and sizes | method | the bug that it finds |",
+    bounded = sum(prop.bound > 0 for prop in PROPERTIES.values())
+    count = f"{len(rows)} properties: {len(rows) - bounded} for all times, {bounded} bounded.\n"
+    return "\n".join([_HEAD, count, "| property | component | what holds | assumed, and sizes | method | the bug that it finds |",
                       "|---|---|---|---|---|---|", *rows, ""])

@@ -64,6 +64,21 @@ def test_a_part_that_is_cut_off_does_anything():
     assert (cut.verdict, cut.label) == (Verdict.FAILED, "never")
 
 
+def test_what_is_proved_and_found_is_counted(capsys):
+    assert main(["fifo-order", "skid-order", "--bugs"]) == 0
+    assert capsys.readouterr().out.endswith("\n2 of 2 properties proved, 2 of 2 bugs found\n")
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"covers": {"never": "count0 == 300"}}, "0 of 1 properties proved, 1 of 1 bugs found"),
+    ({"asserts": {"weak": "count0 != 300"}, "bound": 2, "covers": {}}, "1 of 1 properties proved, 0 of 1 bugs found"),
+], ids=["cover out of reach", "bug not found"])
+def test_what_is_not_gives_status_1(monkeypatch, capsys, changes, said):
+    monkeypatch.setitem(PROPERTIES, "tokens-count", altered(**changes))
+    assert main(["tokens-count", "--bugs"]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == said
+
+
 def test_an_unknown_property_is_refused(capsys):
     assert main(["tokens"]) == 2
     assert capsys.readouterr().err.endswith("not 'tokens'\n")
