@@ -94,7 +94,7 @@ class Accelerator(wiring.Component):
         counters = emit.instance(m, "counters", Counters(len(classes)), reset=reset)
         run_reset = Signal()
         m.d.comb += run_reset.eq(ResetSignal() | dispatch.cut)
-        fetch = emit.instance(m, "fetch", Fetch(p), reset=run_reset)
+        fetch = emit.instance(m, "fetch", Fetch(p, max(kind.mnemonic(p).bits for kind in classes.values())), reset=run_reset)
         tokens = emit.instance(m, "tokens", TokenCounters(len(classes), p.tokens), reset=run_reset)
         queues = [emit.instance(m, f"queue_{name.lower()}", EngineQueue(p, kind.mnemonic(p).bits), reset=run_reset)
                   for name, kind in classes.items()]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Signal, signed
+from amaranth.hdl import Cat, Module, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from tenon.hw import emit
+from tenon.hw.delay import delay, remembered
 
 __all__ = ["OPERAND_BITS", "SystolicArray", "SystolicRow"]
 
@@ -16,9 +17,9 @@ OPERAND_BITS = 9  # an 8-bit operand of either signedness, less its zero-point
 class SystolicRow(wiring.Component):
     """One row of cells: each multiplies its stationary weight and adds the partial sum from above.
 
-    Activations, ``swap`` and ``shift`` enter at the left and move one cell per cycle; sums and weights leave
-    below, a cycle later. ``shift`` takes the weight from above into the shadow, ``swap`` makes the shadow the
-    weight of the next cycle.
+    Activations, ``swap`` and ``shift`` enter at the left and move one cell per cycle; sums and weights leave below, a cycle
+    later. With ``product_register`` sums from above are those of the cycle after. ``shift`` takes the weight from above into the
+    shadow, ``swap`` makes the shadow the weight of the next cycle.
 
     Members
     -------
@@ -32,8 +33,8 @@ class SystolicRow(wiring.Component):
         ``across`` for the row below, a cycle later.
     """
 
-    def __init__(self, cols: int, transposable: bool):
-        self.cols, self.transposable = cols, transposable
+    def __init__(self, cols: int, transposable: bool, *, product_register: bool = False):
+        self.cols, self.transposable, self.product_register = cols, transposable, product_register
         sideways = {"across": In(cols), "left": In(OPERAND_BITS), "o_across": Out(cols)} if transposable else {}
         super().__init__({
             "x": In(signed(OPERAND_BITS)), "swap": In(1), "shift": In(1), "w": In(OPERAND_BITS * cols),
@@ -64,7 +65,11 @@ class SystolicRow(wiring.Component):
                 left = shadow
             with m.If(swap[c]):
                 m.d.sync += weight.eq(shadow)
-            m.d.sync += total.eq(self.sums.word_select(c, 32).as_signed() + x * weight)
+            product = x * weight
+            if self.product_register:
+                product = Signal(signed(2 * OPERAND_BITS), name=f"product{c}", reset_less=True)
+                m.d.sync += product.eq(x * weight)
+            m.d.sync += total.eq(self.sums.word_select(c, 32).as_signed() + product)
             m.d.comb += [self.o_w.word_select(c, OPERAND_BITS).eq(shadow), self.o_sums.word_select(c, 32).eq(total)]
             if c < self.cols - 1:
                 x_next = Signal(signed(OPERAND_BITS), name=f"x{c + 1}", reset_less=True)
@@ -76,7 +81,8 @@ class SystolicRow(wiring.Component):
 class SystolicArray(wiring.Component):
     """``rows x cols`` cells with their skew: whole vectors in, whole vectors of sums out, one per cycle.
 
-    ``o_sums`` follows ``x`` by ``latency`` cycles: ``o[c] = sum over r of x[r] * weight[r][c]``.
+    ``o_sums`` follows ``x`` by ``latency`` cycles: ``o[c] = sum over r of x[r] * weight[r][c]``. A ``product_register`` in each
+    cell parts its multiplier from its adder: all sums are one cycle later, as all rows' are.
 
     A tile of weights takes ``rows`` cycles, the last row first (``load`` with ``beat`` counting up); or, ``transposed``,
     ``cols`` cycles, the last column first. It may begin in the cycle of the former tile's ``swap``, of either kind; its
@@ -91,6 +97,8 @@ class SystolicArray(wiring.Component):
         One row of weights.
     transposed : In(1)
         If ``transposable``: ``w`` is one column of weights, ``rows`` of them.
+    now : In(range(max(rows, cols)))
+        Counts cycles, modulo a power of two: where operands wait for their row or column, and sums for the last column's.
     o_sums : Out(32 * cols)
     """
 
@@ -100,26 +108,30 @@ class SystolicArray(wiring.Component):
         return rows <= cols
 
     @staticmethod
-    def latency(rows: int, cols: int) -> int:
+    def latency(rows: int, cols: int, *, product_register: bool = False) -> int:
         """Cycles from a vector at ``x`` to its sums at ``o_sums``."""
-        return rows + cols - 1
+        return rows + cols - 1 + product_register
 
-    def __init__(self, rows: int, cols: int):
-        self.rows, self.cols = rows, cols
+    def __init__(self, rows: int, cols: int, *, product_register: bool = False):
+        self.rows, self.cols, self.product_register = rows, cols, product_register
         sideways = {"transposed": In(1)} if self.transposable(rows, cols) else {}
         super().__init__({
             "x": In(OPERAND_BITS * rows), "swap": In(1), "load": In(1), "beat": In(range(max(rows, cols))),
-            "w": In(OPERAND_BITS * cols), "o_sums": Out(32 * cols), **sideways,
+            "w": In(OPERAND_BITS * cols), "now": In(range(max(rows, cols))), "o_sums": Out(32 * cols), **sideways,
         })
 
     def elaborate(self, platform):
         m = Module()
         rows, cols, bits = self.rows, self.cols, OPERAND_BITS
-        x = _triangle(m, "x", [self.x.word_select(r, bits) for r in range(rows)], range(rows))
+
+        def late(name: str, item: Value, cycles: int) -> Value:
+            return remembered(m, name, item, cycles, self.now) if cycles > 1 else delay(m, item, cycles)
+
+        x = [late(f"x{r}", self.x.word_select(r, bits), r) for r in range(rows)]
         swaps = Signal(rows - 1, reset_less=True)  # one row later for each row down
         swap = Cat(self.swap, swaps)
         m.d.sync += swaps.eq(swap)
-        w = _triangle(m, "w", [self.w.word_select(c, bits) for c in range(cols)], range(cols))
+        w = [late(f"w{c}", self.w.word_select(c, bits), c) for c in range(cols)]
         weights, sums = Signal(bits * cols, name="w_row0"), Signal(32 * cols, name="sums_row0")
         m.d.comb += weights.eq(Cat(w))
         down, left, across = self.load, [], None
@@ -129,9 +141,9 @@ class SystolicArray(wiring.Component):
             right = self.load & self.transposed
             across = Signal(cols, name="across_row0")
             m.d.comb += across.eq(Cat(right & (self.beat >= c) if c else right for c in range(cols)))
-            left = _triangle(m, "l", [self.w.word_select(r, bits) for r in range(rows)], range(rows))
+            left = w[:rows]
         for r in range(rows):
-            row = emit.instance(m, f"row{r}", SystolicRow(cols, across is not None))
+            row = emit.instance(m, f"row{r}", SystolicRow(cols, across is not None, product_register=self.product_register))
             shift = Signal(name=f"shift{r}")
             m.d.comb += [
                 shift.eq(down & (self.beat >= r) if r else down), row.shift.eq(shift), row.x.eq(x[r]),
@@ -141,27 +153,5 @@ class SystolicArray(wiring.Component):
             if across is not None:
                 m.d.comb += [row.across.eq(across), row.left.eq(left[r])]
                 across = row.o_across
-        late = _triangle(m, "o", [sums.word_select(c, 32) for c in range(cols)], [cols - 1 - c for c in range(cols)])
-        m.d.comb += self.o_sums.eq(Cat(late))
+        m.d.comb += self.o_sums.eq(Cat(late(f"sums{c}", sums.word_select(c, 32), cols - 1 - c) for c in range(cols)))
         return m
-
-
-def _triangle(m: Module, name: str, items: list, delays) -> list:
-    """Item i, ``delays[i]`` cycles late. One register per stage holds all that is still under way.
-
-    The item with the longest way lies lowest, so that every stage is a prefix of the one before.
-    """
-    width = len(items[0])
-    order = sorted(range(len(items)), key=lambda i: -delays[i])
-    out: list = [None] * len(items)
-    line = Cat(items[i] for i in order)
-    left = list(order)
-    for stage in range(max(delays) + 1):
-        while left and delays[left[-1]] == stage:
-            item = left.pop()
-            out[item] = line[width * len(left):width * (len(left) + 1)]
-        if left:
-            register = Signal(width * len(left), name=f"{name}_stage{stage + 1}", reset_less=True)
-            m.d.sync += register.eq(line[:width * len(left)])
-            line = register
-    return out

@@ -34,8 +34,9 @@ def activation_buffer(p: SystolicParams) -> Scratchpad:
 
 
 def weight_buffer(p: SystolicParams) -> Scratchpad:
+    """MATRIX, which cannot wait, reads, and WINDOW; LOAD writes, which a memory of one port makes wait for either."""
     return Scratchpad(role="weight_buffer", size=p.weight_bytes, line=p.line_bytes, banks=1,
-                      reads={"matrix": p.cols} | _window(p, 1), writes={"load": p.bus_bytes})
+                      reads={"matrix": p.cols} | _window(p, 1), writes={"load": p.bus_bytes}, bank_ports=p.weight_ports)
 
 
 def vector_buffer(p: SystolicParams, *, stream: str) -> Scratchpad:

@@ -10,6 +10,7 @@ from tenon.hw.bursts import burst_limit
 from tenon.hw.dispatch import issue_cycles
 from tenon.hw.params import SystolicParams
 from tenon.hw.tokens import TOKEN_LIMIT
+from tenon.hw.window import WindowEngine
 
 __all__ = ["SEGMENTS", "covenant"]
 
@@ -42,7 +43,7 @@ def covenant(params: SystolicParams) -> Graph:
     )
     if p.window_taps:
         lanes = p.window_lanes
-        edges += (Edge("ACT", "WINDOW", lanes), Edge("WGT", "WINDOW", lanes), Edge("PAR", "WINDOW", 4 * lanes),
+        edges += (Edge("ACT", "WINDOW", lanes), Edge("WGT", "WINDOW", lanes), Edge("PAR", "WINDOW", 4 * lanes / (1 + WindowEngine.refill)),
                   Edge("WINDOW", "ACC", 4 * lanes), Edge("ACC", "WINDOW", 4 * lanes))
     mnemonics = tuple(kind.mnemonic(p) for kind in engine_classes(p).values())
     sequencer = Sequencer(p.queue_depth, p.tokens, TOKEN_LIMIT, issue_cycles(mnemonics, sizes), p.markers)

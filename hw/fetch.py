@@ -32,6 +32,11 @@ class Fetch(wiring.Component):
     A burst is requested only when the buffer has room for it, so read data is never refused: the
     channel that fetch shares with LOAD cannot be blocked by it. A reset goes before every start.
 
+    Parameters
+    ----------
+    bits : int
+        An instruction's lower bits, which are asked for. Beats above them are not kept.
+
     Members
     -------
     start, base, length : In(1), In(address_bits), In(32)
@@ -43,7 +48,7 @@ class Fetch(wiring.Component):
     r_valid, r_data, r_error : In(1), In(bus_bits), In(1)
         Data beats in order; always accepted.
     o_valid, o_instr, o_ready : Out(1), Out(1024), In(1)
-        The next instruction.
+        The next instruction; 0 above what is kept.
     o_error : Out(1)
         A pulse: the bus answered a beat with an error.
     exhausted : Out(1)
@@ -52,8 +57,8 @@ class Fetch(wiring.Component):
         No request is pending or in flight.
     """
 
-    def __init__(self, params: SystolicParams):
-        self.params = params
+    def __init__(self, params: SystolicParams, bits: int = INSTRUCTION_BITS):
+        self.params, self.bits = params, bits
         super().__init__({
             "start": In(1), "base": In(params.address_bits), "length": In(32), "stop": In(1),
             "ar_valid": Out(1), "ar_addr": Out(params.address_bits), "ar_ready": In(1),
@@ -65,7 +70,8 @@ class Fetch(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         beats = INSTRUCTION_BITS // self.params.bus_bits
-        buffer = emit.instance(m, "buffer", Memory(width=INSTRUCTION_BITS, depth=_AHEAD, lane_bits=self.params.bus_bits))
+        kept = -(-self.bits // self.params.bus_bits)  # beats
+        buffer = emit.instance(m, "buffer", Memory(width=kept * self.params.bus_bits, depth=_AHEAD, lane_bits=self.params.bus_bits))
         to_request = Signal(32)
         to_take = Signal(32)
         room = Signal(range(_AHEAD + 1), init=_AHEAD)  # entries neither requested nor held
@@ -94,7 +100,7 @@ class Fetch(wiring.Component):
             received.eq(self.r_valid & (beat == beats - 1)),
             answered.eq(self.r_valid & ((beat & (burst - 1)) == burst - 1)),
             buffer.w_en.eq(Mux(self.r_valid, 1 << beat, 0)), buffer.w_addr.eq(entry),
-            buffer.w_data.eq(self.r_data.replicate(beats)),
+            buffer.w_data.eq(self.r_data.replicate(kept)),
             self.o_error.eq(self.r_valid & self.r_error),
         ]
         with m.If(self.r_valid):

@@ -64,7 +64,9 @@ class Lane(wiring.Component):
         "convert": data.StructLayout({"zero": signed(9)}),
         "scale": data.StructLayout({"by_lane": 1, "value": 32}),
         "number": data.StructLayout({"used": 1, "reciprocal": 1, "root": 1}),
-        "round": data.StructLayout({"enable": 1, "offset": signed(9), "low": signed(9), "high": signed(9)}),
+        "round": data.StructLayout({"offset": signed(9)}),
+        "round_bounds": data.StructLayout({"low": signed(9), "high": signed(9)}),
+        "rounds": data.StructLayout({"enable": 1}),
         "reduce": data.StructLayout({"maximum": 1}),
         "convert_y": data.StructLayout({"used": 1, "signed": 1, "zero": signed(9)}),
         "select1": data.StructLayout({"swap": 1, "times_y": 1, "plus_y": 1}),
@@ -73,13 +75,16 @@ class Lane(wiring.Component):
         "constants2": data.StructLayout({"p": 32, "q": 32}),  # x * (p or y) + q, or y * p + x
         "bound": data.StructLayout({"with_y": 1, "p": 32}),
         "extreme": data.StructLayout({"minimum": 1}),
-        "output": data.StructLayout({"offset": signed(9), "low": signed(9), "high": signed(9)}),
+        "output": data.StructLayout({"offset": signed(9)}),
+        "output_bounds": data.StructLayout({"low": signed(9), "high": signed(9)}),
         "table": data.StructLayout({"enable": 1, "number": 8}),
     }
     at = {
-        "convert": 0, "scale": _SCALE - 1, "number": _SCALE - 2, "round": _ROUND + 1, "reduce": _REDUCE,
+        "convert": 0, "scale": _SCALE - 1, "number": _SCALE - 2, "round": _ROUND + 1, "round_bounds": _ROUND + 2,
+        "rounds": _ROUND + RoundClamp.rounding, "reduce": _REDUCE,
         "convert_y": _SWAP - FromInteger.latency_of(_Y_BITS), "select1": _SWAP, "constants1": _SWAP,
-        "select2": _SECOND, "constants2": _SECOND, "bound": _EXTREME - 1, "extreme": _EXTREME, "output": _OUTPUT + 1, "table": _TABLE,
+        "select2": _SECOND, "constants2": _SECOND, "bound": _SECOND, "extreme": _EXTREME, "output": _OUTPUT + 1,
+        "output_bounds": _OUTPUT + 2, "table": _TABLE,
         "word": _OUTPUT, "first": _REDUCE - 1, "read_index": _REDUCE - 1, "write_index": _SWAP - 1, "write": _SWAP - 1,
     }
     latency = _TABLE + 3
@@ -118,9 +123,10 @@ class Lane(wiring.Component):
 
         m.submodules.round_clamp = round_clamp = RoundClamp()
         m.d.comb += [
-            round_clamp.x.eq(multiply.o), round_clamp.enable.eq(self.slot_round.enable),
-            round_clamp.offset.eq(self.slot_round.offset),
-            round_clamp.low.eq(self.slot_round.low), round_clamp.high.eq(self.slot_round.high),
+            round_clamp.x.eq(multiply.o),
+            round_clamp.unrounded.eq(remembered(m, "unrounded", multiply.o, RoundClamp.rounding, self.now)),
+            round_clamp.enable.eq(self.slot_rounds.enable), round_clamp.offset.eq(self.slot_round.offset),
+            round_clamp.low.eq(self.slot_round_bounds.low), round_clamp.high.eq(self.slot_round_bounds.high),
         ]
 
         m.submodules.reduction = reduction = Reduction(self.partials)
@@ -159,10 +165,8 @@ class Lane(wiring.Component):
             fma2.c.eq(Mux(cross, fma1.o, self.slot_constants2.q)),
         ]
 
-        y = remembered(m, "held2", y, FusedMultiplyAdd.latency - 1, self.now)
+        bound = remembered(m, "bounds", Mux(self.slot_bound.with_y, y, self.slot_bound.p), FusedMultiplyAdd.latency, self.now)
         m.submodules.extreme = extreme = MinMax()
-        bound, = registers(bound=32)
-        m.d.sync += bound.eq(Mux(self.slot_bound.with_y, y, self.slot_bound.p))
         m.d.comb += [
             extreme.a.eq(fma2.o), extreme.b.eq(bound),
             extreme.minimum.eq(self.slot_extreme.minimum),
@@ -172,7 +176,7 @@ class Lane(wiring.Component):
         m.d.comb += [
             self.word.eq(extreme.o),
             output.x.eq(extreme.o), output.offset.eq(self.slot_output.offset),
-            output.low.eq(self.slot_output.low), output.high.eq(self.slot_output.high),
+            output.low.eq(self.slot_output_bounds.low), output.high.eq(self.slot_output_bounds.high),
         ]
 
         # Table: a line is read, its byte chosen, and that or the one looked up.

@@ -67,7 +67,12 @@ class MatrixEngine(wiring.Component):
     @staticmethod
     def latency(params: SystolicParams) -> int:
         """Cycles from the last vector's issue to done, when its sums can be read."""
-        return _VECTORS_TO_ARRAY + SystolicArray.latency(params.rows, params.cols) + _UPDATE
+        return _VECTORS_TO_ARRAY + MatrixEngine.array_latency(params) + _UPDATE
+
+    @staticmethod
+    def array_latency(params: SystolicParams) -> int:
+        """Cycles from a vector at the array to its sums."""
+        return SystolicArray.latency(params.rows, params.cols, product_register=bool(params.product_register))
 
     @classmethod
     def mnemonic(cls, params: SystolicParams):
@@ -93,7 +98,9 @@ class MatrixEngine(wiring.Component):
         last = Const(p.rows - 1)
         if SystolicArray.transposable(p.rows, p.cols):
             last = Mux(f.transposed, p.cols - 1, p.rows - 1)
-        m.submodules.loader = loader = AddressNest(("n", *_KS, "row"), {"w": ("n", *_KS, "row"), "z": ("n",)})
+        m.submodules.loader = loader = AddressNest(
+            ("n", *_KS, "row"), {"w": ("n", *_KS, "row"), "z": ("n",)}, widths={"w": len(self.wgt_addr), "z": len(self.z_addr)},
+            indices={"row": (max(p.rows, p.cols) - 1).bit_length()})
         m.d.comb += [
             loader.load.eq(take), loader.count_row.eq(last), loader.stride_w_row.eq(-1),
             loader.base_w.eq(f.w + last), loader.base_z.eq(f.z), loader.stride_z_n.eq(f.z_n),
@@ -116,9 +123,10 @@ class MatrixEngine(wiring.Component):
             m.d.sync += loading.eq(0)
 
         # Streamer: at an instruction's first tile it takes over what the loader's instruction says.
-        stream_fields = {n: kept(f[n], f"next_{n}", take) for n in (
-            *(f"n_{x}" for x in ("n", *_KS, *_MS)), "a", *(f"a_{x}" for x in (*_KS, *_MS)),
-            "d", *(f"d_{x}" for x in ("n", *_MS)), "b", "b_n", "act_signed", "za", "init")}
+        widths = {"a": len(self.act_addr), "d": len(self.accw_addr), "b": len(self.b_addr)}
+        stream_fields = {n: kept(f[n], f"next_{n}", take) for n in (*(f"n_{x}" for x in ("n", *_KS, *_MS)), "act_signed", "za", "init")}
+        stream_fields |= {n: kept(f[n][:widths[n[0]]], f"next_{n}", take) for n in (
+            "a", *(f"a_{x}" for x in (*_KS, *_MS)), "d", *(f"d_{x}" for x in ("n", *_MS)), "b", "b_n")}
         handed = Signal(init=1)  # the streamer has what it needs of the loader's instruction
         first_swap = Signal()
         m.d.comb += [
@@ -131,7 +139,7 @@ class MatrixEngine(wiring.Component):
             m.d.sync += handed.eq(1)
 
         m.submodules.streamer = streamer = AddressNest(("n", *_KS, *_MS), {
-            "a": ("n", *_KS, *_MS), "d": ("n", *_MS), "b": ("n",)})
+            "a": ("n", *_KS, *_MS), "d": ("n", *_MS), "b": ("n",)}, widths=widths)
         m.d.comb += [streamer.load.eq(first_swap)]
         for operand in "adb":
             m.d.comb += getattr(streamer, f"base_{operand}").eq(stream_fields[operand])
@@ -167,7 +175,7 @@ class MatrixEngine(wiring.Component):
         m.d.comb += [waits.eq((mode == _KEEP) & (near[0] | near[1])), self.o_stall_bank.eq(streaming & waits)]
 
         # Edges: read, subtract the zero-point.
-        array = emit.instance(m, "array", SystolicArray(p.rows, p.cols))
+        array = emit.instance(m, "array", SystolicArray(p.rows, p.cols, product_register=bool(p.product_register)))
         wgt_signed = kept(f.wgt_signed, "wgt_signed", take)
         per_column = kept(f.zero_per_column, "zero_per_column", take)
         zw = kept(f.zw, "zw", take)
@@ -189,23 +197,24 @@ class MatrixEngine(wiring.Component):
         m.d.comb += [
             array.x.eq(x_edge), array.w.eq(w_edge), array.swap.eq(delay(m, swap, _VECTORS_TO_ARRAY, reset=True)),
             array.load.eq(delay(m, begin, _WEIGHTS_TO_ARRAY, reset=True)),
-            array.beat.eq(delay(m, loader.index_row[:len(array.beat)], _WEIGHTS_TO_ARRAY)),
+            array.beat.eq(delay(m, loader.index_row, _WEIGHTS_TO_ARRAY)),
         ]
         if SystolicArray.transposable(p.rows, p.cols):
             m.d.comb += array.transposed.eq(delay(m, kept(f.transposed, "transposed", take), _WEIGHTS_TO_ARRAY))
 
         # What the sums will need waits in a ring while they are under way.
-        way = _VECTORS_TO_ARRAY + SystolicArray.latency(p.rows, p.cols) - 1  # the ring gives its word one cycle before the sums arrive
+        way = _VECTORS_TO_ARRAY + self.array_latency(p) - 1  # the ring gives its word one cycle before the sums arrive
         depth = 1 << (way + 1).bit_length()
-        ring = emit.instance(m, "ring", Memory(width=16 + 16 + 2, depth=depth))
+        waiting = Cat(address, streamer.address_b, mode)
+        ring = emit.instance(m, "ring", Memory(width=len(waiting), depth=depth))
         now = Signal(range(depth))
         m.d.sync += now.eq(now + 1)
         m.d.comb += [
-            ring.w_en.eq(issue), ring.w_addr.eq(now), ring.w_data.eq(Cat(address, streamer.address_b, mode)),
+            array.now.eq(now), ring.w_en.eq(issue), ring.w_addr.eq(now), ring.w_data.eq(waiting),
         ]
         arriving = delay(m, issue, way - 1, reset=True)
         m.d.comb += [ring.r_en.eq(arriving), ring.r_addr.eq(now - (way - 1))]
-        sums, bias, how = ring.r_data[:16], ring.r_data[16:32], ring.r_data[32:]
+        sums, bias, how = ring.r_data[:len(address)], ring.r_data[len(address):-len(mode)], ring.r_data[-len(mode):]
         reading = delay(m, arriving, 1, reset=True)
         m.d.comb += [
             self.accr_en.eq(reading & (how == _KEEP)), self.accr_addr.eq(sums),

@@ -160,12 +160,12 @@ def vector(p: SystolicParams, *, latency: int = 0, round_cycles: int = 1, partia
                     rules=(f"n_q1 == 1 and n_q0 == 1 or n_i <= {partials}",))
 
 
-def window(p: SystolicParams, *, latency: int = 0, release: int = 0, drain: int = 0) -> Mnemonic:
+def window(p: SystolicParams, *, latency: int = 0, release: int = 0, drain: int = 0, refill: int = 0) -> Mnemonic:
     """Windows over activations, each channel for itself: sums of products, the largest elements, or plain sums.
 
     Nest: for n, k0: a pass, with weights of its own; for o1, o0, x: windows; k1 rows of t columns in each. Every memory is
     seen in words of ``window_lanes`` elements, the lanes of one word side by side. ``drain``: cycles between two passes
-    of which the latter continues sums.
+    of which the latter continues sums. ``refill``: cycles from a pass's first word to the next one's first weights.
     """
     lanes, ks = p.window_lanes, ("k0", "k1", "t")
     loops = _levels("n", "o1", "o0", "x", *ks)
@@ -199,13 +199,15 @@ def window(p: SystolicParams, *, latency: int = 0, release: int = 0, drain: int 
     fresh = "n_t" if p.window_taps == 1 else "min(n_t, 1 + n_t * (a_x != a_t)" + "".join(
         f", {hop} + n_t * (a_x != {hop} * a_t)" for hop in range(2, p.window_taps)) + ")"
     words_read = f"n_o1 * n_o0 * (n_t + (n_x - 1) * {fresh}) * n_k1"
-    weights = "(kind <= 1) * (n_k1 * n_t + zero_per_column) + (kind >= 2)"
-    kept = f"max({words_read} + {drain}, {weights})"
+    weights = "(kind <= 1) * (n_k1 * n_t + zero_per_column{}) + (kind >= 2)"
+    fill, period = weights.format(""), weights.format(f" + {refill}")
+    # A pass that continues sums hides the next one's weights: those take a cycle more than words at most, and ``drain`` is longer.
+    # It waits the less, the longer it had to wait for its own.
+    waits = f"({drain} - (n_k0 == 2) * (init != 1) * max({period} - {words_read}, 0)) * (1 - (n_k0 == 1) * (init != 1))"
     return Mnemonic("WINDOW", 5, "WINDOW", fields, effect, {
-        "occupancy": f"n_n * (max({words_read} + {drain} * (init == 1), {weights}) + (n_k0 - 1) * {kept})",
-        "latency": str(latency), "release": str(release), "fill": weights,
-        # The next instruction's fill begins a cycle after the last pass; sums that are waited for hide that cycle.
-        "step": f"max({words_read}, {weights}) - (n_k0 == 1) * (init != 1)",
+        "occupancy": f"n_n * max(n_k0 * {words_read} + {drain} * (n_k0 - (init != 1)), {period})",
+        "latency": str(latency), "release": str(release), "fill": fill,
+        "step": f"max({words_read} + {waits}, {period}) - {refill}",
     }, rules=(  # operands have nine bits
         f"kind >= 2 or n_k1 <= {WINDOW_ROWS}", "act_signed == 1 and za <= 127 or act_signed == 0 and za >= 0",
         "kind >= 2 or zero_per_column == 1 or kind == 1 and zw <= 127 or kind == 0 and zw >= 0",

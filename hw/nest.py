@@ -1,10 +1,13 @@
 """Addresses of a loop nest: one step per cycle, one adder per operand, no multiplier."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
+from tenon.hw.choice import one_hot
 
 __all__ = ["AddressNest"]
 
@@ -21,8 +24,10 @@ class AddressNest(wiring.Component):
         Outermost first.
     operands : mapping
         The levels that move each operand; the outermost is among them.
-    widths : mapping, optional
-        Bits of operands' addresses; 16 if not said.
+    widths : mapping
+        Bits of each operand's addresses: those of its memory, since a legal instruction's addresses are all inside.
+    indices : mapping, optional
+        Bits of the index of each level whose index is asked for.
     held : bool
         Counts and strides hold still from ``load`` to the last step, so that the nest need not keep them.
 
@@ -35,15 +40,15 @@ class AddressNest(wiring.Component):
     count_LEVEL : In(16)
         Extent less 1.
     base_OPERAND, stride_OPERAND_LEVEL : In(width), In(signed(width))
-    index_LEVEL, first_LEVEL, last_LEVEL : Out(16), Out(1), Out(1)
-        Index, and whether it is 0, and the extent less 1.
+    first_LEVEL, last_LEVEL, index_LEVEL : Out(1), Out(1), Out
+        Whether the index is 0, and the extent less 1; its lower bits.
     last : Out(1)
         All levels are at their last.
     address_OPERAND : Out(width)
     """
 
-    def __init__(self, levels: Sequence[str], operands: Mapping[str, Sequence[str]], *, widths: Mapping[str, int] | None = None,
-                 held: bool = False):
+    def __init__(self, levels: Sequence[str], operands: Mapping[str, Sequence[str]], *, widths: Mapping[str, int],
+                 indices: Mapping[str, int] = MappingProxyType({}), held: bool = False):
         for operand, moved_by in operands.items():
             if levels[0] not in moved_by:
                 raise ValueError(f"operand {operand!r} must be moved by the outermost level, {levels[0]!r}")
@@ -52,11 +57,12 @@ class AddressNest(wiring.Component):
                     raise ValueError(f"operand {operand!r} must be moved by levels of the nest, not {level!r}")
         self.levels = tuple(levels)
         self.operands = {operand: tuple(moved_by) for operand, moved_by in operands.items()}
-        self.widths = {operand: (widths or {}).get(operand, 16) for operand in operands}
+        self.widths, self.indices = dict(widths), dict(indices)
         self.held = held
         members = {"load": In(1), "step": In(1), "last": Out(1)}
         for level in self.levels:
-            members |= {f"count_{level}": In(16), f"index_{level}": Out(16), f"first_{level}": Out(1), f"last_{level}": Out(1)}
+            members |= {f"count_{level}": In(16), f"first_{level}": Out(1), f"last_{level}": Out(1)}
+        members |= {f"index_{level}": Out(bits) for level, bits in self.indices.items()}
         for operand, moved_by in self.operands.items():
             width = self.widths[operand]
             members |= {f"base_{operand}": In(width), f"address_{operand}": Out(width)}
@@ -77,24 +83,28 @@ class AddressNest(wiring.Component):
         for level in self.levels:
             starts_over[level] = outer
             outer |= steps[level]
-            index, left = (state(f"{level}_{name}") for name in ("index", "left"))
+            left = state(f"{level}_left")
             first, last = (state(f"{level}_{name}", 1) for name in ("at_first", "at_last"))
             extent = getattr(self, f"count_{level}")
             count, single = self._kept(m, f"{level}_count", extent), self._kept(m, f"{level}_single", extent == 0)
             first_last[level] = extent == 0
             next_last[level] = Mux(starts_over[level], single, Mux(steps[level], left == 1, last))
             with m.If(self.load):
-                m.d.sync += [index.eq(0), left.eq(extent), first.eq(1), last.eq(first_last[level])]
+                m.d.sync += [left.eq(extent), first.eq(1), last.eq(first_last[level])]
             with m.Elif(self.step):
                 m.d.sync += last.eq(next_last[level])
                 with m.If(starts_over[level]):
-                    m.d.sync += [index.eq(0), left.eq(count), first.eq(1)]
+                    m.d.sync += [left.eq(count), first.eq(1)]
                 with m.Elif(steps[level]):
-                    m.d.sync += [index.eq(index + 1), left.eq(left - 1), first.eq(0)]
-            m.d.comb += [getattr(self, f"index_{level}").eq(index), getattr(self, f"first_{level}").eq(first),
-                         getattr(self, f"last_{level}").eq(last)]
-        m.d.comb += self.last.eq(~outer)
-
+                    m.d.sync += [left.eq(left - 1), first.eq(0)]
+            m.d.comb += [getattr(self, f"first_{level}").eq(first), getattr(self, f"last_{level}").eq(last)]
+            if level in self.indices:
+                index = state(f"{level}_index", self.indices[level])
+                m.d.comb += getattr(self, f"index_{level}").eq(index)
+                with m.If(self.load | (self.step & starts_over[level])):
+                    m.d.sync += index.eq(0)
+                with m.Elif(self.step & steps[level]):
+                    m.d.sync += index.eq(index + 1)
         within_first, within_next = 1, 1
         for level in reversed(self.levels):
             with m.If(self.load):
@@ -103,6 +113,12 @@ class AddressNest(wiring.Component):
                 m.d.sync += steps[level].eq(within_next & ~next_last[level])
             within_first &= first_last[level]
             within_next &= next_last[level]
+        all_at_last = state("all_at_last", 1)
+        with m.If(self.load):
+            m.d.sync += all_at_last.eq(within_first)
+        with m.Elif(self.step):
+            m.d.sync += all_at_last.eq(within_next)
+        m.d.comb += self.last.eq(all_at_last)
 
         for operand, moved_by in self.operands.items():
             width = self.widths[operand]
@@ -110,15 +126,14 @@ class AddressNest(wiring.Component):
             origin = Signal(width, name=f"{operand}_origin")
             move = Signal(width, name=f"{operand}_move")
             following = Signal(width, name=f"{operand}_following")
-            # One of all levels steps, or none: a choice without priorities.
-            origins, moves, around = 0, 0, None
+            origins, moves, around = [], [], None  # one of all levels steps, or none
             for level in self.levels:
                 around = level if level in moved_by else around
-                origins |= address[around] & steps[level].replicate(width)
+                origins.append((steps[level], address[around]))
                 if level in moved_by:
                     stride = self._kept(m, f"{operand}_{level}_stride", getattr(self, f"stride_{operand}_{level}").as_unsigned())
-                    moves |= stride & steps[level].replicate(width)
-            m.d.comb += [origin.eq(origins), move.eq(moves), following.eq(origin + move)]
+                    moves.append((steps[level], stride))
+            m.d.comb += [origin.eq(one_hot(*origins)), move.eq(one_hot(*moves)), following.eq(origin + move)]
             for level in moved_by:
                 with m.If(self.load):
                     m.d.sync += address[level].eq(getattr(self, f"base_{operand}"))

@@ -63,6 +63,7 @@ class SystolicParams:
     axi_qos: int = _param(0, 0, 15, "AxQOS of every request")
     activation_bytes: int = _param(128 * 1024, 1024, 2**20, "activation buffer", power_of_two=True)
     weight_bytes: int = _param(128 * 1024, 1024, 2**20, "weight buffer", power_of_two=True)
+    weight_ports: int = _param(2, 1, 2, "ports of the weight buffer's memory: 2 read and write in a cycle; with 1 LOAD waits for reads")
     accumulator_bytes: int = _param(64 * 1024, 1024, 2**22, "accumulators (int32), both banks", power_of_two=True)
     vector_bytes: int = _param(64 * 1024, 1024, 2**20, "vector buffer, all four banks", power_of_two=True)
     parameter_bytes: int = _param(16 * 1024, 1024, 2**20, "per-channel constants", power_of_two=True)
@@ -72,6 +73,7 @@ class SystolicParams:
     max_outstanding: int = _param(32, 16, 64, "bursts in flight of LOAD, and of STORE", power_of_two=True)
     burst_beats: int = _param(64, 4, 256, "longest burst, in beats", power_of_two=True)
     markers: int = _param(256, 16, 4096, "time stamps", power_of_two=True)
+    product_register: int = _param(0, 0, 1, "1: a register between a cell's multiplier and its adder, as multipliers of FPGAs have it")
     clock_gating: int = _param(1, 0, 1, "1: an idle engine's clock stands still; 0: clocks are wires, as FPGAs want them")
 
     def __post_init__(self) -> None:

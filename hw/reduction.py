@@ -1,14 +1,12 @@
 """Sums and maxima over loop levels, several outputs interleaved."""
 
-import functools
-import operator
-
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from tenon.hw import emit
-from tenon.hw.binary32 import MINUS_INFINITY, MINUS_ZERO, Add, registers, select_extreme
+from tenon.hw.binary32 import MINUS_INFINITY, MINUS_ZERO, Add, registers
+from tenon.hw.choice import one_hot
 from tenon.hw.memory import Memory
 
 __all__ = ["Reduction"]
@@ -37,7 +35,7 @@ class Reduction(wiring.Component):
     o : Out(32)
     """
 
-    latency = 1 + Add.latency
+    latency = Add.latency
     round_trip = latency  # results that are not in the memory yet are taken from where they are
 
     def __init__(self, depth: int):
@@ -61,17 +59,12 @@ class Reduction(wiring.Component):
             newest.eq(~self.first & latest), newer.eq(~self.first & ~latest & later), older.eq(~self.first & ~latest & ~later),
         ]
 
-        # Neutral elements, and one adder for both kinds: the larger one plus -0 is itself.
         partial = Signal(32)
         neutral = Mux(self.maximum, MINUS_INFINITY, MINUS_ZERO)
-        choices = ((is_first, neutral), (newest, add.o), (newer, previous), (older, partials.r_data))
         m.d.comb += [
             partials.r_en.eq(1), partials.r_addr.eq(self.read_index),
             partials.w_en.eq(writes), partials.w_addr.eq(index), partials.w_data.eq(add.o),
-            partial.eq(functools.reduce(operator.or_, (value & choice.replicate(32) for choice, value in choices))),
+            partial.eq(one_hot((is_first, neutral), (newest, add.o), (newer, previous), (older, partials.r_data))),
+            add.a.eq(self.x), add.b.eq(partial), add.maximum.eq(self.maximum), self.o.eq(add.o),
         ]
-        larger = select_extreme(m, self.x, partial, 0)
-        a, b = registers(a=32, b=32)
-        m.d.sync += [a.eq(Mux(self.maximum, larger, self.x)), b.eq(Mux(self.maximum, MINUS_ZERO, partial))]
-        m.d.comb += [add.a.eq(a), add.b.eq(b), self.o.eq(add.o)]
         return m

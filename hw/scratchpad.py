@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -27,6 +27,8 @@ class Scratchpad(wiring.Component):
         Bytes in all, and in a physical line: at least as wide as every port.
     reads, writes : dict of str to int
         Bytes of each port's word, in order of priority. Addresses count such words.
+    bank_ports : int
+        2: a bank reads a word and writes one in the same cycle; 1: it writes when nobody reads.
 
     Raises
     ------
@@ -41,7 +43,9 @@ class Scratchpad(wiring.Component):
         Banks in which it would be granted, whatever it asks for.
     """
 
-    def __init__(self, *, role: str, size: int, line: int, banks: int, reads: dict[str, int], writes: dict[str, int]):
+    def __init__(self, *, role: str, size: int, line: int, banks: int, reads: dict[str, int], writes: dict[str, int],
+                 bank_ports: int = 2):
+        self.bank_ports = bank_ports
         self.role, self.size, self.line, self.banks, self.reads, self.writes = role, size, line, banks, dict(reads), dict(writes)
         widths = {f"width of port {name}": width for name, width in {**reads, **writes}.items()}
         for name, value in {"size": size, "line": line, "banks": banks, **widths}.items():
@@ -65,7 +69,7 @@ class Scratchpad(wiring.Component):
         m = Module()
         lines = self.size // self.line // self.banks
         index_bits = (lines - 1).bit_length()
-        memories = [emit.instance(m, f"bank{b}", Memory(width=8 * self.line, depth=lines, lane_bits=8))
+        memories = [emit.instance(m, f"bank{b}", Memory(width=8 * self.line, depth=lines, lane_bits=8, ports=self.bank_ports))
                     for b in range(self.banks)]
 
         def place(name, width):
@@ -74,16 +78,16 @@ class Scratchpad(wiring.Component):
             sub_bits = (self.line // width - 1).bit_length()
             return address[:sub_bits], address[sub_bits:sub_bits + index_bits], address[sub_bits + index_bits:]
 
-        def arbitrate(ports):
-            """Grants, and for each bank the ports with whether each has it."""
+        def arbitrate(ports, closed):
+            """Grants, and for each bank the ports with whether each wants it; none gets one that is ``closed``."""
             users = [[] for _ in range(self.banks)]
             for name, width in ports.items():
                 enable, free = getattr(self, f"{name}_en"), getattr(self, f"{name}_free")
                 _, _, bank = place(name, width)
                 for b in range(self.banks):
                     wants = Signal(name=f"{name}_wants{b}")
-                    taken = Cat(before for _, _, before in users[b]).any() if users[b] else 0
-                    m.d.comb += [wants.eq(enable & (bank == b)), free[b].eq(~taken & 1)]
+                    taken = Cat(closed[b], *(others for _, _, others in users[b])).any()
+                    m.d.comb += [wants.eq(enable & (bank == b)), free[b].eq(~taken)]
                     users[b].append((name, width, wants))
                 m.d.comb += getattr(self, f"{name}_grant").eq(free.bit_select(bank, 1) if len(bank) else free)
             return users
@@ -97,12 +101,13 @@ class Scratchpad(wiring.Component):
             return then
 
         # Reads: the first port that wants a bank gets it; all see the bank's line, each takes its part.
-        for b, users in enumerate(arbitrate(self.reads)):
-            address, enable = 0, 0
+        reads = []
+        for b, users in enumerate(arbitrate(self.reads, [Const(0)] * self.banks)):
+            address, reading = 0, Signal(name=f"reading{b}")
             for name, width, wants in reversed(users):
                 address = Mux(wants, place(name, width)[1], address)
-                enable |= wants
-            m.d.comb += [memories[b].r_addr.eq(address), memories[b].r_en.eq(enable)]
+            m.d.comb += [reading.eq(Cat(wants for _, _, wants in users).any()), memories[b].r_en.eq(reading)]
+            reads.append((reading, address))
         for name, width in self.reads.items():
             sub, _, bank = place(name, width)
             sub_then, bank_then = held(sub, f"{name}_sub"), held(bank, f"{name}_bank")
@@ -111,8 +116,9 @@ class Scratchpad(wiring.Component):
                 line = Mux(bank_then == b, memories[b].r_data, line)
             m.d.comb += getattr(self, f"{name}_data").eq(line.word_select(sub_then, 8 * width) if len(sub) else line)
 
-        # Writes: a word is repeated along the line, and the mask moved to its place.
-        for b, users in enumerate(arbitrate(self.writes)):
+        # Writes: a word is repeated along the line, and the mask moved to its place. A bank of one port is read first.
+        alone = self.bank_ports == 1
+        for b, users in enumerate(arbitrate(self.writes, [reading if alone else Const(0) for reading, _ in reads])):
             address, data, mask = 0, 0, 0
             for name, width, wants in reversed(users):
                 sub, line_index, _ = place(name, width)
@@ -121,5 +127,10 @@ class Scratchpad(wiring.Component):
                 address = Mux(wants, line_index, address)
                 data = Mux(wants, getattr(self, f"{name}_data").replicate(parts), data)
                 mask = Mux(wants, enables, mask)
-            m.d.comb += [memories[b].w_addr.eq(address), memories[b].w_data.eq(data), memories[b].w_en.eq(mask)]
+            reading, read_address = reads[b]
+            if alone:
+                address = read_address = Mux(reading, read_address, address)
+                mask = Mux(reading, 0, mask)
+            m.d.comb += [memories[b].r_addr.eq(read_address), memories[b].w_addr.eq(address), memories[b].w_data.eq(data),
+                         memories[b].w_en.eq(mask)]
         return m

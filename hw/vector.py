@@ -9,6 +9,7 @@ from tenon.hw import emit
 from tenon.hw.decode import layout
 from tenon.hw.delay import delay, remembered
 from tenon.hw.lane import Lane
+from tenon.hw.memory import Memory
 from tenon.hw.mnemonics import vector
 from tenon.hw.nest import AddressNest
 from tenon.hw.params import SystolicParams
@@ -104,37 +105,32 @@ class VectorEngine(wiring.Component):
 
         fields = {field.name for field in mnemonic.fields}
         operands = {operand: [level for level in _LEVELS if f"{operand}_{level}" in fields] for operand in "xysd"}
-        m.submodules.nest = nest = AddressNest(_LEVELS, operands)
+        m.submodules.nest = nest = AddressNest(_LEVELS, operands, indices={"i": (_INTERLEAVED - 1).bit_length()}, widths={
+            "x": max(len(self.acc_addr), len(self.x_addr), len(self.n_addr)), "y": len(self.y_addr), "s": len(self.s_addr),
+            "d": max(len(self.v_addr), len(self.act_addr), len(self.p_addr))})
         m.d.comb += [getattr(nest, f"count_{level}").eq(f[f"n_{level}"]) for level in _LEVELS]
         for operand, moved_by in operands.items():
             m.d.comb += getattr(nest, f"base_{operand}").eq(f[operand])
             m.d.comb += [getattr(nest, f"stride_{operand}_{level}").eq(f[f"{operand}_{level}"]) for level in moved_by]
 
-        # Settings, twice: an instruction keeps its bank until its last write. ``tags`` go down the pipeline with the
-        # elements and choose the bank at every stage.
+        # Settings, of two instructions: one keeps its place until its last write. ``tags`` go down the pipeline with the
+        # elements and choose at every stage.
         take = Signal()
         tag = Signal()
         following = Signal()
         live = Signal(2)
-        banks = [{slot: Signal(shape, reset_less=True, name=f"{slot}_{bank}") for slot, shape in SLOTS.items()}
-                 for bank in range(2)]
-        for bank, slots in enumerate(banks):
-            with m.If(take & (following == bank)):
-                for slot, values in settings(f, mnemonic).items():
-                    m.d.sync += [slots[slot][name].eq(value) for name, value in values.items()]
+        taken = {slot: Signal(shape, name=f"{slot}_taken") for slot, shape in SLOTS.items()}
+        for slot, values in settings(f, mnemonic).items():
+            m.d.comb += [taken[slot][name].eq(value) for name, value in values.items()]
         tags = Signal(self.latency, reset_less=True)
         m.d.sync += tags.eq(Cat(tag, tags))
 
         def setting(slot, cycle):
-            """Settings of the element issued ``cycle`` cycles ago: chosen a cycle early, since they have a long way to all lanes."""
-            value = Signal(SLOTS[slot], name=f"{slot}_at_{cycle}", reset_less=True)
-            first, second = (bank[slot].as_value() for bank in banks)
-            choice = value.as_value().eq(Mux(tags[cycle - 2] if cycle > 1 else tag, second, first))
-            if cycle:
-                m.d.sync += choice
-            else:
-                m.d.comb += choice
-            return value
+            """Settings of the element issued ``cycle`` cycles ago, from 1 on: out of a memory, since they have a long way to all lanes."""
+            memory = emit.instance(m, f"{slot}_at_{cycle}", Memory(width=SLOTS[slot].size, depth=2))
+            m.d.comb += [memory.w_en.eq(take), memory.w_addr.eq(following), memory.w_data.eq(taken[slot]),
+                         memory.r_en.eq(1), memory.r_addr.eq(tags[cycle - 2] if cycle > 1 else tag)]
+            return data.View(SLOTS[slot], memory.r_data)
 
         # Issue: the first sub-word of a word needs the grants; the others find their operands in registers.
         active = Signal()
@@ -143,14 +139,17 @@ class VectorEngine(wiring.Component):
         issue = Signal()
         sub = Signal(range(max(subs, 2)))
         pause = Signal(range(self.round_cycles))
+        paused = Signal()  # it is not 0
         spacing = Signal(range(self.round_cycles), init=self.round_cycles - 1)
         reads = Signal()
         word_ends = Signal()
         emits = Signal()
         ends = Signal()
-        fetch = setting("fetch", 0)
+        fetch = Signal(SLOTS["fetch"], reset_less=True)  # of the instruction that is issued
+        with m.If(take):
+            m.d.sync += fetch.eq(taken["fetch"])
         m.d.comb += [
-            wanted.eq(active & (pause == 0)),
+            wanted.eq(active & ~paused),
             reads.eq(wanted & (sub == 0)),
             self.acc_en.eq(reads & fetch.from_acc), self.acc_addr.eq(nest.address_x),
             self.x_en.eq(reads & ~fetch.from_acc & ~fetch.from_par), self.x_addr.eq(nest.address_x),
@@ -167,11 +166,11 @@ class VectorEngine(wiring.Component):
             m.d.sync += sub.eq(Mux(word_ends, 0, sub + 1))
             # The shorter a round, the longer the pause before the next, for partial results to be back in time.
             with m.If(word_ends & nest.last_i):
-                m.d.sync += [spacing.eq(self.round_cycles - 1), pause.eq(Mux(emits, 0, spacing))]
+                m.d.sync += [spacing.eq(self.round_cycles - 1), pause.eq(spacing), paused.eq(~emits & (spacing != 0))]
             with m.Elif(spacing != 0):
                 m.d.sync += spacing.eq(spacing - 1)
-        with m.If(pause != 0):
-            m.d.sync += pause.eq(pause - 1)
+        with m.If(paused):
+            m.d.sync += [pause.eq(pause - 1), paused.eq(pause != 1)]
 
         # Instructions: the next one's first issue follows the former's last without a pause.
         m.d.comb += [
@@ -186,7 +185,7 @@ class VectorEngine(wiring.Component):
         # What goes down the pipeline with an element.
         at = {name: _TO_LANES + cycle for name, cycle in Lane.at.items()}
         read_scale, read_number = at["scale"] - 1, at["number"] - 1
-        index = nest.index_i[:4] if subs == 1 else Cat(sub, nest.index_i[:4])
+        index = nest.index_i if subs == 1 else Cat(sub, nest.index_i)
         valid = Signal(at["write"])
         now = Signal(range(max(_CYCLES, Lane.NOW)))
         m.d.sync += [valid.eq(Cat(issue, valid)), now.eq(now + 1)]
@@ -238,7 +237,8 @@ class VectorEngine(wiring.Component):
 
         # Writes.
         write = setting("write", self.latency)
-        writes = delay(m, issue & emits, self.latency, reset=True)
+        writes_word = delay(m, issue & emits, at["word"], reset=True)
+        writes = delay(m, writes_word, self.latency - at["word"], reset=True)
         place = remembered(m, "places", Cat(sub, nest.address_d), at["word"], now)
         word_sub, word_address = place[:len(sub)], place[len(sub):]
         place = delay(m, place, self.latency - at["word"])
@@ -254,7 +254,7 @@ class VectorEngine(wiring.Component):
         # Numbers are written as soon as they are there, before an element's byte would be.
         wide = setting("write", at["word"])
         m.d.comb += [
-            self.p_en.eq(delay(m, issue & emits, at["word"], reset=True) & wide.to_par),
+            self.p_en.eq(writes_word & wide.to_par),
             self.p_addr.eq(word_address), self.p_data.eq(Cat(results_wide * subs)),
             self.p_mask.eq(Cat((word_sub == k).replicate(4 * lanes) for k in range(subs))),
         ]
@@ -264,7 +264,7 @@ class VectorEngine(wiring.Component):
         last_write = delay(m, ends, self.latency, reset=True)
         late = Signal()
         late_releases = Signal(at["table"] + 1)
-        m.d.comb += late.eq(setting("table", 0).enable | late_releases.any())
+        m.d.comb += late.eq(fetch.looks_up | late_releases.any())
         m.d.sync += [
             late_releases.eq(Cat(ends & late, late_releases)),
             live.eq((live | Cat(take & ~following, take & following))

@@ -9,7 +9,7 @@ from tenon.hw.lane import Lane
 __all__ = ["SLOTS", "settings"]
 
 SLOTS = {
-    "fetch": data.StructLayout({"from_acc": 1, "from_par": 1, "signed": 1, "with_y": 1}),
+    "fetch": data.StructLayout({"from_acc": 1, "from_par": 1, "signed": 1, "with_y": 1, "looks_up": 1}),
     **Lane.SLOTS,
     "write": data.StructLayout({"to_act": 1, "to_par": 1}),
 }
@@ -28,11 +28,12 @@ def settings(fields: data.View, mnemonic) -> dict[str, dict[str, Value]]:
     numbers = chosen("x_sel", "par") | guesses[0] | guesses[1]
     return {
         "fetch": {"from_acc": chosen("x_sel", "acc"), "from_par": numbers, "signed": chosen("x_sel", "i8"),
-                  "with_y": ~chosen("y_sel", "none")},
+                  "with_y": ~chosen("y_sel", "none"), "looks_up": fields["table"]},
         "convert": {"zero": fields["zx"]},
         "scale": {"by_lane": chosen("s_sel", "lanes"), "value": fields["s_value"]},
         "number": {"used": numbers, "reciprocal": guesses[0], "root": guesses[1]},
-        "round": {"enable": fields["rc"], "offset": fields["rc_off"], "low": fields["rc_lo"], "high": fields["rc_hi"]},
+        "round": {"offset": fields["rc_off"]}, "round_bounds": {"low": fields["rc_lo"], "high": fields["rc_hi"]},
+        "rounds": {"enable": fields["rc"]},
         "reduce": {"maximum": chosen("reduce", "max")},
         "convert_y": {"used": ~chosen("y_sel", "none"), "signed": chosen("y_sel", "i8"),
                       "zero": Mux(chosen("y_sel", "none"), 0, fields["zy"])},
@@ -43,7 +44,7 @@ def settings(fields: data.View, mnemonic) -> dict[str, dict[str, Value]]:
                        "q": Mux(none2, MINUS_ZERO, fields["f2_q"])},
         "bound": {"with_y": chosen("mm", "maxy"), "p": Mux(chosen("mm", "bypass"), MINUS_INFINITY, fields["mm_p"])},
         "extreme": {"minimum": chosen("mm", "min")},
-        "output": {"offset": fields["post"], "low": fields["lo"], "high": fields["hi"]},
+        "output": {"offset": fields["post"]}, "output_bounds": {"low": fields["lo"], "high": fields["hi"]},
         "table": {"enable": fields["table"], "number": fields["t"]},
         "write": {"to_act": chosen("d_sel", "act"), "to_par": chosen("d_sel", "par")},
     }

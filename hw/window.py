@@ -14,12 +14,14 @@ from tenon.hw.decode import layout
 from tenon.hw.mnemonics import WINDOW_ROWS, window
 from tenon.hw.nest import AddressNest
 from tenon.hw.params import SystolicParams
+from tenon.hw.skid import Skid
 from tenon.hw.window_lane import WindowLane
 from tenon.hw.window_weights import WindowWeights
 
 __all__ = ["WindowEngine"]
 
 _OUTER = ("n", "k0", "o1", "o0", "x")
+_AHEAD = 3  # words between issue and weights: in the register slice and behind it
 _KEEP, _BIAS = 1, 2  # what a window begins with, as field `init` has it
 
 
@@ -27,7 +29,7 @@ class WindowEngine(wiring.Component):
     """Executes WINDOW instructions: one word of activations per cycle, which every tap of its column sums.
 
     Columns of a row pass one after the other, kernel row by kernel row within; where windows overlap, a column
-    is read once. Words are of ``window_lanes`` elements in every memory. Four stages: the word is read; its zero-point
+    is read once. Words are of ``window_lanes`` elements in every memory. Four stages behind the nest: the word is read; its zero-point
     is subtracted; it is multiplied; it is added. Whoever is not granted asks again, and what is behind waits. A pass (a step of ``n`` and
     ``k0``) follows the former without a bubble if its weights have come; one that continues sums, ``drain`` cycles
     later, when all of those are written.
@@ -47,9 +49,10 @@ class WindowEngine(wiring.Component):
         flight, or its first weights are brought in. A port was not granted.
     """
 
-    latency = 5  # cycles from the last word's issue to done
-    release = 4
-    drain = 3
+    latency = 6  # cycles from the last word's issue to done
+    release = 5
+    drain = 5
+    refill = 2
 
     def __init__(self, params: SystolicParams):
         self.params = p = params
@@ -73,7 +76,7 @@ class WindowEngine(wiring.Component):
     @classmethod
     def mnemonic(cls, params: SystolicParams):
         """This engine's part of the covenant."""
-        return window(params, latency=cls.latency, release=cls.release, drain=cls.drain)
+        return window(params, latency=cls.latency, release=cls.release, drain=cls.drain, refill=cls.refill)
 
     def elaborate(self, platform):
         m = Module()
@@ -100,19 +103,21 @@ class WindowEngine(wiring.Component):
             return held
 
         # Windows `hop` columns apart share columns if that is less than they have; then each column is one step of
-        # level x. Else level t walks the columns of one window.
-        shared = Signal()
-        period = Signal(range(max(taps, 2)))
-        hops = Signal(16)
-        column_step = Signal(16)
-        m.d.comb += [period.eq(f.n_t), hops.eq(f.n_x), column_step.eq(f.a_x)]
+        # level x. Else level t walks the columns of one window. An instruction's first weights take longer than this register.
+        shared = Signal(reset_less=True)
+        period = Signal(range(max(taps, 2)), reset_less=True)
+        hops = Signal(16, reset_less=True)
+        column_step = Signal(len(self.act_addr), reset_less=True)
+        m.d.sync += [shared.eq(0), period.eq(f.n_t), hops.eq(f.n_x), column_step.eq(f.a_x)]
         for hop in reversed(range(1, taps)):
             with m.If((f.a_x == hop * f.a_t) & (f.n_t >= hop)):
-                m.d.comb += [shared.eq(1), period.eq(hop - 1), hops.eq(hop * f.n_x + f.n_t), column_step.eq(f.a_t)]
+                m.d.sync += [shared.eq(1), period.eq(hop - 1), hops.eq(hop * f.n_x + f.n_t), column_step.eq(f.a_t)]
         period, columns = kept(period, "period"), kept(f.n_t, "columns")
 
-        m.submodules.words = words = AddressNest((*_OUTER, "t", "k1"), {"a": (*_OUTER, "t", "k1")})
-        m.submodules.sums = sums = AddressNest(_OUTER, {"d": ("n", "o1", "o0", "x"), "b": ("n",)})
+        m.submodules.words = words = AddressNest((*_OUTER, "t", "k1"), {"a": (*_OUTER, "t", "k1")}, widths={"a": len(self.act_addr)},
+                                               indices={"k1": (WINDOW_ROWS - 1).bit_length()})
+        m.submodules.sums = sums = AddressNest(_OUTER, {"d": ("n", "o1", "o0", "x"), "b": ("n",)},
+                                             widths={"d": len(self.accw_addr), "b": len(self.par_addr)})
         for nest in (words, sums):
             m.d.comb += [nest.load.eq(take), *(getattr(nest, f"count_{level}").eq(f[f"n_{level}"]) for level in _OUTER)]
         m.d.comb += [
@@ -149,12 +154,22 @@ class WindowEngine(wiring.Component):
                 m.d.sync += [to_begin.eq(Mux(to_begin == 0, period, to_begin - 1)),
                              to_end.eq(Mux(to_end == 0, period, to_end - 1))]
 
-        # Passes. Until a pass's first word is issued, the former's last may still need its weights.
+        # Passes. The former one's words may still need their weights: as many as there are, beside this one's own, that were
+        # issued and have not met them. Without a stall that takes ``refill`` cycles, and never less: how long a pass takes for its
+        # weights shall not depend on the one before.
         streaming = Signal()
-        untouched = Signal()
+        unissued = Signal()  # the pass's first word is
+        moves = Signal()  # a word meets its weights
+        waiting = Signal(range(_AHEAD + 1))  # words that have not
+        own = Signal(range(_AHEAD + 1))  # words of this pass that were issued, at most as many as can wait
+        begun = Signal(self.refill)
         half = Signal()
-        m.d.comb += [swap.eq(weights.full & (~streaming | (issue & pass_ends))), weights.idle_half.eq(~untouched | issue)]
-        m.d.sync += untouched.eq(swap | (untouched & ~issue))
+        m.d.comb += [swap.eq(weights.full & (~streaming | (issue & pass_ends))), weights.idle_half.eq((waiting <= own) & ~begun.any())]
+        m.d.sync += [unissued.eq(swap | (unissued & ~issue)), waiting.eq(waiting + issue - moves), begun.eq(Cat(swap, begun))]
+        with m.If(swap):
+            m.d.sync += own.eq(0)
+        with m.Elif(issue & (own != _AHEAD)):
+            m.d.sync += own.eq(own + 1)
         with m.If(swap):
             m.d.sync += [streaming.eq(1), half.eq(~half)]
         with m.Elif(issue & pass_ends):
@@ -162,8 +177,9 @@ class WindowEngine(wiring.Component):
 
         # What goes along with a word.
         word = data.StructLayout({
-            "first": 1, "begins": 1, "start": 2, "bias": 16, "sum": 16, "completes": 1, "ends": 1, "columns": len(columns),
-            "largest": 1, "row": range(WINDOW_ROWS), "half": 1, "signed": 1, "zero": f.za.shape(), "address": 16,
+            "first": 1, "begins": 1, "start": 2, "bias": len(self.par_addr), "sum": len(self.accw_addr), "completes": 1,
+            "ends": 1, "columns": len(columns), "largest": 1, "weighted": 1, "row": range(WINDOW_ROWS), "half": 1,
+            "signed": 1, "zero": f.za.shape(), "address": len(self.act_addr),
         })
         issued = Signal(word)
         read = Signal(word, reset_less=True)
@@ -173,30 +189,32 @@ class WindowEngine(wiring.Component):
         m.d.comb += [
             issued.first.eq(words.first_k1), issued.begins.eq(begins), issued.start.eq(Mux(words.first_k0, init, _KEEP)),
             issued.bias.eq(sums.address_b), issued.sum.eq(sums.address_d), issued.completes.eq(completes), issued.ends.eq(ends),
-            issued.columns.eq(columns), issued.largest.eq(kind == 2), issued.row.eq(Mux(kind <= 1, words.index_k1, 0)),
+            issued.columns.eq(columns), issued.largest.eq(kind == 2), issued.weighted.eq(kind <= 1), issued.row.eq(words.index_k1),
             issued.half.eq(~half), issued.signed.eq(kept(f.act_signed, "act_signed")), issued.zero.eq(kept(f.za, "za")),
             issued.address.eq(words.address_a),
         ]
 
-        # Stage 1: the word is there in the cycle after its grant, and only then. Else it is read again.
+        # Stage 1: the word is there in the cycle after its grant, and only then. Else it is read again. Words come through a
+        # register slice: whoever is not granted behind it is no part of the way from one address to the next.
         here = Signal()
         again = Signal()
+        goes_in = Signal()
         granted = Signal()
         fresh = Signal()
-        wanted = Signal()
-        moves = Signal()
         settled = Signal()
         waits = Signal()  # the pass continues sums that are not written yet
+        m.submodules.words_ahead = ahead = Skid(word.size)
+        queued = data.View(word, ahead.o)
         m.d.comb += [
-            waits.eq(untouched & (issued.start == _KEEP) & ~settled),
-            wanted.eq(streaming & ~waits & (~here | moves)),
-            self.act_en.eq(wanted | again), self.act_addr.eq(Mux(again, read.address, issued.address)),
-            again.eq(here & ~moves), issue.eq(wanted & self._free(issued.address)),
-            granted.eq(issue | (again & self._free(read.address))),
+            waits.eq(unissued & (issued.start == _KEEP) & ~settled), issue.eq(streaming & ~waits & ahead.i_ready),
+            ahead.i_valid.eq(streaming & ~waits), ahead.i.eq(issued), ahead.o_ready.eq(goes_in),
+            again.eq(here & ~moves), goes_in.eq(ahead.o_valid & ~again & self._free(queued.address)),
+            self.act_en.eq((ahead.o_valid & ~again) | again), self.act_addr.eq(Mux(again, read.address, queued.address)),
+            granted.eq(goes_in | (again & self._free(read.address))),
         ]
-        m.d.sync += [here.eq(issue | again), fresh.eq(granted)]
-        with m.If(issue):
-            m.d.sync += read.eq(issued)
+        m.d.sync += [here.eq(goes_in | again), fresh.eq(granted)]
+        with m.If(goes_in):
+            m.d.sync += read.eq(queued)
         x = Signal(data.ArrayLayout(OPERAND_BITS, lanes), reset_less=True)
         with m.If(moves):
             m.d.sync += offset.eq(read)
@@ -210,14 +228,18 @@ class WindowEngine(wiring.Component):
         there = Signal()
         goes = Signal()
         m.d.comb += [moves.eq(here & fresh & (~less_zero | multiplies)), multiplies.eq(less_zero & (~there | goes)),
-                     weights.read.eq(moves), weights.half.eq(read.half), weights.row.eq(read.row)]
+                     weights.read.eq(moves), weights.half.eq(read.half), weights.row.eq(read.row),
+                     weights.weighted.eq(read.weighted), weights.largest.eq(read.largest)]
         m.d.sync += less_zero.eq(moves | (less_zero & ~multiplies))
-        entry = Signal(taps, reset_less=True)
-        keeps = Signal(reset_less=True)
-        biased = Signal(reset_less=True)
-        with m.If(multiplies):
-            m.d.sync += [added.eq(offset), entry.eq(Cat(offset.columns == taps - 1 - tap for tap in range(taps))),
-                         keeps.eq(offset.start == _KEEP), biased.eq(offset.start == _BIAS)]
+        begins_in = Signal(taps, reset_less=True)
+        goes_on = Signal(reset_less=True)
+        from_sum = Signal(reset_less=True)
+        from_bias = Signal(reset_less=True)
+        with m.If(multiplies):  # decoded before they go to every bit of every lane
+            m.d.sync += [
+                added.eq(offset), goes_on.eq(~offset.first), from_sum.eq(offset.start == _KEEP), from_bias.eq(offset.start == _BIAS),
+                begins_in.eq(Cat(offset.first & (offset.columns == taps - 1 - tap) for tap in range(taps))),
+            ]
 
         # Stage 3: what a window begins with is there in the cycle after its grant, and only then.
         started = Signal()
@@ -226,7 +248,6 @@ class WindowEngine(wiring.Component):
         next_word = Signal(word)
         m.d.comb += [
             goes.eq(there & ~(complete & ~self.accw_grant) & (started | ~(added.begins & (added.start != 0)))),
-            settled.eq(~here & ~less_zero & ~there & ~(complete & ~self.accw_grant)),
             next_word.eq(Mux(multiplies, offset, added)),
             asks.eq((multiplies | (there & ~goes)) & next_word.begins),
             self.accr_en.eq(asks & (next_word.start == _KEEP)), self.accr_addr.eq(next_word.sum),
@@ -235,25 +256,26 @@ class WindowEngine(wiring.Component):
             self.par_addr.eq(Mux(asks & (next_word.start == _BIAS), next_word.bias, weights.z_addr)),
         ]
         m.d.sync += [
+            settled.eq(~issue & ~ahead.o_valid & ~here & ~less_zero & ~there & ~(complete & ~self.accw_grant)),
             there.eq(multiplies | (there & ~goes)),
             started.eq((self.accr_en & self.accr_grant) | (asks & (next_word.start == _BIAS) & self.par_grant)),
         ]
         for c in range(lanes):
             lane = emit.instance(m, f"lane_{c}", WindowLane(taps))
             m.d.comb += [
-                lane.multiply.eq(multiplies), lane.x.eq(x[c]), lane.enable.eq(goes), lane.first.eq(added.first), lane.entry.eq(entry),
+                lane.multiply.eq(multiplies), lane.x.eq(x[c]), lane.begins.eq(begins_in), lane.goes_on.eq(goes_on),
+                lane.from_sum.eq(from_sum), lane.from_bias.eq(from_bias), lane.maximum.eq(added.largest),
                 lane.w.eq(Cat(weights.w.word_select(tap * lanes + c, OPERAND_BITS) for tap in range(taps))),
-                lane.start.eq((self.accr_data.word_select(c, 32) & keeps.replicate(32))
-                              | (self.par_data.word_select(c, 32) & biased.replicate(32))),
-                lane.empty.eq(~keeps & ~biased), lane.maximum.eq(added.largest), self.accw_data.word_select(c, 32).eq(lane.o),
+                lane.enable.eq(goes), lane.sum.eq(self.accr_data.word_select(c, 32)), lane.bias.eq(self.par_data.word_select(c, 32)),
+                self.accw_data.word_select(c, 32).eq(lane.o),
             ]
 
         # Stage 4: the last sum of each lane is what is written. Addresses move up as the sums do.
         where = added.sum
         for tap in range(taps):
-            address = Signal(16, name=f"address{tap}", reset_less=True)
-            with m.If(goes & added.first):
-                m.d.sync += address.eq(Mux(entry[tap], added.sum, where))
+            address = Signal.like(where, name=f"address{tap}", reset_less=True)
+            with m.If(goes & ~goes_on):
+                m.d.sync += address.eq(Mux(begins_in[tap], added.sum, where))
             where = address
         last = Signal(reset_less=True)
         with m.If(goes):
@@ -266,11 +288,9 @@ class WindowEngine(wiring.Component):
 
         in_flight = Signal(range(8))
         m.d.sync += in_flight.eq(in_flight + take - self.o_done)
-        m.d.comb += [
-            self.o_busy.eq(weights.first | (in_flight != 0)),
-            self.o_stall_bank.eq((self.act_en & ~granted) | (self.accr_en & ~self.accr_grant) | (complete & ~self.accw_grant)
-                                 | (self.par_en & ~self.par_grant) | (self.wgt_en & ~self.wgt_grant)),
-        ]
+        m.d.comb += self.o_busy.eq(weights.first | (in_flight != 0))
+        m.d.sync += self.o_stall_bank.eq((self.act_en & ~granted) | (self.accr_en & ~self.accr_grant) | (complete & ~self.accw_grant)
+                                         | (self.par_en & ~self.par_grant) | (self.wgt_en & ~self.wgt_grant))
         return m
 
     def _free(self, address):

@@ -7,6 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from tenon.hw.array import OPERAND_BITS
+from tenon.hw.choice import one_hot
 
 __all__ = ["WindowLane"]
 
@@ -15,8 +16,8 @@ class WindowLane(wiring.Component):
     """Sums products, or keeps the largest operand, of windows that pass by column after column.
 
     Sum ``j`` takes tap ``j`` of every operand. With the first operand of a column the sums move up by one: a window
-    begins in the sum at which ``entry`` points and is complete in the last, when its last column is. An operand takes
-    one cycle to be multiplied and one to be added. In mode ``maximum`` the weights must be -1.
+    begins in one of them and is complete in the last, when its last column is. An operand takes one cycle to be
+    multiplied and one to be added. In mode ``maximum`` the weights must be -1.
 
     Parameters
     ----------
@@ -29,10 +30,10 @@ class WindowLane(wiring.Component):
         Take operand ``x``, with a weight for each sum.
     enable : In(1)
         Add the products. What follows belongs to them:
-    first : In(1)
-        Their operand is its column's first.
-    entry, start, empty : In(taps), In(32), In(1)
-        Where windows begin, one bit of all; with what; 1: with nothing, ``start`` must be 0.
+    begins, goes_on : In(taps), In(1)
+        Sums in which a window begins; the others go on, or else become the sums before them.
+    from_sum, from_bias, sum, bias : In(1), In(1), In(32), In(32)
+        What a window begins with, if not with nothing.
     maximum : In(1)
     o : Out(32)
         The last sum.
@@ -41,8 +42,9 @@ class WindowLane(wiring.Component):
     def __init__(self, taps: int):
         self.taps = taps
         super().__init__({
-            "multiply": In(1), "x": In(signed(OPERAND_BITS)), "w": In(OPERAND_BITS * taps), "enable": In(1), "first": In(1),
-            "entry": In(taps), "start": In(signed(32)), "empty": In(1), "maximum": In(1), "o": Out(32),
+            "multiply": In(1), "x": In(signed(OPERAND_BITS)), "w": In(OPERAND_BITS * taps), "enable": In(1),
+            "begins": In(taps), "goes_on": In(1), "from_sum": In(1), "from_bias": In(1), "sum": In(32), "bias": In(32),
+            "maximum": In(1), "o": Out(32),
         })
 
     def elaborate(self, platform):
@@ -53,16 +55,18 @@ class WindowLane(wiring.Component):
             m.d.sync += operand.eq(self.x)
             m.d.sync += [product.eq(self.x * self.w.word_select(tap, OPERAND_BITS).as_signed()) for tap, product in enumerate(products)]
 
-        before = self.start
+        start = Signal(signed(32))
+        empty = Signal()
+        m.d.comb += [start.eq(one_hot((self.from_sum, self.sum), (self.from_bias, self.bias))), empty.eq(~self.from_sum & ~self.from_bias)]
+        before = start
         for tap, product in enumerate(products):
             total = Signal(signed(32), name=f"total{tap}", reset_less=True)
             base = Signal(signed(32), name=f"base{tap}")
             added = Signal(signed(33), name=f"added{tap}")
-            begins = self.first & self.entry[tap]
-            m.d.comb += [base.eq(Mux(self.first, Mux(self.entry[tap], self.start, before), total)), added.eq(base + product)]
+            m.d.comb += [base.eq(Mux(self.begins[tap], start, Mux(self.goes_on, total, before))), added.eq(base + product)]
             with m.If(self.enable):
                 # Of the largest, `added` is the difference.
-                m.d.sync += total.eq(Mux(self.maximum, Mux(added[-1] | (begins & self.empty), operand, base), added))
+                m.d.sync += total.eq(Mux(self.maximum, Mux(added[-1] | (self.begins[tap] & empty), operand, base), added))
             before = total
         m.d.comb += self.o.eq(before)
         return m

@@ -23,7 +23,7 @@ class WindowWeights(wiring.Component):
     """Reads each pass's weights, less their zero-points, into one half of a small memory; the other half is in use.
 
     A pass is one step of the instruction's levels ``n`` and ``k0``. The first one is brought in while its
-    instruction is still offered. Kinds without weights take the same way: theirs are all 1, or -1 for the largest.
+    instruction is still offered. Kinds without weights have a cycle where others have weights, and wait for no half.
 
     Members
     -------
@@ -35,8 +35,8 @@ class WindowWeights(wiring.Component):
         That pass begins, and its half is chosen; the other half may be overwritten.
     wgt_*, z_* : `en`, `addr` Out, `grant`, `data` In
         Read ports: weights, and zero-points out of parameters; the latter's may be refused for long.
-    read, half, row, w : In(1), In(1), In, Out(9 * taps * lanes)
-        A row of weights, the cycle after; tap by tap, lanes within.
+    read, half, row, weighted, largest, w : In(1), In(1), In, In(1), In(1), Out(9 * taps * lanes)
+        A row of weights, the cycle after: tap by tap, lanes within; all 1 if not ``weighted``, -1 for the ``largest``.
     """
 
     def __init__(self, params: SystolicParams):
@@ -49,7 +49,8 @@ class WindowWeights(wiring.Component):
             "wgt_data": In(8 * lanes),
             "z_en": Out(1), "z_addr": Out(range(params.parameter_bytes // (4 * lanes))), "z_grant": In(1),
             "z_data": In(32 * lanes),
-            "read": In(1), "half": In(1), "row": In(range(WINDOW_ROWS)), "w": Out(OPERAND_BITS * taps * lanes),
+            "read": In(1), "half": In(1), "row": In(range(WINDOW_ROWS)),
+            "weighted": In(1), "largest": In(1), "w": Out(OPERAND_BITS * taps * lanes),
         })
 
     def elaborate(self, platform):
@@ -58,7 +59,9 @@ class WindowWeights(wiring.Component):
         f = data.View(layout(window(self.params)), self.i_instr)
 
         # One step of the nest is one word; kinds without weights have one word per pass.
-        m.submodules.nest = nest = AddressNest(("n", "k0", "k1", "t"), {"w": ("n", "k0", "k1", "t"), "z": ("n",)})
+        m.submodules.nest = nest = AddressNest(
+            ("n", "k0", "k1", "t"), {"w": ("n", "k0", "k1", "t"), "z": ("n",)},
+            widths={"w": len(self.wgt_addr), "z": len(self.z_addr)}, indices={"k1": len(self.row), "t": 2})
         begin = Signal()
         weighted_next = Signal()
         m.d.comb += [
@@ -83,7 +86,7 @@ class WindowWeights(wiring.Component):
         pass_ends = Signal()
         m.d.comb += [
             begin.eq(self.offered & ~active & ~untaken & ~loaded),
-            work.eq(active & ~loaded & self.idle_half),
+            work.eq(active & ~loaded & (self.idle_half | ~kept["weighted"])),
             self.z_en.eq(work & zero_due), self.z_addr.eq(nest.address_z),
             self.wgt_en.eq(work & ~zero_due & kept["weighted"]), self.wgt_addr.eq(nest.address_w),
             fetch.eq(work & ~zero_due & (self.wgt_grant | ~kept["weighted"])),
@@ -111,11 +114,16 @@ class WindowWeights(wiring.Component):
         half = Signal()
         with m.If(pass_ends):
             m.d.sync += half.eq(~half)
-        row, slot = delay(m, nest.index_k1[:len(self.row)], 1), delay(m, nest.index_t[:2], 1)
+        row, slot = delay(m, nest.index_k1, 1), delay(m, nest.index_t, 1)
         to_half = delay(m, half, 1)
 
-        store = emit.instance(m, "store", Memory(width=OPERAND_BITS * taps * lanes, depth=2 * WINDOW_ROWS,
+        # Behind both halves are two rows for kinds without weights: whoever writes one writes what it holds.
+        store = emit.instance(m, "store", Memory(width=OPERAND_BITS * taps * lanes, depth=2 * WINDOW_ROWS + 2,
                                                  lane_bits=OPERAND_BITS * lanes))
+
+        def place(weighted, row, half, largest):
+            return Mux(weighted, Cat(row, half), 2 * WINDOW_ROWS | largest)
+
         words = []
         for c in range(lanes):
             byte = self.wgt_data.word_select(c, 8)
@@ -126,7 +134,9 @@ class WindowWeights(wiring.Component):
             words.append(weight)
         masks = Cat(arrives & (~kept["weighted"] | (kept["first_slot"] + slot == tap)) for tap in range(taps))
         m.d.comb += [
-            store.w_en.eq(masks), store.w_addr.eq(Cat(row, to_half)), store.w_data.eq(Cat(words).replicate(taps)),
-            store.r_en.eq(self.read), store.r_addr.eq(Cat(self.row, self.half)), self.w.eq(store.r_data),
+            store.w_en.eq(masks), store.w_addr.eq(place(kept["weighted"], row, to_half, kept["largest"])),
+            store.w_data.eq(Cat(words).replicate(taps)),
+            store.r_en.eq(self.read), store.r_addr.eq(place(self.weighted, self.row, self.half, self.largest)),
+            self.w.eq(store.r_data),
         ]
         return m

@@ -20,12 +20,13 @@ BASE = preset("tiny")
 MOVES: dict[str, dict[str, int]] = {
     "rows": {"rows": 8}, "cols": {"cols": 8, "lanes": 8}, "lanes": {"lanes": 1}, "bus_bits": {"bus_bits": 128},
     "activation_bytes": {"activation_bytes": 2048}, "weight_bytes": {"weight_bytes": 2048},
+    "weight_ports": {"weight_ports": 1},
     "accumulator_bytes": {"accumulator_bytes": 4096}, "vector_bytes": {"vector_bytes": 2048},
     "parameter_bytes": {"parameter_bytes": 1024}, "window_taps": {"window_taps": 0}, "tables": {"tables": 1},
     "address_bits": {"address_bits": 40}, "axi_prot": {"axi_prot": 2}, "axi_cache": {"axi_cache": 15}, "axi_qos": {"axi_qos": 9},
     "queue_depth": {"queue_depth": 4},
     "max_outstanding": {"max_outstanding": 16}, "burst_beats": {"burst_beats": 4}, "markers": {"markers": 16},
-    "clock_gating": {"clock_gating": 0},
+    "product_register": {"product_register": 1}, "clock_gating": {"clock_gating": 0},
 }
 
 _SEEDS = [KINDS.index(kind) + len(KINDS) for kind in ("conv", "conv_clip", "matmul", "conv_add", "averagepool", "qlinearadd",

@@ -7,6 +7,7 @@ import json
 import re
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -225,10 +226,11 @@ def run_rtl(verilog: str, params: SystolicParams, runs: Sequence[Run], *, image:
 
 
 def repeated_modules(verilog: str, least: int = 4) -> list[str]:
-    """Modules with ``least`` instances or more: compiled once, called by each instance."""
+    """Modules with ``least`` instances or more, of the same parameters: compiled once, called by each instance."""
     names = re.findall(r"^module\s+(\w+)", verilog, re.M)
-    uses = re.findall(r"^\s+(\w+)\s+(?:#\s*\([^;]*?\)\s*)?\\?[\w.\[\]]+\s*\(\s*\.", verilog, re.M)
-    return [name for name in names if uses.count(name) >= least]
+    uses = Counter(re.findall(r"^\s+(\w+)\s+(?:#\s*\(([^;]*?)\)\s*)?\\?[\w.\[\]]+\s*\(\s*\.", verilog, re.M))
+    many = {name for (name, _), count in uses.items() if count >= least}
+    return [name for name in names if name in many]
 
 
 def write_image(folder: Path, image: Sequence[tuple[int, bytes]], bus_bytes: int) -> None:

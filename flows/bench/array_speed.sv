@@ -55,6 +55,6 @@ module array_speed #(
   end
 
   tenon_array dut (
-      .clk(clk), .rst(1'b0), .x(x[9*ROWS-1:0]), .swap(swap), .load(load), .beat(beat), .w(w[9*COLS-1:0]), .transposed(1'b0),
+      .clk(clk), .rst(1'b0), .x(x[9*ROWS-1:0]), .swap(swap), .load(load), .beat(beat), .w(w[9*COLS-1:0]), .transposed(1'b0), .now($clog2(ROWS > COLS ? ROWS : COLS)'(cycle)),
       .o_sums(sums));
 endmodule

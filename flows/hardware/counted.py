@@ -12,7 +12,8 @@ from tenon.flows.hardware.yosys import find_yosys, run_yosys
 
 __all__ = ["counted"]
 
-#: Tables of constants stay logic. A memory that Yosys could not map to block or distributed RAM it would make of flip-flops.
+#: Tables of constants stay logic. A memory that Yosys could not map to block or distributed RAM it would make of flip-flops, as is right
+#: for two words of a few bits only.
 #: With 10 ns to meet, LUTs are spent on speed where paths are long; without, on all of a module that has only short ones.
 _SCRIPT = """
 scratchpad -set abc9.D 10000
@@ -21,7 +22,7 @@ hierarchy -check -top {top}
 {boxes}
 proc -norom
 synth_ecp5 -top {top} -run begin:map_ffram
-select -assert-none t:$mem t:$mem_v2 t:$memrd t:$memrd_v2
+select -assert-none t:$mem_v2 r:SIZE>2 %i t:$mem t:$memrd t:$memrd_v2 %u %u %u
 synth_ecp5 -top {top} -run map_ffram:
 tee -q -o cells.json stat -json
 """

@@ -11,12 +11,15 @@ __all__ = ["FromInteger", "pack_integer"]
 
 def pack_integer(m: Module, value: Signal) -> Value:
     """The 32 bits of a signed integer of at most 24 bits, which binary32 holds exactly."""
-    width = len(value)
-    magnitude = Signal(width, name="magnitude")
+    magnitude = Signal(len(value), name="magnitude")
     m.d.comb += magnitude.eq(Mux(value < 0, -value, value))
+    return _packed(m, magnitude, value < 0)
+
+
+def _packed(m: Module, magnitude: Signal, sign: Value) -> Value:
     normal, shift = _normal(m, magnitude)
-    fraction = Cat(Const(0, 24 - width), normal[:-1])
-    return Mux(normal[-1], Cat(fraction, (126 + width - shift)[:8], value < 0), 0)
+    fraction = Cat(Const(0, 24 - len(magnitude)), normal[:-1])
+    return Mux(normal[-1], Cat(fraction, (126 + len(magnitude) - shift)[:8], sign), 0)
 
 
 def _normal(m: Module, magnitude: Signal) -> tuple[Value, Value]:
@@ -27,7 +30,7 @@ def _normal(m: Module, magnitude: Signal) -> tuple[Value, Value]:
 class FromInteger(wiring.Component):
     """``o = binary32(i - offset)``; the difference wraps to ``width`` bits. Zero gives +0. Or ``o`` is another number.
 
-    Latency ``latency`` cycles: 4, or 2 where ``width`` leaves nothing to round; one result per cycle; order is kept.
+    Latency ``latency`` cycles: 4, or 3 where ``width`` leaves nothing to round; one result per cycle; order is kept.
 
     Parameters
     ----------
@@ -53,7 +56,7 @@ class FromInteger(wiring.Component):
     @staticmethod
     def latency_of(width: int) -> int:
         """Cycles; for who needs them before there is a unit."""
-        return 4 if width > 24 else 2
+        return 4 if width > 24 else 3
 
     def elaborate(self, platform):
         m = Module()
@@ -62,29 +65,31 @@ class FromInteger(wiring.Component):
         difference, = registers(difference=signed(self.width))
         m.d.sync += difference.eq(self.i - self.offset)
 
-        # 2: sign and magnitude; a short one's leading one comes to the top.
-        result, = registers(result=32)
-        m.d.comb += self.o.eq(result)
-        if self.width <= 24:
-            m.d.sync += result.eq(Mux(self.replace, self.number, pack_integer(m, difference)))
-            return m
+        # 2: sign and magnitude.
         magnitude, sign = registers(magnitude=self.width, sign=1)
         m.d.sync += [magnitude.eq(Mux(difference < 0, -difference, difference)), sign.eq(difference < 0)]
 
-        # 3: a long one's does.
-        mantissa, shift = registers(mantissa=self.width, shift=5)
+        # 3: the leading one comes to the top, which is all for a short one. What is below the bit after the last becomes a sticky one.
+        result, = registers(result=32)
+        m.d.comb += self.o.eq(result)
+        if self.width <= 24:
+            m.d.sync += result.eq(Mux(self.replace, self.number, _packed(m, magnitude, sign)))
+            return m
+        mantissa, guard, sticky, shift = registers(mantissa=24, guard=1, sticky=1, shift=5)
         normal, total_shift = _normal(m, magnitude)
-        m.d.sync += [mantissa.eq(normal), shift.eq(total_shift)]
+        below = self.width - 24
+        m.d.sync += [
+            mantissa.eq(normal[below:]), guard.eq(normal[below - 1]), sticky.eq(normal[:below - 1].any()), shift.eq(total_shift),
+        ]
         sign, = carry_on(m, sign)
 
         # 4: rounding. It may carry into the exponent, which no 32-bit integer takes out of range.
-        below = self.width - 24
         exponent = 126 + self.width - shift
         up = Signal()
         rounded = Signal(25)
         m.d.comb += [
-            up.eq(mantissa[below - 1] & (mantissa[:below - 1].any() | mantissa[below])),
-            rounded.eq(mantissa[below:] + up),
+            up.eq(guard & (sticky | mantissa[0])),
+            rounded.eq(mantissa + up),
         ]
         packed = Mux(mantissa[-1], Cat(rounded[:23], Mux(rounded[24], exponent + 1, exponent)[:8], sign), 0)
         m.d.sync += result.eq(Mux(self.replace, self.number, packed))

@@ -38,8 +38,7 @@ class FusedMultiplyAdd(wiring.Component):
 
         # 2: parts of the product, and the addend's distance.
         product = Product(m, a.significand, b.significand).value
-        addend, distance, exponents, addend_exponent = registers(
-            addend=24, distance=signed(11), exponents=9, addend_exponent=8)
+        addend, distance, exponents = registers(addend=24, distance=signed(11), exponents=9)
         no_product, sign, subtract, infinite, nan = registers(no_product=1, sign=1, subtract=1, infinite=1, nan=1)
         product_sign = Signal()
         product_infinite = Signal()
@@ -55,7 +54,6 @@ class FusedMultiplyAdd(wiring.Component):
             addend.eq(c.mantissa),
             distance.eq(c.exponent - (a.exponent + b.exponent) + 150),
             exponents.eq(a.exponent + b.exponent),
-            addend_exponent.eq(c.exponent),
             no_product.eq(zero),
             sign.eq(Mux(c.infinite, c.sign, product_sign)),
             subtract.eq(opposite),
@@ -79,7 +77,7 @@ class FusedMultiplyAdd(wiring.Component):
         m.d.sync += [
             far.eq(is_far),
             right.eq(Mux(is_beyond, 0, Mux(is_far, far_right, Mux(near_right > 63, 63, near_right[:6])))),
-            exponent.eq(Mux(is_beyond, addend_exponent, exponents - Mux(is_far, 99, 121))),
+            exponent.eq(exponents - Mux(is_beyond, 150 - distance, Mux(is_far, 99, 121))),  # beyond: the addend's own
         ]
         addend, no_product, sign, subtract, infinite, nan = carry_on(m, addend, no_product, sign, subtract, infinite, nan)
 
@@ -103,11 +101,13 @@ class FusedMultiplyAdd(wiring.Component):
         m.d.sync += [magnitude.eq(Mux(subtract & total[54], reverse, total)), negative.eq(subtract & total[54])]
         exponent, sign, subtract, infinite, nan = carry_on(m, exponent, sign, subtract, infinite, nan)
 
-        # 6: the leading one comes into the upper 8 bits.
-        coarse, coarse_exponent, final_sign, zero_sign = registers(coarse=54, coarse_exponent=signed(10), final_sign=1, zero_sign=1)
+        # 6: the leading one comes into the upper 8 bits. What rounding cannot see from there on becomes one sticky bit.
+        coarse, coarse_exponent, final_sign, zero_sign = registers(coarse=33, coarse_exponent=signed(10), final_sign=1, zero_sign=1)
         normal, shift = normalise(m, magnitude, (32, 16, 8))
+        below = [magnitude[:22 - shifted].any() for shifted in (0, 8, 16)]  # of bit 22, after so long a shift
+        lost = ~shift[5] & Cat(*below, 0).bit_select(shift[3:5], 1)
         m.d.sync += [
-            coarse.eq(normal),
+            coarse.eq(Cat(lost, normal[22:])),
             coarse_exponent.eq(exponent - shift),
             final_sign.eq(Mux(infinite, sign, sign ^ negative)),
             zero_sign.eq(Mux(infinite, sign, sign & ~subtract)),
@@ -119,7 +119,7 @@ class FusedMultiplyAdd(wiring.Component):
             mantissa=24, guard=1, sticky=1, final_exponent=signed(10))
         normal, shift = normalise(m, coarse, (4, 2, 1))
         m.d.sync += [
-            mantissa.eq(normal[30:]), guard.eq(normal[29]), sticky.eq(normal[:29].any()),
+            mantissa.eq(normal[9:]), guard.eq(normal[8]), sticky.eq(normal[:8].any()),
             final_exponent.eq(coarse_exponent - shift),
         ]
         final_sign, zero_sign, infinite, nan = carry_on(m, final_sign, zero_sign, infinite, nan)

@@ -126,16 +126,19 @@ class Product:
 
     Attributes
     ----------
-    value : 48 bits, two cycles after ``a`` and ``b``. A register before it holds four products, each a multiplier of its own
-    on an FPGA; no path is longer than a product of 12 bits, or an addition.
+    value : two cycles after ``a`` and ``b``: 48 bits, or those from ``lowest`` on and a sticky one below. A register before it
+    holds four products, each a multiplier of its own on an FPGA; no path is longer than a product of 12 bits, or an addition.
     """
 
     latency = 2
 
-    def __init__(self, m: Module, a: Value, b: Value):
+    def __init__(self, m: Module, a: Value, b: Value, *, lowest: int = 0):
+        total = Signal(48, name="product_sum")
         low_low, low_high, high_low, high_high = registers(low_low=24, low_high=24, high_low=24, high_high=24)
-        self.value, = registers(product=48)
+        value = Cat(total[:lowest].any(), total[lowest:]) if lowest else total
+        self.value, = registers(product=len(value))
         m.d.sync += [
             low_low.eq(a[:12] * b[:12]), low_high.eq(a[:12] * b[12:]), high_low.eq(a[12:] * b[:12]), high_high.eq(a[12:] * b[12:]),
-            self.value.eq(Cat(low_low, high_high) + ((low_high + high_low) << 12)),
+            self.value.eq(value),
         ]
+        m.d.comb += total.eq(Cat(low_low, high_high) + ((low_high + high_low) << 12))

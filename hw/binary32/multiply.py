@@ -23,7 +23,7 @@ class Multiply(wiring.Component):
         a, b = Operand(m, self.a, "a"), Operand(m, self.b, "b")
 
         # 1, 2: product. A zero counts from the third stage on.
-        product = Product(m, a.significand, b.significand).value
+        product = Product(m, a.significand, b.significand, lowest=22).value
         exponent, sign, zero, infinite, nan = registers(exponent=signed(10), sign=1, zero=1, infinite=1, nan=1)
         any_infinite = a.infinite | b.infinite
         any_zero = a.zero | b.zero
@@ -36,13 +36,13 @@ class Multiply(wiring.Component):
         ]
         exponent, sign, zero, infinite, nan = carry_on(m, exponent, sign, zero, infinite, nan)
 
-        # 3: the leading one, in bit 47 or 46, comes to the top.
+        # 3: the leading one, in one of the upper two bits, comes to the top.
         mantissa, guard, sticky, final_exponent = registers(mantissa=24, guard=1, sticky=1, final_exponent=signed(10))
-        normal = Signal(48)
-        m.d.comb += normal.eq(Mux(product[47], product, Cat(Const(0, 1), product[:47])))
+        normal = Signal.like(product, name="normal")
+        m.d.comb += normal.eq(Mux(product[-1], product, Cat(Const(0, 1), product[:-1])))
         m.d.sync += [
-            mantissa.eq(Mux(zero, 0, normal[24:])), guard.eq(normal[23]), sticky.eq(normal[:23].any()),
-            final_exponent.eq(exponent + product[47]),
+            mantissa.eq(Mux(zero, 0, normal[3:])), guard.eq(normal[2]), sticky.eq(normal[:2].any()),
+            final_exponent.eq(exponent + product[-1]),
         ]
         sign, infinite, nan = carry_on(m, sign, infinite, nan)
 

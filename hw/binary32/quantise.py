@@ -4,8 +4,6 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from tenon.hw.delay import delay
-
 from .convert import pack_integer
 from .format import Operand, registers, shift_right_sticky
 
@@ -17,7 +15,7 @@ class Quantise(wiring.Component):
 
     ``rne`` rounds to nearest, ties to even, saturating at int32; NaN gives 0. Since offset and bounds have 9 bits,
     anything from 1023 on saturates alike, and the unit keeps no more. Latency ``latency`` cycles; one result per
-    cycle; order is kept. ``offset``, ``low`` and ``high`` belong to the operand one cycle earlier.
+    cycle; order is kept. ``offset`` belongs to the operand one cycle earlier, ``low`` and ``high`` to that before.
     """
 
     latency = 3
@@ -46,12 +44,13 @@ class Quantise(wiring.Component):
 
         # 2: round, add.
         rounded = Signal(11)
-        total, low, high = registers(total=signed(13), low=signed(9), high=signed(9))
+        total, = registers(total=signed(13))
         m.d.comb += rounded.eq(fixed[2:] + (fixed[1] & (fixed[0] | fixed[2])))
-        m.d.sync += [total.eq(Mux(sign, self.offset - rounded, self.offset + rounded)), low.eq(self.low), high.eq(self.high)]
+        m.d.sync += total.eq(Mux(sign, self.offset - rounded, self.offset + rounded))
 
         # 3: clamp. Bounds that cross give the upper one.
         result, = registers(result=signed(9))
+        low, high = self.low, self.high
         m.d.sync += result.eq(Mux((total > high) | (low > high), high, Mux(total < low, low, total)))
         m.d.comb += self.o.eq(result)
         return m
@@ -60,13 +59,16 @@ class Quantise(wiring.Component):
 class RoundClamp(wiring.Component):
     """``o = binary32(min(max(rne(x) + offset, low), high))``, or ``x`` itself where ``enable`` is low.
 
-    Latency ``latency`` cycles; one result per cycle; order is kept. All but ``x`` belong to the operand one cycle
-    earlier. ``x`` must hold no subnormal and no other NaN than the canonical one: the results of units do not.
+    Latency ``latency`` cycles; one result per cycle; order is kept. ``offset``, ``low`` and ``high`` are those of ``Quantise``;
+    ``unrounded`` is ``x`` of ``rounding`` cycles ago, and ``enable`` belongs to it. ``x`` must hold no subnormal and no other NaN
+    than the canonical one: the results of units do not.
     """
 
-    latency = Quantise.latency + 1
+    rounding = Quantise.latency
+    latency = rounding + 1
 
     x: In(32)
+    unrounded: In(32)
     offset: In(signed(9))
     low: In(signed(9))
     high: In(signed(9))
@@ -78,9 +80,7 @@ class RoundClamp(wiring.Component):
         m.submodules.quantise = quantise = Quantise()
         m.d.comb += [quantise.x.eq(self.x), quantise.offset.eq(self.offset), quantise.low.eq(self.low),
                      quantise.high.eq(self.high)]
-        unchanged = delay(m, self.x, Quantise.latency)
         result, = registers(result=32)
-        enable = delay(m, self.enable, Quantise.latency - 1)
-        m.d.sync += result.eq(Mux(enable, pack_integer(m, quantise.o), unchanged))
+        m.d.sync += result.eq(Mux(self.enable, pack_integer(m, quantise.o), self.unrounded))
         m.d.comb += self.o.eq(result)
         return m

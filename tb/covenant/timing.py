@@ -225,7 +225,7 @@ def edge_checks(graph: Graph, edge: Edge) -> Iterator[Check]:
 
     def rate(results):
         best = rates.best(results)
-        return f"{float(best):g}", best == Fraction(edge.bytes_per_cycle)
+        return f"{float(best):g}", float(best) == edge.bytes_per_cycle
 
     def burst(results):
         beats = max((b.beats for r in results for o in r.outcomes for b in o.bursts if b.write == write), default=0)

@@ -11,8 +11,12 @@ _LINE, _SIZE = 2, 8
 _READS, _WRITES = {"a": 2, "b": 1, "c": 2}, {"x": 2, "y": 1}
 
 
-def scratchpad():
-    return Scratchpad(role="small", size=_SIZE, line=_LINE, banks=2, reads=_READS, writes=_WRITES)
+def scratchpad(bank_ports: int = 2):
+    return Scratchpad(role="small", size=_SIZE, line=_LINE, banks=2, reads=_READS, writes=_WRITES, bank_ports=bank_ports)
+
+
+def one_port():
+    return scratchpad(bank_ports=1)
 
 
 def accumulators():
@@ -72,6 +76,8 @@ end
 wire writes = {_WRITES_NOW};
 """ + past("value", 8) + "".join(past(f"{name}_reads = {_hits(name, width)} && known && !writes") for name, width in _READS.items())
 
+_READ = {name: f"!past_{name}_reads || {name}_data[8*{_lane(width)} +: 8] == past_value" for name, width in _READS.items()}
+
 PROPERTIES = [
     Property(
         name="scratchpad-grants", component=scratchpad, quick=True,
@@ -80,16 +86,26 @@ PROPERTIES = [
         asserts={**_arbitration(tuple(_READS), _top(_BITS)), **_arbitration(tuple(_WRITES), _top(_BITS)),
                  **_free(tuple(_READS), _top(_BITS)), **_free(tuple(_WRITES), _top(_BITS)), "first": "a_grant && x_grant"},
         covers={"all": "a_en && b_en && !b_grant && c_grant && c_en"},
-        bug=Bug("hw/scratchpad.py", "~taken & 1", "1"),
+        bug=Bug("hw/scratchpad.py", "free[b].eq(~taken)", "free[b].eq(1)"),
     ),
     Property(
         name="scratchpad-data", component=scratchpad, quick=True,
         says="Every port reads, in the cycle after its grant, what was last written to each byte, whichever port wrote it.",
         given=f"{_SIZE} bytes in two banks; no byte is read while it is written, and none before that",
         model=_BYTE,
-        asserts={name: f"!past_{name}_reads || {name}_data[8*{_lane(width)} +: 8] == past_value" for name, width in _READS.items()},
+        asserts=_READ,
         covers={name: f"past_{name}_reads && {name}_data != 0" for name in _READS},
         bug=Bug("hw/scratchpad.py", "Mux(bank_then == b", "Mux(bank == b"),
+    ),
+    Property(
+        name="scratchpad-one-port", component=one_port, quick=True,
+        says="With banks of one port, a bank is read, or else written: one port of all is let in, those that read before those that write, "
+             "and every port reads what was last written.",
+        given=f"{_SIZE} bytes in two banks; no byte is read before it is written",
+        model=_BYTE,
+        asserts={**_arbitration((*_READS, *_WRITES), _top(_BITS)), **_READ},
+        covers={"waits": "a_en && x_en && !x_grant", **{name: f"past_{name}_reads && {name}_data != 0" for name in _READS}},
+        bug=Bug("hw/scratchpad.py", "reading if alone else Const(0)", "Const(0)"),
     ),
     Property(
         name="accumulator-grants", component=accumulators, quick=True,

@@ -10,7 +10,7 @@ _LEVELS, _OPERANDS, _BITS = ("o", "m", "i"), {"all": ("o", "m", "i"), "some": ("
 
 
 def nest():
-    return AddressNest(_LEVELS, _OPERANDS, widths=dict.fromkeys(_OPERANDS, _BITS))
+    return AddressNest(_LEVELS, _OPERANDS, widths=dict.fromkeys(_OPERANDS, _BITS), indices=dict.fromkeys(_LEVELS, 3))
 
 
 _WITHIN = {"o": "ends_m && ends_i", "m": "ends_i", "i": "1"}  # a level steps, or starts over
@@ -43,13 +43,15 @@ def _address(operand: str, moved_by) -> str:
 
 
 _INNER = {f"{level}_{name}": bits for level in _LEVELS for name, bits in
-          (("left", 16), ("index", 16), ("at_last", 1), ("steps", 1), ("count", 16), ("single", 1))}
-_INNER |= {f"{operand}_{level}_address": _BITS for operand, level in _MOVED} | {f"{o}_{l}_stride": _BITS for o, l in _MOVED}
+          (("left", 16), ("index", 3), ("at_last", 1), ("steps", 1), ("count", 16), ("single", 1))}
+_INNER |= {f"{operand}_{level}_address": _BITS for operand, level in _MOVED}
+_INNER |= {"all_at_last": 1} | {f"{operand}_{level}_stride": _BITS for operand, level in _MOVED}
 _HELPERS = {
     **{f"kept_{l}": f"!loaded || (\\dut.{l}_count == count_of_{l} && \\dut.{l}_single == (count_of_{l} == 0) && count_of_{l} < 4)"
        for l in _LEVELS},
     **{f"left_{l}": f"!loaded || (\\dut.{l}_left == count_of_{l} - at_{l} && at_{l} <= count_of_{l} && \\dut.{l}_at_last == ends_{l})"
        for l in _LEVELS},
+    "all_at_last": "!loaded || \\dut.all_at_last == (" + " && ".join(f"ends_{l}" for l in _LEVELS) + ")",
     **{f"moves_{l}": f"!loaded || \\dut.{l}_steps == (!ends_{l} && {_WITHIN[l]})" for l in _LEVELS},
     **{f"stride_{o}_{l}": f"!loaded || \\dut.{o}_{l}_stride == stride_of_{o}_{l}" for o, l in _MOVED},
     **{f"sum_{o}_{l}": f"!loaded || sum_{o}_{l} == ((at_{l} * stride_of_{o}_{l}) & {2**_BITS - 1})" for o, l in _MOVED},

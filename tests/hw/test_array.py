@@ -9,14 +9,15 @@ from tenon.tb.stream import Stream
 
 pytestmark = pytest.mark.rtl
 
-SHAPES = [(4, 4), (4, 8), (8, 4), (16, 16)]
+SHAPES = [(4, 4, False), (4, 8, True), (8, 4, False), (16, 16, False), (16, 16, True)]
 LOW, HIGH = -(1 << OPERAND_BITS - 1), (1 << OPERAND_BITS - 1) - 1
 
 
-@pytest.fixture(scope="module", params=SHAPES, ids=lambda s: f"{s[0]}x{s[1]}")
+@pytest.fixture(scope="module", params=SHAPES, ids=lambda s: f"{s[0]}x{s[1]}{'_registered' * s[2]}")
 def bench(request):
-    rows, cols = request.param
-    return rows, cols, Stream(SystolicArray(rows, cols), no_inline=["tenon_systolic_row"])
+    rows, cols, registered = request.param
+    stream = Stream(SystolicArray(rows, cols, product_register=registered), no_inline=["tenon_systolic_row"])
+    return rows, cols, SystolicArray.latency(rows, cols, product_register=registered), stream
 
 
 def packed(vectors):
@@ -32,7 +33,7 @@ def run(bench, tiles, rng):
 
     The weights of a tile are loaded as soon as its predecessor is swapped in. Whatever is not in use is noise.
     """
-    rows, cols, stream = bench
+    rows, cols, latency, stream = bench
     beats = max(rows, cols)
     operands = {n: rng.integers(LOW, HIGH + 1, (sum(max(n, beats) + g for n, g, _ in tiles) + 3 * beats, size))
                 for n, size in (("x", rows), ("w", cols))}
@@ -52,10 +53,11 @@ def run(bench, tiles, rng):
         products = operands["x"][first:first + count] @ weights
         expected |= {first + v: products[v] for v in range(count)}
         at, loadable = first + count, first - 1
-    inputs = {"x": packed(operands["x"]), "w": packed(operands["w"]), "swap": swap, "load": load, "beat": beat}
+    inputs = {"x": packed(operands["x"]), "w": packed(operands["w"]), "swap": swap, "load": load, "beat": beat,
+              "now": np.arange(length) % max(rows, cols)}
     got = stream.run(inputs | ({"transposed": sideways} if SystolicArray.transposable(rows, cols) else {}))
     cycles = np.array(sorted(expected))
-    return got["o_sums"].astype(np.int32)[cycles + SystolicArray.latency(rows, cols)], np.array([expected[c] for c in cycles]), cycles
+    return got["o_sums"].astype(np.int32)[cycles + latency], np.array([expected[c] for c in cycles]), cycles
 
 
 def test_back_to_back(bench):
@@ -68,7 +70,7 @@ def test_back_to_back(bench):
 
 def test_transposed_back_to_back(bench):
     """By rows and by columns in turns, as many vectors as either takes: without a bubble too."""
-    rows, cols, _ = bench
+    rows, cols, *_ = bench
     if not SystolicArray.transposable(rows, cols):
         assert rows > cols
         return
@@ -81,7 +83,7 @@ def test_transposed_back_to_back(bench):
 
 def test_any_length(bench):
     """Long, short and single-vector tiles, at once and later, by rows and by columns."""
-    rows, cols, _ = bench
+    rows, cols, *_ = bench
     rng = np.random.default_rng(2)
     counts = np.where(rng.random(60) < 0.3, 1, rng.integers(1, 3 * rows, 60))
     kinds = rng.random(60) < 0.5 * SystolicArray.transposable(rows, cols)
@@ -98,7 +100,7 @@ def test_extreme_operands():
     stream = Stream(SystolicArray(rows, cols), no_inline=["tenon_systolic_row"])
     ones = np.full((length, rows), LOW)
     cycle = np.arange(length)
-    got = stream.run({"x": packed(ones), "w": packed(ones), "load": cycle < rows, "beat": cycle % rows, "swap": cycle == rows,
-                      "transposed": cycle < 0})
+    got = stream.run({"x": packed(ones), "w": packed(ones), "now": cycle % cols, "load": cycle < rows, "beat": cycle % rows,
+                      "swap": cycle == rows, "transposed": cycle < 0})
     sums = got["o_sums"].astype(np.int32)[rows + 1 + SystolicArray.latency(rows, cols)]
     assert sums.tolist() == [rows * LOW * LOW] * cols

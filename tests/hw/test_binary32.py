@@ -5,11 +5,12 @@ import itertools
 
 import numpy as np
 import pytest
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Module, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from tenon.hw.binary32 import Add, FromInteger, FusedMultiplyAdd, MinMax, Multiply, Quantise, RoundClamp
+from tenon.hw.delay import delay
 from tenon.tb.binary32_operands import CORNERS, as_bits, as_float, numbers_to_round, pairs, triples
 from tenon.tb.models import binary32 as exact
 from tenon.tb.stream import Stream
@@ -17,14 +18,14 @@ from tenon.tb.stream import Stream
 pytestmark = pytest.mark.rtl
 
 class Units(wiring.Component):
-    """Every unit on one set of operands; offset, bounds and enable are delayed by the cycle that rounding wants."""
+    """Every unit on one set of operands; offset, bounds and enable are as late as rounding wants them."""
 
     def __init__(self):
         self.units = {"fma": FusedMultiplyAdd(), "add": Add(), "multiply": Multiply(), "extreme": MinMax(),
                       "convert": FromInteger(), "convert_byte": FromInteger(10), "quantise": Quantise(),
                       "round_clamp": RoundClamp()}
         super().__init__({
-            "a": In(32), "b": In(32), "c": In(32), "minimum": In(1), "offset": In(signed(10)), "post": In(signed(9)),
+            "a": In(32), "b": In(32), "c": In(32), "minimum": In(1), "maximum": In(1), "offset": In(signed(10)), "post": In(signed(9)),
             "low": In(signed(9)), "high": In(signed(9)), "enable": In(1), **{name: Out(32) for name in self.units}})
 
     def elaborate(self, platform):
@@ -33,18 +34,18 @@ class Units(wiring.Component):
             m.submodules[name] = unit
             m.d.comb += getattr(self, name).eq(unit.o)
         fma, add, multiply, extreme, convert, convert_byte, quantise, round_clamp = self.units.values()
-        late = [Signal.like(s, reset_less=True) for s in (self.post, self.low, self.high, self.enable)]
-        m.d.sync += [register.eq(s) for register, s in zip(late, (self.post, self.low, self.high, self.enable))]
         m.d.comb += [
             fma.a.eq(self.a), fma.b.eq(self.b), fma.c.eq(self.c), add.a.eq(self.a), add.b.eq(self.b),
+            add.maximum.eq(self.maximum), round_clamp.unrounded.eq(delay(m, self.a, RoundClamp.rounding)),
             multiply.a.eq(self.a), multiply.b.eq(self.b),
             extreme.a.eq(self.a), extreme.b.eq(self.b), extreme.minimum.eq(self.minimum),
             convert.i.eq(self.a), convert.offset.eq(self.offset),
             convert_byte.i.eq(self.a[:10]), convert_byte.offset.eq(self.offset),
-            quantise.x.eq(self.a), round_clamp.x.eq(self.a), round_clamp.enable.eq(late[3]),
+            quantise.x.eq(self.a), round_clamp.x.eq(self.a), round_clamp.enable.eq(delay(m, self.enable, RoundClamp.rounding)),
         ]
         for unit in (quantise, round_clamp):
-            m.d.comb += [unit.offset.eq(late[0]), unit.low.eq(late[1]), unit.high.eq(late[2])]
+            m.d.comb += [unit.offset.eq(delay(m, self.post, 1)),
+                         unit.low.eq(delay(m, self.low, 2)), unit.high.eq(delay(m, self.high, 2))]
         return m
 
 
@@ -119,13 +120,13 @@ def test_sum_and_product(units, unit, model):
     assert np.array_equal(as_bits(native)[both_normal], got[both_normal]), "the host's own arithmetic differs"
 
 
-@pytest.mark.parametrize("minimum", [0, 1])
-def test_extreme(units, minimum):
+@pytest.mark.parametrize(("unit", "choice", "model"), [
+    ("extreme", {"minimum": 0}, exact.maximum), ("extreme", {"minimum": 1}, exact.minimum), ("add", {"maximum": 1}, exact.maximum)])
+def test_extreme(units, unit, choice, model):
     rng = np.random.default_rng(3)
     corners = np.array(list(itertools.product(CORNERS, repeat=2)), np.uint32).T
     a, b = operands = np.concatenate([corners, pairs(rng, 150_000)], axis=1)
-    model = exact.minimum if minimum else exact.maximum
-    got = units("extreme", a=a, b=b, minimum=np.full(len(a), minimum))
+    got = units(unit, a=a, b=b, **{name: np.full(len(a), value) for name, value in choice.items()})
     check(got, [model(*ab) for ab in zip(*operands.tolist())], a, b)
 
 

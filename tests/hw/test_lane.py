@@ -34,7 +34,7 @@ def settings(f):
         "convert": {"zero": f["zx"]},
         "scale": {"by_lane": f["s_sel"] == "lanes", "value": f["s_value"]},
         "number": {"used": f["x_sel"] in NUMBERS, "reciprocal": f["x_sel"] == "reciprocal", "root": f["x_sel"] == "root"},
-        "round": {"enable": f["rc"], "offset": f["rc_off"], "low": f["rc_lo"], "high": f["rc_hi"]},
+        "round": {"offset": f["rc_off"]}, "round_bounds": {"low": f["rc_lo"], "high": f["rc_hi"]}, "rounds": {"enable": f["rc"]},
         "reduce": {"maximum": f["reduce"] == "max"},
         "convert_y": {"used": f["y_sel"] != "none", "signed": f["y_sel"] == "i8",
                       "zero": f["zy"] if f["y_sel"] != "none" else 0},
@@ -44,7 +44,7 @@ def settings(f):
         "constants2": {"p": ONE if bypass2 else f["f2_p"], "q": MINUS_ZERO if neutral2 else f["f2_q"]},
         "bound": {"with_y": f["mm"] == "maxy", "p": MINUS_INFINITY if f["mm"] == "bypass" else f["mm_p"]},
         "extreme": {"minimum": f["mm"] == "min"},
-        "output": {"offset": f["post"], "low": f["lo"], "high": f["hi"]},
+        "output": {"offset": f["post"]}, "output_bounds": {"low": f["lo"], "high": f["hi"]},
         "table": {"enable": f["table"], "number": f["t"]},
     }
 

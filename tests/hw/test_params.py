@@ -9,7 +9,7 @@ from tenon.hw.presets import PRESETS, preset
 
 def test_presets_are_what_they_are_called():
     sizes = {name: (p.rows, p.cols, p.lanes, p.bus_bits) for name, p in PRESETS.items()}
-    assert sizes == {"tiny": (4, 4, 4, 32), "edge8": (8, 8, 8, 64), "edge16": (16, 16, 16, 128),
+    assert sizes == {"tiny": (4, 4, 4, 32), "edge8": (8, 8, 8, 64), "edge8_ecp5": (8, 8, 4, 64), "edge16": (16, 16, 16, 128),
                      "edge16_small": (16, 16, 4, 128), "edge32": (32, 32, 32, 256)}
     with pytest.raises(KeyError, match="known are tiny, edge8"):
         preset("edge9")

@@ -1,6 +1,8 @@
 # amaranth: UnusedElaboratable=no
 """Byte memories behind their ports, in simulation, against an array of bytes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ WIDE = SystolicParams(rows=4, cols=16, lanes=16, bus_bits=64, **(SMALL | {"accum
 TALL = SystolicParams(rows=16, cols=8, lanes=8, bus_bits=32, **(SMALL | {"accumulator_bytes": 4096}))
 KINDS = {
     "activations": activation_buffer, "weights": weight_buffer,
+    "weights, one port": lambda p: weight_buffer(replace(p, weight_ports=1)),
     "biases": lambda p: parameter_buffer(p, reader="b"), "zero-points": lambda p: parameter_buffer(p, reader="z"),
     "vectors x": lambda p: vector_buffer(p, stream="x"), "vectors y": lambda p: vector_buffer(p, stream="y"),
     "three readers": lambda p: Scratchpad(role="test", size=1024, line=p.line_bytes, banks=4, writes={"a": p.cols, "b": p.bus_bytes},
@@ -59,8 +62,10 @@ def check(pad, fill, inputs, outputs):
             got = np.asarray(got).reshape(-1).astype("<u4").view(np.uint8)[:pad.reads[name]]
             assert (got == value)[known].all(), f"cycle {cycle}: {name} reads {got}, not {value}"
         due, written, now = {}, np.zeros(pad.size, bool), held.copy()
+        read = {int(inputs[f"{name}_addr"][cycle]) * width // bank_bytes
+                for name, width in pad.reads.items() if inputs[f"{name}_en"][cycle]}
         for ports in (pad.writes, pad.reads):
-            busy = set()
+            busy = set(read) if ports is pad.writes and pad.bank_ports == 1 else set()
             for name, width in ports.items():
                 if not inputs[f"{name}_en"][cycle]:
                     continue
@@ -95,9 +100,9 @@ def test_random_accesses(kind, params):
     refused, met = check(pad, fill, inputs, Stream(pad).run(applied))
     for ports in (pad.reads, pad.writes):
         first, *others = ports
-        assert not refused[first], "the first port has priority"
+        assert bool(refused[first]) == (ports is pad.writes and pad.bank_ports == 1), "the first port has priority"
         assert all(refused[name] > 50 for name in others)
-    assert met > 100, "reads seldom met a write"
+    assert met > 100 or not met and pad.bank_ports == 1, "reads seldom met a write"
 
 
 @pytest.mark.parametrize(("kwargs", "message"), [

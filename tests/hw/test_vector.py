@@ -238,4 +238,4 @@ def test_results_without_table_release_early(bench, tmp_path):
 ])
 def test_nest_rejects(moved_by, message):
     with pytest.raises(ValueError, match=message):
-        AddressNest(("outer", "inner"), {"x": moved_by})
+        AddressNest(("outer", "inner"), {"x": moved_by}, widths={"x": 16})
