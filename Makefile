@@ -22,6 +22,7 @@ prove: $(READY)
 bench: $(READY)
 	$(BIN)/python -m tenon.flows.bench -o docs/benchmarks.md
 	$(BIN)/python -m tenon.flows.bench.networks -o docs/networks.md
+	$(BIN)/python -m tenon.flows.bench.configurations -o docs/configurations.md
 
 conformance: $(READY)
 	$(BIN)/python -m tenon.flows.conformance -o docs/conformance.md
