@@ -205,7 +205,9 @@ class MatrixEngine(wiring.Component):
         # What the sums will need waits in a ring while they are under way.
         way = _VECTORS_TO_ARRAY + self.array_latency(p) - 1  # the ring gives its word one cycle before the sums arrive
         depth = 1 << (way + 1).bit_length()
-        waiting = Cat(address, streamer.address_b, mode)
+        ends = Signal()
+        m.d.comb += ends.eq(issue & streamer.last)
+        waiting = Cat(address, streamer.address_b, mode, ends)
         ring = emit.instance(m, "ring", Memory(width=len(waiting), depth=depth))
         now = Signal(range(depth))
         m.d.sync += now.eq(now + 1)
@@ -214,7 +216,8 @@ class MatrixEngine(wiring.Component):
         ]
         arriving = delay(m, issue, way - 1, reset=True)
         m.d.comb += [ring.r_en.eq(arriving), ring.r_addr.eq(now - (way - 1))]
-        sums, bias, how = ring.r_data[:len(address)], ring.r_data[len(address):-len(mode)], ring.r_data[-len(mode):]
+        kept_word = data.View(data.StructLayout({"sums": len(address), "bias": len(self.b_addr), "how": len(mode), "ends": 1}), ring.r_data)
+        sums, bias, how = kept_word.sums, kept_word.bias, kept_word.how
         reading = delay(m, arriving, 1, reset=True)
         m.d.comb += [
             self.accr_en.eq(reading & (how == _KEEP)), self.accr_addr.eq(sums),
@@ -229,10 +232,9 @@ class MatrixEngine(wiring.Component):
         m.d.comb += [self.accw_en.eq(adding), self.accw_addr.eq(where), self.accw_data.eq(written)]
 
         # The bias is the last of the operands to be read.
-        ends = Signal()
         m.d.comb += [
-            ends.eq(issue & streamer.last), self.o_release.eq(delay(m, ends, way + 1, reset=True)),
-            self.o_done.eq(delay(m, ends, self.latency(p), reset=True)),
+            self.o_release.eq(delay(m, reading & kept_word.ends, 1, reset=True)),
+            self.o_done.eq(delay(m, self.o_release, self.latency(p) - (way + 1), reset=True)),
         ]
         in_flight = Signal(range(way + 8))
         m.d.sync += in_flight.eq(in_flight + take - self.o_done)

@@ -186,13 +186,13 @@ class VectorEngine(wiring.Component):
         at = {name: _TO_LANES + cycle for name, cycle in Lane.at.items()}
         read_scale, read_number = at["scale"] - 1, at["number"] - 1
         index = nest.index_i if subs == 1 else Cat(sub, nest.index_i)
-        valid = Signal(at["write"])
+        valid = Signal(self.latency)
         now = Signal(range(max(_CYCLES, Lane.NOW)))
         m.d.sync += [valid.eq(Cat(issue, valid)), now.eq(now + 1)]
         opens = nest.first_q1 & nest.first_q0
         partial = remembered(m, "partials", Cat(opens, index), at["read_index"], now)
         first, read_index = partial[:1], partial[1:]
-        write_index = delay(m, read_index, at["write_index"] - at["read_index"])
+        write_index = remembered(m, "write_indices", read_index, at["write_index"] - at["read_index"], now)
 
         # Operands, and scales, which are read so late that they meet their elements.
         fetched, scaled, numbered = setting("fetch", 1), setting("scale", read_scale), setting("number", read_number)
@@ -205,9 +205,9 @@ class VectorEngine(wiring.Component):
         x, y = self._sub_words(m, x_wide, arrives), self._sub_words(m, y_bytes, arrives)
         m.d.comb += [
             self.s_en.eq(valid[read_scale - 1] & scaled.by_lane),
-            self.s_addr.eq(delay(m, nest.address_s, read_scale)),
+            self.s_addr.eq(remembered(m, "scales", nest.address_s, read_scale, now)),
             self.n_en.eq(valid[read_number - 1] & numbered.used),
-            self.n_addr.eq(delay(m, nest.address_x, read_number)),
+            self.n_addr.eq(remembered(m, "numbers", nest.address_x, read_number, now)),
         ]
 
         slots = {slot: setting(slot, at[slot]) for slot in Lane.SLOTS}
@@ -236,32 +236,35 @@ class VectorEngine(wiring.Component):
             results_wide.append(lane.word)
 
         # Writes.
+        place = data.StructLayout({"sub": len(sub), "address": len(nest.address_d), "emits": 1, "ends": 1})
+
+        def written(name, cycle):
+            """Whether the element issued ``cycle`` cycles ago is one to be written, and where."""
+            found = data.View(place, remembered(m, name, Cat(sub, nest.address_d, emits, ends), cycle, now))
+            return valid[cycle - 1] & found.emits, found
+
         write = setting("write", self.latency)
-        writes_word = delay(m, issue & emits, at["word"], reset=True)
-        writes = delay(m, writes_word, self.latency - at["word"], reset=True)
-        place = remembered(m, "places", Cat(sub, nest.address_d), at["word"], now)
-        word_sub, word_address = place[:len(sub)], place[len(sub):]
-        place = delay(m, place, self.latency - at["word"])
-        write_sub, address = place[:len(sub)], place[len(sub):]
+        writes, where = written("places", self.latency)
         for port, chosen in (("v", ~write.to_act & ~write.to_par), ("act", write.to_act)):
             m.d.comb += [
                 getattr(self, f"{port}_en").eq(writes & chosen),
-                getattr(self, f"{port}_addr").eq(address),
+                getattr(self, f"{port}_addr").eq(where.address),
                 getattr(self, f"{port}_data").eq(Cat(results * subs)),
-                getattr(self, f"{port}_mask").eq(Cat((write_sub == k).replicate(lanes) for k in range(subs))),
+                getattr(self, f"{port}_mask").eq(Cat((where.sub == k).replicate(lanes) for k in range(subs))),
             ]
 
         # Numbers are written as soon as they are there, before an element's byte would be.
         wide = setting("write", at["word"])
+        writes_number, where_number = written("number_places", at["word"])
         m.d.comb += [
-            self.p_en.eq(writes_word & wide.to_par),
-            self.p_addr.eq(word_address), self.p_data.eq(Cat(results_wide * subs)),
-            self.p_mask.eq(Cat((word_sub == k).replicate(4 * lanes) for k in range(subs))),
+            self.p_en.eq(writes_number & wide.to_par),
+            self.p_addr.eq(where_number.address), self.p_data.eq(Cat(results_wide * subs)),
+            self.p_mask.eq(Cat((where_number.sub == k).replicate(4 * lanes) for k in range(subs))),
         ]
 
         # Events. Tables are read last of all: an instruction that uses them releases its operands late, and so do
         # those that come close behind it.
-        last_write = delay(m, ends, self.latency, reset=True)
+        last_write = writes & where.ends
         late = Signal()
         late_releases = Signal(at["table"] + 1)
         m.d.comb += late.eq(fetch.looks_up | late_releases.any())

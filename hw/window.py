@@ -222,52 +222,53 @@ class WindowEngine(wiring.Component):
                 byte = self.act_data.word_select(c, 8)
                 m.d.sync += x[c].eq(Cat(byte, byte[7] & read.signed).as_signed() - read.zero.as_signed())
 
-        # Stage 2: its products.
+        # Stage 2: its products, and what a window begins with, which is there in the cycle after its grant, and only then.
         less_zero = Signal()
         multiplies = Signal()
         there = Signal()
         goes = Signal()
-        m.d.comb += [moves.eq(here & fresh & (~less_zero | multiplies)), multiplies.eq(less_zero & (~there | goes)),
+        started = Signal()
+        m.d.comb += [moves.eq(here & fresh & (~less_zero | multiplies)),
+                     multiplies.eq(less_zero & (~there | goes) & (started | ~(offset.begins & (offset.start != 0)))),
                      weights.read.eq(moves), weights.half.eq(read.half), weights.row.eq(read.row),
                      weights.weighted.eq(read.weighted), weights.largest.eq(read.largest)]
         m.d.sync += less_zero.eq(moves | (less_zero & ~multiplies))
         begins_in = Signal(taps, reset_less=True)
         goes_on = Signal(reset_less=True)
-        from_sum = Signal(reset_less=True)
-        from_bias = Signal(reset_less=True)
+        empty = Signal(reset_less=True)
         with m.If(multiplies):  # decoded before they go to every bit of every lane
             m.d.sync += [
-                added.eq(offset), goes_on.eq(~offset.first), from_sum.eq(offset.start == _KEEP), from_bias.eq(offset.start == _BIAS),
+                added.eq(offset), goes_on.eq(~offset.first), empty.eq(offset.start == 0),
                 begins_in.eq(Cat(offset.first & (offset.columns == taps - 1 - tap) for tap in range(taps))),
             ]
 
-        # Stage 3: what a window begins with is there in the cycle after its grant, and only then.
-        started = Signal()
         asks = Signal()
-        complete = Signal()
         next_word = Signal(word)
         m.d.comb += [
-            goes.eq(there & ~(complete & ~self.accw_grant) & (started | ~(added.begins & (added.start != 0)))),
-            next_word.eq(Mux(multiplies, offset, added)),
-            asks.eq((multiplies | (there & ~goes)) & next_word.begins),
+            next_word.eq(Mux(moves, read, offset)), asks.eq((moves | (less_zero & ~multiplies)) & next_word.begins),
             self.accr_en.eq(asks & (next_word.start == _KEEP)), self.accr_addr.eq(next_word.sum),
             weights.z_grant.eq(self.par_grant & ~(asks & (next_word.start == _BIAS))),
             self.par_en.eq(weights.z_en | (asks & (next_word.start == _BIAS))),
             self.par_addr.eq(Mux(asks & (next_word.start == _BIAS), next_word.bias, weights.z_addr)),
         ]
+        m.d.sync += started.eq((self.accr_en & self.accr_grant) | (asks & (next_word.start == _BIAS) & self.par_grant))
+
+        # Stage 3: sums.
+        complete = Signal()
+        m.d.comb += goes.eq(there & ~(complete & ~self.accw_grant))
         m.d.sync += [
             settled.eq(~issue & ~ahead.o_valid & ~here & ~less_zero & ~there & ~(complete & ~self.accw_grant)),
             there.eq(multiplies | (there & ~goes)),
-            started.eq((self.accr_en & self.accr_grant) | (asks & (next_word.start == _BIAS) & self.par_grant)),
         ]
         for c in range(lanes):
             lane = emit.instance(m, f"lane_{c}", WindowLane(taps))
             m.d.comb += [
-                lane.multiply.eq(multiplies), lane.x.eq(x[c]), lane.begins.eq(begins_in), lane.goes_on.eq(goes_on),
-                lane.from_sum.eq(from_sum), lane.from_bias.eq(from_bias), lane.maximum.eq(added.largest),
+                lane.multiply.eq(multiplies), lane.x.eq(x[c]), lane.from_sum.eq(offset.start == _KEEP),
+                lane.from_bias.eq(offset.start == _BIAS), lane.sum.eq(self.accr_data.word_select(c, 32)),
+                lane.bias.eq(self.par_data.word_select(c, 32)),
                 lane.w.eq(Cat(weights.w.word_select(tap * lanes + c, OPERAND_BITS) for tap in range(taps))),
-                lane.enable.eq(goes), lane.sum.eq(self.accr_data.word_select(c, 32)), lane.bias.eq(self.par_data.word_select(c, 32)),
-                self.accw_data.word_select(c, 32).eq(lane.o),
+                lane.enable.eq(goes), lane.begins.eq(begins_in), lane.goes_on.eq(goes_on), lane.empty.eq(empty),
+                lane.maximum.eq(added.largest), self.accw_data.word_select(c, 32).eq(lane.o),
             ]
 
         # Stage 4: the last sum of each lane is what is written. Addresses move up as the sums do.
