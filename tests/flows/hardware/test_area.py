@@ -58,11 +58,11 @@ def test_counts(planted, technology, request):
     counts = {module.module: module.counts for module in found.modules}
     flip_flops = {"tenon_planted": 48, "tenon_quick": 4, "tenon": 44}
     assert {name: counts[name]["FF"] for name in flip_flops} == flip_flops
-    assert counts["tenon_memory_6_64_12_12"]["memory bits"] == found.total.counts["memory bits"] == 64 * 12
+    assert counts["tenon_memory_6_64_12_2_12"]["memory bits"] == found.total.counts["memory bits"] == 64 * 12
     for what in found.total.counts:
         assert found.total.counts[what] == pytest.approx(sum(module.instances * module.counts[what] for module in found.modules))
     if technology == "ecp5":
-        assert (counts["tenon_planted"]["MULT18"], counts["tenon_memory_6_64_12_12"]["DPR16X4"]) == (3, 12)
+        assert (counts["tenon_planted"]["MULT18"], counts["tenon_memory_6_64_12_2_12"]["DPR16X4"]) == (3, 12)
     else:
         # A flip-flop is four gates, and a 12 x 12 multiplier some 144 full adders of nine.
         assert counts["tenon_quick"]["gates"] > 16 and 1000 < counts["tenon_planted"]["gates"] < 3000
