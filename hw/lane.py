@@ -87,7 +87,7 @@ class Lane(wiring.Component):
         "output_bounds": _OUTPUT + 2, "table": _TABLE,
         "word": _OUTPUT, "first": _REDUCE - 1, "read_index": _REDUCE - 1, "write_index": _SWAP - 1, "write": _SWAP - 1,
     }
-    latency = _TABLE + 3
+    latency = _TABLE + 2
     NOW = 32  # no delay in a lane is longer
 
     def __init__(self, *, partials: int, table_bytes: int, line_bytes: int):
@@ -183,8 +183,7 @@ class Lane(wiring.Component):
         in_line = (self.line_bytes - 1).bit_length()
         table = emit.instance(m, "table", Memory(
             width=8 * self.line_bytes, depth=self.table_bytes // self.line_bytes, lane_bits=8))
-        plain, enable, late_plain, late_enable, looked_up, result = registers(
-            plain=8, enable=1, late_plain=8, late_enable=1, looked_up=8, result=8)
+        plain, enable, late_plain, late_enable, looked_up = registers(plain=8, enable=1, late_plain=8, late_enable=1, looked_up=8)
         m.d.comb += [
             table.r_en.eq(self.slot_table.enable),
             table.r_addr.eq(Cat(output.o[in_line:8], self.slot_table.number)),
@@ -197,7 +196,6 @@ class Lane(wiring.Component):
                     m.d.sync += looked_up.eq(table.r_data.word_select(byte, 8))
         m.d.sync += [
             plain.eq(output.o), enable.eq(self.slot_table.enable), late_plain.eq(plain), late_enable.eq(enable),
-            result.eq(Mux(late_enable, looked_up, late_plain)),
         ]
-        m.d.comb += self.o.eq(result)
+        m.d.comb += self.o.eq(Mux(late_enable, looked_up, late_plain))
         return m
