@@ -158,7 +158,7 @@ class WindowEngine(wiring.Component):
         # issued and have not met them. Without a stall that takes ``refill`` cycles, and never less: how long a pass takes for its
         # weights shall not depend on the one before.
         streaming = Signal()
-        unissued = Signal()  # the pass's first word is
+        unissued = Signal()  # the pass's first word is to be issued
         moves = Signal()  # a word meets its weights
         waiting = Signal(range(_AHEAD + 1))  # words that have not
         own = Signal(range(_AHEAD + 1))  # words of this pass that were issued, at most as many as can wait
@@ -167,13 +167,9 @@ class WindowEngine(wiring.Component):
         m.d.comb += [swap.eq(weights.full & (~streaming | (issue & pass_ends))), weights.idle_half.eq((waiting <= own) & ~begun.any())]
         m.d.sync += [unissued.eq(swap | (unissued & ~issue)), waiting.eq(waiting + issue - moves), begun.eq(Cat(swap, begun))]
         with m.If(swap):
-            m.d.sync += own.eq(0)
-        with m.Elif(issue & (own != _AHEAD)):
-            m.d.sync += own.eq(own + 1)
-        with m.If(swap):
-            m.d.sync += [streaming.eq(1), half.eq(~half)]
-        with m.Elif(issue & pass_ends):
-            m.d.sync += streaming.eq(0)
+            m.d.sync += [streaming.eq(1), half.eq(~half), own.eq(0)]
+        with m.Elif(issue):
+            m.d.sync += [streaming.eq(~pass_ends), own.eq(own + (own != _AHEAD))]
 
         # What goes along with a word.
         word = data.StructLayout({
@@ -209,7 +205,7 @@ class WindowEngine(wiring.Component):
             waits.eq(unissued & (issued.start == _KEEP) & ~settled), issue.eq(streaming & ~waits & ahead.i_ready),
             ahead.i_valid.eq(streaming & ~waits), ahead.i.eq(issued), ahead.o_ready.eq(goes_in),
             again.eq(here & ~moves), goes_in.eq(ahead.o_valid & ~again & self._free(queued.address)),
-            self.act_en.eq((ahead.o_valid & ~again) | again), self.act_addr.eq(Mux(again, read.address, queued.address)),
+            self.act_en.eq(ahead.o_valid | again), self.act_addr.eq(Mux(again, read.address, queued.address)),
             granted.eq(goes_in | (again & self._free(read.address))),
         ]
         m.d.sync += [here.eq(goes_in | again), fresh.eq(granted)]
