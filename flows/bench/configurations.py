@@ -95,9 +95,6 @@ what do they cost, and what are they worth?
   cost time.
 
 {table}
-
-What follows for `lanes`: a network that is mostly convolutions and products leaves VECTOR idle while MATRIX works, and half the lanes cost
-it little; one with softmax, norms or depthwise convolutions, whose every sum goes through VECTOR again, pays for each lane that is missing.
 """
 
 
