@@ -21,7 +21,7 @@ PRESETS: dict[str, SystolicParams] = {
             activation_bytes=64 * _KIB, weight_bytes=64 * _KIB, accumulator_bytes=32 * _KIB,
             vector_bytes=32 * _KIB, parameter_bytes=8 * _KIB,
         ),
-        SystolicParams(  # fits an ECP5-85F: 136 of its 156 multipliers
+        SystolicParams(  # fits an ECP5-85F: 140 of its 156 multipliers (`--area ecp5`)
             name="edge8_ecp5", rows=8, cols=8, lanes=4, bus_bits=64,
             activation_bytes=64 * _KIB, weight_bytes=64 * _KIB, accumulator_bytes=32 * _KIB,
             vector_bytes=32 * _KIB, parameter_bytes=8 * _KIB, product_register=1, clock_gating=0,
