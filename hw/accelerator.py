@@ -106,7 +106,7 @@ class Accelerator(wiring.Component):
             fetch.o_ready.eq(dispatch.i_ready), dispatch.exhausted.eq(fetch.exhausted),
             dispatch.fetch_quiet.eq(fetch.quiet), dispatch.start.eq(control.start),
             dispatch.queues_idle.eq(Cat(q.idle for q in queues).all()),
-            dispatch.engines_busy.eq(Cat(q.active for q in queues).any()),
+            dispatch.engines_busy.eq(Cat([q.active for q in queues], [getattr(e, "o_settles", 0) for e in engines.values()]).any()),
             dispatch.token_error.eq(tokens.overflow), dispatch.stop.eq(control.stop),
             control.finish.eq(dispatch.finish), control.error.eq(dispatch.error), control.index.eq(dispatch.index),
             self.irq.eq(control.irq),
@@ -148,7 +148,7 @@ class Accelerator(wiring.Component):
         linger = Signal(_LINGER, name=f"linger_{name.lower()}")
         works = Signal(name=f"works_{name.lower()}")
         m.d.comb += [
-            works.eq(queue.i_valid | engine.o_busy | getattr(engine, "tab_en", 0)),
+            works.eq(queue.i_valid | engine.o_busy | getattr(engine, "o_settles", 0) | getattr(engine, "tab_en", 0)),
             gate.enable.eq(works | linger.any() | reset), gate.test_enable.eq(self.scan_enable),
             engine.i_valid.eq(queue.i_valid), engine.i_instr.eq(queue.i_instr), queue.i_ready.eq(engine.i_ready),
             queue.e_release.eq(engine.o_release), queue.e_done.eq(engine.o_done),

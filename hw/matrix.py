@@ -22,7 +22,6 @@ _KS, _MS = ("k3", "k2", "k1", "k0"), ("m2", "m1", "m0")
 _KEEP, _BIAS = 1, 2  # what a sum starts from, as field `init` has it
 _WEIGHTS_TO_ARRAY = 2  # cycles from a row's issue to the array's edge: memory, zero-point
 _VECTORS_TO_ARRAY = 3  # one more: so the next weights may be issued in the cycle after a swap is, and be in time
-_UPDATE = 2  # cycles from the sums to the written accumulator: add, write
 
 
 class MatrixEngine(wiring.Component):
@@ -43,7 +42,8 @@ class MatrixEngine(wiring.Component):
         Read ports, one word each: activations, weights, zero-points, biases, accumulators.
     accw_en, accw_addr, accw_data : Out
         Writes accumulators; the word a cycle after its address.
-    o_release, o_done, o_busy : Out(1)
+    o_release, o_done, o_busy, o_settles : Out(1)
+        As VECTOR's.
     o_stall_bank, o_stall_bus : Out(1)
         A vector waits for sums; always 0: this engine has nothing to do with the bus.
     """
@@ -61,13 +61,14 @@ class MatrixEngine(wiring.Component):
             **read("z", p.par_words, 32 * p.cols), **read("b", p.par_words, 32 * p.cols),
             **read("accr", p.acc_words, 32 * p.cols),
             "accw_en": Out(1), "accw_addr": Out(range(p.acc_words)), "accw_data": Out(32 * p.cols),
-            "o_release": Out(1), "o_done": Out(1), "o_busy": Out(1), "o_stall_bank": Out(1), "o_stall_bus": Out(1),
+            "o_release": Out(1), "o_done": Out(1), "o_busy": Out(1), "o_settles": Out(1), "o_stall_bank": Out(1),
+            "o_stall_bus": Out(1),
         })
 
     @staticmethod
     def latency(params: SystolicParams) -> int:
-        """Cycles from the last vector's issue to done, when its sums can be read."""
-        return _VECTORS_TO_ARRAY + MatrixEngine.array_latency(params) + _UPDATE
+        """Cycles from the last vector's issue to done, when whoever is let in will read its sums."""
+        return _VECTORS_TO_ARRAY + MatrixEngine.array_latency(params)
 
     @staticmethod
     def array_latency(params: SystolicParams) -> int:
@@ -231,14 +232,12 @@ class MatrixEngine(wiring.Component):
             m.d.sync += written.word_select(c, 32).eq(array.o_sums.word_select(c, 32) + start)
         m.d.comb += [self.accw_en.eq(adding), self.accw_addr.eq(where), self.accw_data.eq(written)]
 
-        # The bias is the last of the operands to be read.
-        m.d.comb += [
-            self.o_release.eq(delay(m, reading & kept_word.ends, 1, reset=True)),
-            self.o_done.eq(delay(m, self.o_release, self.latency(p) - (way + 1), reset=True)),
-        ]
+        # The bias is the last of the operands to be read. Sums are added in the cycle after that and written in the next: before
+        # anybody comes for them, who is let in no sooner than ``SIGNAL_AHEAD`` cycles from now.
+        m.d.comb += [self.o_release.eq(delay(m, reading & kept_word.ends, 1, reset=True)), self.o_done.eq(self.o_release)]
         in_flight = Signal(range(way + 8))
         m.d.sync += in_flight.eq(in_flight + take - self.o_done)
-        m.d.comb += self.o_busy.eq(in_flight != 0)
+        m.d.comb += [self.o_busy.eq(in_flight != 0), self.o_settles.eq(delay(m, adding, 1, reset=True))]
         return m
 
 

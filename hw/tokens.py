@@ -6,9 +6,13 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["TOKEN_LIMIT", "TokenCounters"]
+__all__ = ["SIGNAL_AHEAD", "TOKEN_LIMIT", "TokenCounters"]
 
 TOKEN_LIMIT = 255  # of each kind that nobody has taken yet
+
+#: Cycles from a signal to the soonest that an engine takes an instruction that waited for it: counted, found, granted. An engine
+#: knows that long before its last access that it is the last, and may signal then: whoever is let in comes to memory after it.
+SIGNAL_AHEAD = 3
 
 
 class TokenCounters(wiring.Component):

@@ -14,6 +14,7 @@ from tenon.hw.mnemonics import vector
 from tenon.hw.nest import AddressNest
 from tenon.hw.params import SystolicParams
 from tenon.hw.reduction import Reduction
+from tenon.hw.tokens import SIGNAL_AHEAD
 from tenon.hw.vector_settings import SLOTS, settings
 
 __all__ = ["VectorEngine"]
@@ -54,9 +55,9 @@ class VectorEngine(wiring.Component):
     tab_en, tab_addr, tab_data, tab_mask : In
         Writes lines of the byte tables, for LOAD; always taken.
     o_release, o_done : Out(1)
-        Pulses per instruction, in order: all operands have been read; all results are visible.
-    o_busy, o_stall_bank : Out(1)
-        An instruction is in flight; an issue waits for a grant.
+        Pulses per instruction, in order: whoever is let in by them finds all operands read; all results written.
+    o_busy, o_settles, o_stall_bank : Out(1)
+        An instruction is not done; results are still to be written; an issue waits for a grant.
     """
 
     latency = _TO_LANES + Lane.latency
@@ -87,13 +88,13 @@ class VectorEngine(wiring.Component):
             **write("p", params.par_words, 4),
             "tab_en": In(1), "tab_addr": In(range(256 * params.tables // line)), "tab_data": In(8 * line),
             "tab_mask": In(line),
-            "o_release": Out(1), "o_done": Out(1), "o_busy": Out(1), "o_stall_bank": Out(1),
+            "o_release": Out(1), "o_done": Out(1), "o_busy": Out(1), "o_settles": Out(1), "o_stall_bank": Out(1),
         })
 
     @staticmethod
     def mnemonic(params: SystolicParams):
         """This engine's part of the covenant."""
-        return vector(params, latency=VectorEngine.latency + 1, round_cycles=VectorEngine.round_cycles,
+        return vector(params, latency=VectorEngine.latency - SIGNAL_AHEAD, round_cycles=VectorEngine.round_cycles,
                       partials=_INTERLEAVED)
 
     def elaborate(self, platform):
@@ -262,21 +263,24 @@ class VectorEngine(wiring.Component):
             self.p_mask.eq(Cat((where_number.sub == k).replicate(4 * lanes) for k in range(subs))),
         ]
 
-        # Events. Tables are read last of all: an instruction that uses them releases its operands late, and so do
-        # those that come close behind it.
+        # Events, as long before the last read and the last write as a token is under way. Tables are read last of all: an
+        # instruction that uses them releases its operands late, and so do those that come close behind it.
         last_write = writes & where.ends
         late = Signal()
-        late_releases = Signal(at["table"] + 1)
+        late_releases = Signal(at["table"] + 1 - SIGNAL_AHEAD)
+        held = Signal(range(3))
         m.d.comb += late.eq(fetch.looks_up | late_releases.any())
         m.d.sync += [
             late_releases.eq(Cat(ends & late, late_releases)),
             live.eq((live | Cat(take & ~following, take & following))
                     & ~Cat(last_write & ~tags[-1], last_write & tags[-1])),
-            self.o_done.eq(last_write),
+            held.eq(held + take - self.o_done),
         ]
+        finishes = self.latency - SIGNAL_AHEAD
         m.d.comb += [
-            self.o_release.eq(late_releases[-1] | delay(m, ends & ~late, read_scale + 1, reset=True)),
-            self.o_busy.eq(live.any() | self.o_done),
+            self.o_release.eq(late_releases[-1] | delay(m, ends & ~late, read_scale + 1 - SIGNAL_AHEAD, reset=True)),
+            self.o_done.eq(valid[finishes - 1] & remembered(m, "ends", ends, finishes, now)),
+            self.o_busy.eq(held != 0), self.o_settles.eq(live.any()),
         ]
         return m
 

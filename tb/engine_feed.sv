@@ -3,7 +3,7 @@
 // `+folder=` has instructions.bin, `+count=` big-endian words of 1024 bits, and receives log.txt: lines `event cycle
 // [values]` in hexadecimal, here T taken, R release, D done, N stall, to which the bench adds reads and writes. `+gap=` is the
 // share of cycles, in percent, in which nothing new is offered; `+limit=` ends the run; with `+poison`, `poison` is high
-// in the cycle of the last release, after which no memory is to be read.
+// AHEAD cycles after the last release: in the last cycle in which memory is to be read.
 
 package bench_files;
   function automatic int open(string name, string mode);
@@ -20,7 +20,8 @@ endpackage
 module engine_feed
   import bench_files::*;
 #(
-    parameter int START = 6
+    parameter int START = 6,
+    parameter int AHEAD = 0
 ) (
     input  logic          clk,
     output logic          rst,
@@ -30,6 +31,7 @@ module engine_feed
     input  logic          o_release,
     input  logic          o_done,
     input  logic          o_busy,
+    input  logic          o_settles,
     input  logic          stall,
     output logic          poison,
     output logic          finished,
@@ -41,10 +43,13 @@ module engine_feed
   int gap, count, limit, log_file, unused;
   int cycle = 0, released = 0, done = 0, after = 0;
   logic poisons;
+  logic [AHEAD:0] over;
 
   // An instruction is there while it is offered, and no longer.
   assign i_instr = i_valid ? instructions[taken] : {32{32'hDEADBEEF}};
-  assign poison = poisons && o_release && released + 1 == count;
+  assign over[0] = poisons && o_release && released + 1 == count;
+  assign poison  = over[AHEAD];
+  for (genvar i = 1; i <= AHEAD; i++) always_ff @(posedge clk) over[i] <= over[i-1];
 
   initial begin
     rst = 1'b1;
@@ -81,7 +86,7 @@ module engine_feed
       if (!o_busy && int'(taken) != done) idle_when_busy <= 1'b1;
       if (done == count) after <= after + 1;
       if (after > 50 || cycle > limit) begin
-        hung <= done != count || o_busy;
+        hung <= done != count || o_busy || o_settles;
         $fclose(log_file);
         finished <= 1'b1;
       end

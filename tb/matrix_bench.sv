@@ -25,7 +25,7 @@ module matrix_bench
   logic [32*COLS-1:0] par[0:PAR_WORDS-1];
   logic [32*COLS-1:0] acc[0:ACC_WORDS-1];
 
-  logic i_valid, i_ready, poison, o_release, o_done, o_busy, o_stall_bank, o_stall_bus;
+  logic i_valid, i_ready, poison, o_release, o_done, o_busy, o_settles, o_stall_bank, o_stall_bus;
   logic act_en, wgt_en, z_en, b_en, accr_en, accw_en;
   logic [$clog2(ACT_WORDS)-1:0] act_addr;
   logic [$clog2(WGT_WORDS)-1:0] wgt_addr;
@@ -45,12 +45,13 @@ module matrix_bench
       .z_en(z_en), .z_addr(z_addr), .z_data(z_data), .b_en(b_en), .b_addr(b_addr), .b_data(b_data),
       .accr_en(accr_en), .accr_addr(accr_addr), .accr_data(accr_data),
       .accw_en(accw_en), .accw_addr(accw_addr), .accw_data(accw_data),
-      .o_release(o_release), .o_done(o_done), .o_busy(o_busy),
+      .o_release(o_release), .o_done(o_done), .o_busy(o_busy), .o_settles(o_settles),
       .o_stall_bank(o_stall_bank), .o_stall_bus(o_stall_bus));
 
   engine_feed feed (
       .clk(clk), .rst(rst), .i_valid(i_valid), .i_ready(i_ready), .i_instr(i_instr),
-      .o_release(o_release), .o_done(o_done), .o_busy(o_busy), .stall(o_stall_bank || o_stall_bus), .poison(poison),
+      .o_release(o_release), .o_done(o_done), .o_busy(o_busy), .o_settles(o_settles),
+      .stall(o_stall_bank || o_stall_bus), .poison(poison),
       .finished(finished), .hung(hung), .idle_when_busy(idle_when_busy));
 
   int unused;

@@ -12,7 +12,8 @@ module vector_bench
     parameter int VEC_WORDS = 64,
     parameter int PAR_WORDS = 64,
     parameter int ACT_WORDS = 64,
-    parameter int TAB_LINES = 64
+    parameter int TAB_LINES = 64,
+    parameter int AHEAD = 0
 ) (
     output logic finished,
     output logic hung,
@@ -27,7 +28,7 @@ module vector_bench
   logic [ 8*LINE-1:0] tab[0:TAB_LINES-1];
 
   logic [1023:0] i_instr;
-  logic i_valid, i_ready, poison, o_release, o_done, o_busy, o_stall_bank;
+  logic i_valid, i_ready, poison, o_release, o_done, o_busy, o_settles, o_stall_bank;
   logic acc_en, acc_grant, x_en, x_grant, y_en, y_grant, s_en, n_en, v_en, act_en, p_en;
   logic [$clog2(ACC_WORDS)-1:0] acc_addr;
   logic [$clog2(VEC_WORDS)-1:0] x_addr, y_addr, v_addr;
@@ -53,11 +54,12 @@ module vector_bench
       .act_en(act_en), .act_addr(act_addr), .act_data(act_data), .act_mask(act_mask), .act_grant(1'b1),
       .p_en(p_en), .p_addr(p_addr), .p_data(p_data), .p_mask(p_mask), .p_grant(1'b1),
       .tab_en(tab_en), .tab_addr(tab_addr), .tab_data(tab_data), .tab_mask({LINE{1'b1}}),
-      .o_release(o_release), .o_done(o_done), .o_busy(o_busy), .o_stall_bank(o_stall_bank));
+      .o_release(o_release), .o_done(o_done), .o_busy(o_busy), .o_settles(o_settles), .o_stall_bank(o_stall_bank));
 
-  engine_feed #(.START(8 + TAB_LINES)) feed (
+  engine_feed #(.START(8 + TAB_LINES), .AHEAD(AHEAD)) feed (
       .clk(clk), .rst(rst), .i_valid(i_valid), .i_ready(i_ready), .i_instr(i_instr),
-      .o_release(o_release), .o_done(o_done), .o_busy(o_busy), .stall(o_stall_bank), .poison(poison),
+      .o_release(o_release), .o_done(o_done), .o_busy(o_busy), .o_settles(o_settles),
+      .stall(o_stall_bank), .poison(poison),
       .finished(finished), .hung(hung), .idle_when_busy(idle_when_busy));
 
   int deny, unused;

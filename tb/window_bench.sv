@@ -51,7 +51,7 @@ module window_bench
 
   engine_feed feed (
       .clk(clk), .rst(rst), .i_valid(i_valid), .i_ready(i_ready), .i_instr(i_instr),
-      .o_release(o_release), .o_done(o_done), .o_busy(o_busy), .stall(o_stall_bank), .poison(poison),
+      .o_release(o_release), .o_done(o_done), .o_busy(o_busy), .o_settles(1'b0), .stall(o_stall_bank), .poison(poison),
       .finished(finished), .hung(hung), .idle_when_busy(idle_when_busy));
 
   int deny, unused;

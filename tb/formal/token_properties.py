@@ -53,6 +53,18 @@ PROPERTIES = [
         bug=Bug("hw/tokens.py", "able[e] & ~taken", "able[e]"),
     ),
     Property(
+        name="tokens-ahead", component=token_counters, quick=True,
+        says="A token that a grant takes had been signalled two cycles before, at the latest: a queue, which offers what has been granted "
+             "in a cycle before, offers it ``SIGNAL_AHEAD`` cycles after the signal, or later.",
+        given="a wanted mask stays until it is granted",
+        model=_MODEL + "".join(past(f"counter{i} = \\dut.counter{i}", 8) for i in range(_COUNT)), assumes=_STAYS,
+        observed={f"counter{i}": 8 for i in range(_COUNT)},
+        asserts={f"ahead{e}_{i}": f"!(grant__{e} && want__{e}[{i}] && past_counter{i} == 0)"
+                 for e in range(_ENGINES) for i in range(_COUNT)},
+        covers={"last": f"grant__{_ENGINES - 1}"},
+        bug=Bug("hw/tokens.py", "Cat(c == 0 for c in counters)", "Cat((c == 0) & ~self.done[0][i] for i, c in enumerate(counters))"),
+    ),
+    Property(
         name="tokens-overflow", component=token_counters,
         says="In the cycle after a counter's true number exceeds the limit for the first time, overflow is high.",
         given="a wanted mask stays until it is granted",

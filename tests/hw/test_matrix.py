@@ -14,6 +14,7 @@ from tenon.hw.array import SystolicArray
 from tenon.hw.buffers import memory_bytes
 from tenon.hw.matrix import MatrixEngine
 from tenon.hw.params import SystolicParams
+from tenon.hw.tokens import SIGNAL_AHEAD
 from tenon.tb import engine_feed
 
 pytestmark = pytest.mark.rtl
@@ -67,8 +68,10 @@ class Bench:
                 for cycle, address, *data in events.get(name, [])[first:ends[name]]:
                     if name == "C":
                         got[address] = np.frombuffer(data[0].to_bytes(4 * p.cols, "little"), np.uint8)
-                    pulse = "D" if name == "C" else "R"
-                    assert cycle < log.pulses[pulse][number], f"instruction {number}: {pulse} before its last {name}"
+                    if name == "C":  # a word is written the cycle after its address
+                        assert cycle + 1 <= log.pulses["D"][number] + SIGNAL_AHEAD, f"instruction {number}: done too early"
+                    else:
+                        assert cycle < log.pulses["R"][number], f"instruction {number}: released before its last {name}"
             expected = memories["ACC"].reshape(got.shape)
             wrong = np.flatnonzero((expected != got).any(axis=1))
             assert not wrong.size, f"instruction {number}: words {wrong} are wrong: {f}"

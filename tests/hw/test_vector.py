@@ -13,6 +13,7 @@ from tenon.acg.mnemonic import encode
 from tenon.hw import emit
 from tenon.hw.nest import AddressNest
 from tenon.hw.params import SystolicParams
+from tenon.hw.tokens import SIGNAL_AHEAD
 from tenon.hw.vector import VectorEngine
 from tenon.tb import engine_feed
 from tenon.tb.models import vector as model
@@ -54,7 +55,7 @@ class Bench(Memories):
         self.mnemonic = VectorEngine.mnemonic(p)
         sizes = {"COLS": cols, "LINE": line, "ACC_WORDS": p.acc_words, "VEC_WORDS": p.vec_words,
                  "PAR_WORDS": p.par_words, "ACT_WORDS": p.activation_bytes // cols,
-                 "TAB_LINES": 256 * p.tables // line}
+                 "TAB_LINES": 256 * p.tables // line, "AHEAD": SIGNAL_AHEAD}
         text = emit.verilog(VectorEngine(p), "tenon_vector_engine")
         self.built = engine_feed.build(text, "vector", sizes, ["tenon_lane"])
 
@@ -95,16 +96,17 @@ class Bench(Memories):
 
         taken, released, done = (log.pulses[event] for event in "TRD")
         assert len(taken) == len(released) == len(done) == len(instructions)
-        assert all(t < r < d for t, r, d in zip(taken, released, done))
+        assert all(t < r <= d for t, r, d in zip(taken, released, done))
         subs, read = self.params.cols // self.params.lanes, Counter()
         for number, f in enumerate(instructions):
-            assert last_writes[number] < done[number], "done before the last write"
-            if f["table"]:  # two cycles from the table to the write, one more to done
-                assert released[number] >= done[number] - 3, "released before the last look-up"
+            assert last_writes[number] <= done[number] + SIGNAL_AHEAD, "done too long before the last write"
+            if f["table"]:  # two cycles from the table to the write
+                assert released[number] >= last_writes[number] - 2 - SIGNAL_AHEAD, "released too long before the last look-up"
             for event, reads in (("S", f["s_sel"] == "lanes"), ("M", f["x_sel"] in NUMBERS)):
                 if reads:
                     read[event] += subs * sum(1 for _ in model.words(f))
-                    assert log.reads[event][read[event] - 1][0] < released[number], f"released before the last read {event}"
+                    last_read = log.reads[event][read[event] - 1][0]
+                    assert last_read <= released[number] + SIGNAL_AHEAD, f"released too long before the last read {event}"
         assert all(len(log.reads[event]) == count for event, count in read.items())
 
 
@@ -205,7 +207,7 @@ def test_cycles(bench, tmp_path):
         assert done[number] == last_issue + bench.mnemonic.evaluate("latency", covenant)
         assert cost(f, bench.params) <= bench.mnemonic.evaluate("occupancy", covenant)
         if number + 1 < len(instructions):
-            bank_free = done[number - 1] if number else 0
+            bank_free = done[number - 1] + SIGNAL_AHEAD + 1 if number else 0
             waited += bank_free > last_issue
             assert taken[number + 1] == max(last_issue, bank_free), f"instruction {number + 1}"
     assert 0 < waited < len(instructions) - 20, "both kinds of succession must occur"
