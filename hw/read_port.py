@@ -8,13 +8,14 @@ from amaranth.lib.wiring import In, Out
 
 from tenon.hw import axi
 from tenon.hw.fetch import fetch_beats, fetch_bursts
+from tenon.hw.fifo import Fifo
 from tenon.hw.params import SystolicParams
 
 __all__ = ["ReadPort"]
 
 
 class ReadPort(wiring.Component):
-    """Merges the requests of two users, fetch first, and hands the beats back in order. Combinational both ways.
+    """Merges the requests of two users, fetch first, and hands the beats back in order.
 
     Fetch has few, short requests and takes every beat at once; so it does not slow LOAD down noticeably, nor can
     either block the other for ever. Together they may have ``max_outstanding`` bursts in flight and those that
@@ -61,22 +62,19 @@ class ReadPort(wiring.Component):
         ]
         m.d.sync += [waits.eq(self.ar_valid & ~self.ar_ready), fetch_waits.eq(fetches)]
 
-        # Beats come in the order of the requests: one bit for each burst in flight tells whose it is.
+        # Beats come in the order of the requests, and wait for the word, at the head of those in flight, that tells whose they are.
         depth = 1 << (self.params.max_outstanding + fetch_bursts(self.params) - 1).bit_length()
-        whose = Signal(depth, reset_less=True)
-        asked = Signal(range(depth))
-        answered = Signal(range(depth))
-        with m.If(self.ar_valid & self.ar_ready):
-            m.d.sync += [whose.bit_select(asked, 1).eq(fetches), asked.eq(asked + 1)]
-        with m.If(self.r_valid & self.r_ready & self.r_last):
-            m.d.sync += answered.eq(answered + 1)
-        fetched = Signal()
+        m.submodules.whose = whose = Fifo(width=1, depth=depth)
+        to_fetch = Signal()
+        to_load = Signal()
         m.d.comb += [
-            fetched.eq(whose.bit_select(answered, 1)),
-            self.fetch_r_valid.eq(self.r_valid & fetched), self.fetch_r_data.eq(self.r_data),
+            whose.i_valid.eq(self.ar_valid & self.ar_ready), whose.i.eq(fetches),
+            whose.o_ready.eq(self.r_valid & self.r_ready & self.r_last),
+            to_fetch.eq(whose.o_valid & whose.o), to_load.eq(whose.o_valid & ~whose.o),
+            self.fetch_r_valid.eq(self.r_valid & to_fetch), self.fetch_r_data.eq(self.r_data),
             self.fetch_r_error.eq(self.r_resp != axi.OKAY),
-            self.load_r_valid.eq(self.r_valid & ~fetched), self.load_r_data.eq(self.r_data),
+            self.load_r_valid.eq(self.r_valid & to_load), self.load_r_data.eq(self.r_data),
             self.load_r_resp.eq(self.r_resp), self.load_r_last.eq(self.r_last),
-            self.r_ready.eq(fetched | self.load_r_ready),
+            self.r_ready.eq(to_fetch | (to_load & self.load_r_ready)),
         ]
         return m

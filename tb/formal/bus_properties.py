@@ -218,19 +218,24 @@ PROPERTIES += [
     ),
     Property(
         name="read-port-beats", component=read_port, quick=True,
-        says="Each beat goes to the one whose burst it belongs to, in the order of the requests, unchanged, and to nobody else.",
+        says="Whose each burst is goes into a Fifo, which has room, and is taken out with the burst's last beat. Each beat goes, "
+             "unchanged, to the one that the head of that names, and to nobody else; without a head it waits.",
         given=f"at most {_MOST} bursts in flight; the bus answers what was asked; users keep their requests",
-        model=_USERS + tracked("f", "ar_valid && ar_ready", "ar_fetch", "r_valid && r_ready && r_last", 1, 32) + """
-reg [4:0] slot;
-always @(posedge clk) if (f_push && f_mark && !f_followed) slot <= \\dut.asked ;
-""", assumes={**_FETCH, "most": f"f_held <= {_MOST}", "answers": "!r_valid || f_held != 0"},
-        observed={"asked": 5, "answered": 5, "whose": 32},
-        helpers={"pointers": "((\\dut.asked - \\dut.answered ) & 31) == f_held", "ahead": "!f_followed || f_ahead < f_held",
-                 "slot": "!f_followed || (slot == ((\\dut.answered + f_ahead) & 31) && \\dut.whose [slot] == f_item)"},
-        asserts={"to": "!(r_valid && f_followed && f_ahead == 0) || (fetch_r_valid == f_item && load_r_valid == !f_item)",
+        model=_USERS + """
+wire asks = ar_valid && ar_ready, ends = r_valid && r_ready && r_last;
+reg [5:0] owed;
+always @(posedge clk) owed <= rst ? 0 : owed + asks - ends;
+""", assumes={**_FETCH, "most": f"owed <= {_MOST}", "answers": "!r_valid || owed != 0"},
+        observed={f"whose.{name}": bits for name, bits in (("stored", 6), ("o_valid", 1), ("i_valid", 1), ("i_ready", 1), ("i", 1),
+                                                          ("o_ready", 1), ("o", 1))},
+        helpers={"held": "\\dut.whose.stored + \\dut.whose.o_valid == owed"},
+        asserts={"fed": "\\dut.whose.i_valid == asks && \\dut.whose.i == ar_fetch", "room": "!asks || \\dut.whose.i_ready ",
+                 "taken": "\\dut.whose.o_ready == ends && (!ends || \\dut.whose.o_valid )",
+                 "fetch": "fetch_r_valid == (r_valid && \\dut.whose.o_valid && \\dut.whose.o )",
+                 "load": "load_r_valid == (r_valid && \\dut.whose.o_valid && !\\dut.whose.o )",
                  "data": "fetch_r_data == r_data && load_r_data == r_data && load_r_resp == r_resp && load_r_last == r_last",
-                 "lost": "(fetch_r_valid + load_r_valid) == r_valid", "ready": "!(fetch_r_valid && !r_ready)"},
-        covers={"many": "f_leaves && f_held == 18"},
+                 "ready": "r_ready == (\\dut.whose.o_valid && (\\dut.whose.o || load_r_ready))"},
+        covers={"many": "ends && owed == 18"},
         bug=Bug("hw/read_port.py", "self.r_valid & self.r_ready & self.r_last", "self.r_valid & self.r_last"),
     ),
 ]
