@@ -19,7 +19,7 @@ def pack_integer(m: Module, value: Signal) -> Value:
 def _packed(m: Module, magnitude: Signal, sign: Value) -> Value:
     normal, shift = _normal(m, magnitude)
     fraction = Cat(Const(0, 24 - len(magnitude)), normal[:-1])
-    return Mux(normal[-1], Cat(fraction, (126 + len(magnitude) - shift)[:8], sign), 0)
+    return Mux(magnitude.any(), Cat(fraction, (126 + len(magnitude) - shift)[:8], sign), 0)
 
 
 def _normal(m: Module, magnitude: Signal) -> tuple[Value, Value]:
