@@ -8,24 +8,30 @@ from tenon.flows.hardware import placement
 from tenon.flows.hardware.design import CLOCK_GATE, Design
 from tenon.flows.hardware.timing import CriticalPath, Step
 
-__all__ = ["CONDITIONS", "critical_path"]
-
-CONDITIONS = (f"{placement.DEVICE}, speed grade 6 (the slowest), placed and routed out of context with a register at every port, seed 1; "
-              "clock gates are wires")
+__all__ = ["conditions", "critical_path"]
 
 _WIRE = (f"module {CLOCK_GATE} #(parameter GATED = 1) (input clk, input enable, input test_enable, output gated); "
          "assign gated = clk; endmodule")
 
 
-def critical_path(design: Design, name: str, log: Path | None = None) -> CriticalPath:
-    """The slowest path of part ``name`` with all in it; ``log`` is a file for what nextpnr says.
+def conditions(seeds: int, clock_mhz: float | None) -> str:
+    """What the figures hold for."""
+    enough = f", or the first with {clock_mhz:g} MHz" if clock_mhz else ""
+    chosen = f"the fastest of seeds 1 to {seeds}{enough}" if seeds > 1 else "seed 1"
+    return (f"{placement.DEVICE}, speed grade 6 (the slowest), placed and routed out of context with a register at every port, {chosen}; "
+            "clock gates are wires")
+
+
+def critical_path(design: Design, name: str, log: Path | None = None, seeds: int = 1, clock_mhz: float | None = None) -> CriticalPath:
+    """The slowest path of part ``name`` with all in it, in the fastest of ``seeds`` placements, or the first with ``clock_mhz``;
+    ``log`` is a file for what nextpnr says.
 
     Raises
     ------
     UserError
         If a tool is missing, or the part does not fit the device.
     """
-    found = placement.placed(design.text_of(name, {CLOCK_GATE: _WIRE}) + design.registered(name), name, log)
+    found = placement.placed(design.text_of(name, {CLOCK_GATE: _WIRE}) + design.registered(name), name, log, seeds, clock_mhz)
     ns, routing, steps = 0.0, 0.0, []
     entered = False  # over routing; what follows without is in the same slice, or the next one of a carry chain
     for step in found["path"]:

@@ -103,6 +103,26 @@ def test_results_are_kept(planted, monkeypatch):
         paths_of(other, "other", "ecp5", ["quick"])
 
 
+def test_seeds(planted, monkeypatch):
+    """The fastest of all placements counts, or the first that is fast enough."""
+    seen, routed = [], placement._routed
+
+    def counted(work, seed, what, log):
+        path, said = routed(work, seed, what, log)
+        seen.append((seed, placement._ns(path)))
+        return path, said
+
+    monkeypatch.setattr(placement, "_routed", counted)
+    (path,) = paths_of(planted, "planted", "ecp5", ["planted"], seeds=3).paths
+    times = dict(seen)
+    assert sorted(times) == [1, 2, 3] and len(set(times.values())) > 1
+    assert path.ns == pytest.approx(min(times.values()), abs=0.001)
+    seen.clear()
+    clock = 1000 / sorted(times.values())[1]
+    (path,) = paths_of(planted, "planted", "ecp5", ["planted"], seeds=3, clock_mhz=clock).paths
+    assert len(seen) == next(seed for seed in times if times[seed] <= 1000 / clock) and path.ns <= 1000 / clock + 0.001
+
+
 def test_a_device_that_is_too_small(tmp_path):
     """156 multipliers are what the largest ECP5 has; the log stays, for those who want to know more."""
     rows = "\n".join(f"  always @(posedge clk) o{n} <= i[{n}+:9] * i[{n + 9}+:9];" for n in range(157))
