@@ -57,12 +57,12 @@ def main() -> None:
 @click.option("--module", "modules", multiple=True, metavar="NAME", help="Of this module alone, its path cell by cell; may be repeated.")
 @click.option("--whole", is_flag=True, help="Of the accelerator as a whole: minutes, and tens of minutes on an FPGA.")
 @click.option("--clock", type=click.FloatRange(0, min_open=True), metavar="MHZ", help="Fail if that is faster than the timing allows.")
-@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, metavar="N",
+@click.option("--tries", type=click.IntRange(1), default=1, show_default=True, metavar="N",
               help="Placements that are tried on an FPGA for each module, until one reaches --clock; the fastest counts.")
 @click.option("--log", type=click.Path(path_type=Path), help="Write what nextpnr says there, as it goes.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the area or the timing there, for other tools.")
 def generate(config: str, output: Path, prefix: str, clock_mhz: float | None, area: str | None, timing: str | None,
-             modules: tuple[str, ...], whole: bool, clock: float | None, seeds: int, log: Path | None,
+             modules: tuple[str, ...], whole: bool, clock: float | None, tries: int, log: Path | None,
              json_file: Path | None) -> None:
     """Writes the hardware of CONFIG: Verilog with waivers for its lint, acg.json, C header, ISA and register pages, constraints, and
     what FuseSoC, IP-XACT and LiteX need to know of it."""
@@ -73,7 +73,7 @@ def generate(config: str, output: Path, prefix: str, clock_mhz: float | None, ar
         from tenon.flows.product.names import check_prefix
         from tenon.hw.config import read_config
 
-        _check_analysis(area, timing, modules, whole, clock, seeds, log, json_file)
+        _check_analysis(area, timing, modules, whole, clock, tries, log, json_file)
         chosen = read_config(config)
         params = chosen.params
         if clock_mhz is None:
@@ -100,7 +100,7 @@ def generate(config: str, output: Path, prefix: str, clock_mhz: float | None, ar
             from tenon.flows.tables import print_timing
 
             with _status(f"timing of {params.name}") as say:
-                found = timing_of(params, timing, modules, whole=whole, log=log, seeds=seeds, clock_mhz=clock, progress=say)
+                found = timing_of(params, timing, modules, whole=whole, log=log, tries=tries, clock_mhz=clock, progress=say)
             if not modules:
                 keep_clock(params, found)
             _write(json_file, found.to_json())
@@ -393,7 +393,7 @@ def doctor() -> None:
             raise UserError("; ".join(f"{c.name} is missing: {c.remedy}" for c in missing))
 
 
-def _check_analysis(area: str | None, timing: str | None, modules: tuple[str, ...], whole: bool, clock: float | None, seeds: int,
+def _check_analysis(area: str | None, timing: str | None, modules: tuple[str, ...], whole: bool, clock: float | None, tries: int,
                     log: Path | None, json_file: Path | None) -> None:
     """Refuses options of ``generate`` that go together with others that are not there."""
     for option, given in (("--module", modules), ("--whole", whole), ("--clock", clock), ("--log", log)):
@@ -401,8 +401,8 @@ def _check_analysis(area: str | None, timing: str | None, modules: tuple[str, ..
             raise UserError(f"{option} needs --timing")
     if whole and modules and timing == "ecp5":
         raise UserError("--module is of no use with --whole on an FPGA: there is one path, into whatever module it goes")
-    if seeds > 1 and timing != "ecp5":
-        raise UserError("--seeds are nextpnr's: use it with --timing ecp5")
+    if tries > 1 and timing != "ecp5":
+        raise UserError("--tries are nextpnr's: use it with --timing ecp5")
     if log is not None and (timing != "ecp5" or not (whole or len(modules) == 1)):
         raise UserError("--log is nextpnr's: use it with --timing ecp5, and --whole or one --module")
     if json_file is not None and (area is None) == (timing is None):

@@ -43,7 +43,7 @@ def design_of(params: SystolicParams) -> Design:
 
 
 def timing_of(params: SystolicParams, technology: str, modules: Sequence[str] = (), *, whole: bool = False,
-              log: Path | None = None, seeds: int = 1, clock_mhz: float | None = None,
+              log: Path | None = None, tries: int = 1, clock_mhz: float | None = None,
               progress: Callable[[str], None] = lambda text: None) -> Timing:
     """The slowest path of each module of ``params``, or of those named; see ``paths_of``.
 
@@ -54,21 +54,21 @@ def timing_of(params: SystolicParams, technology: str, modules: Sequence[str] = 
     """
     design = design_of(params)
     progress(f"timing of {params.name}")
-    return paths_of(design, params.name, technology, modules, whole=whole, log=log, seeds=seeds, clock_mhz=clock_mhz, progress=progress)
+    return paths_of(design, params.name, technology, modules, whole=whole, log=log, tries=tries, clock_mhz=clock_mhz, progress=progress)
 
 
 def paths_of(design: Design, config: str, technology: str, modules: Sequence[str] = (), *, whole: bool = False,
-             log: Path | None = None, seeds: int = 1, clock_mhz: float | None = None,
+             log: Path | None = None, tries: int = 1, clock_mhz: float | None = None,
              progress: Callable[[str], None] = lambda text: None) -> Timing:
     """The slowest path of each module by itself, with those in it; or of the ``whole``, and there into each module.
 
     On an FPGA, modules with many copies of another are left out unless ``modules`` names them, and there is one path of the
-    whole, into whatever module. ``log`` is a file for what nextpnr says, ``seeds`` how many placements it tries, unless one
+    whole, into whatever module. ``log`` is a file for what nextpnr says, ``tries`` how many placements it tries, unless one
     reaches ``clock_mhz``.
     """
     names = [_known(design, name) for name in modules]
     if whole:
-        paths = [ecp5.critical_path(design, design.top, log, seeds, clock_mhz)] if technology == "ecp5" else osu018.paths_by_end(design)
+        paths = [ecp5.critical_path(design, design.top, log, tries, clock_mhz)] if technology == "ecp5" else osu018.paths_by_end(design)
         paths = [path for path in paths if not names or path.module in names]
         scope = "the slowest path of the whole" if technology == "ecp5" else "the slowest path in the whole into each module"
     else:
@@ -77,10 +77,10 @@ def paths_of(design: Design, config: str, technology: str, modules: Sequence[str
         for number, name in enumerate(names, 1):
             progress(f"timing of {config}: {name}, {number} of {len(names)}")
             paths.append(osu018.critical_path(design, name) if technology == "osu018" else
-                         ecp5.critical_path(design, name, log, seeds, clock_mhz))
+                         ecp5.critical_path(design, name, log, tries, clock_mhz))
         scope = "the slowest path of each module, with those in it"
     paths.sort(key=lambda path: -path.ns)
-    conditions = ecp5.conditions(seeds, clock_mhz) if technology == "ecp5" else osu018.conditions()
+    conditions = ecp5.conditions(tries, clock_mhz) if technology == "ecp5" else osu018.conditions()
     return Timing(config, technology, scope, conditions, tuple(paths))
 
 

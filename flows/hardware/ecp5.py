@@ -14,16 +14,16 @@ _WIRE = (f"module {CLOCK_GATE} #(parameter GATED = 1) (input clk, input enable, 
          "assign gated = clk; endmodule")
 
 
-def conditions(seeds: int, clock_mhz: float | None) -> str:
+def conditions(tries: int, clock_mhz: float | None) -> str:
     """What the figures hold for."""
     enough = f", or the first with {clock_mhz:g} MHz" if clock_mhz else ""
-    chosen = f"the fastest of seeds 1 to {seeds}{enough}" if seeds > 1 else "seed 1"
+    chosen = f"the fastest of {tries} placements{enough}" if tries > 1 else "once"
     return (f"{placement.DEVICE}, speed grade 6 (the slowest), placed and routed out of context with a register at every port, {chosen}; "
             "clock gates are wires")
 
 
-def critical_path(design: Design, name: str, log: Path | None = None, seeds: int = 1, clock_mhz: float | None = None) -> CriticalPath:
-    """The slowest path of part ``name`` with all in it, in the fastest of ``seeds`` placements, or the first with ``clock_mhz``;
+def critical_path(design: Design, name: str, log: Path | None = None, tries: int = 1, clock_mhz: float | None = None) -> CriticalPath:
+    """The slowest path of part ``name`` with all in it, in the fastest of ``tries`` placements, or the first with ``clock_mhz``;
     ``log`` is a file for what nextpnr says.
 
     Raises
@@ -31,7 +31,7 @@ def critical_path(design: Design, name: str, log: Path | None = None, seeds: int
     UserError
         If a tool is missing, or the part does not fit the device.
     """
-    found = placement.placed(design.text_of(name, {CLOCK_GATE: _WIRE}) + design.registered(name), name, log, seeds, clock_mhz)
+    found = placement.placed(design.text_of(name, {CLOCK_GATE: _WIRE}) + design.registered(name), name, log, tries, clock_mhz)
     ns, routing, steps = 0.0, 0.0, []
     entered = False  # over routing; what follows without is in the same slice, or the next one of a carry chain
     for step in found["path"]:
