@@ -24,7 +24,7 @@ _START = f"import sys, {_PLACER.replace('-', '_')} as placer; sys.exit(placer.ru
 #: The largest ECP5 in the slowest speed grade; 150 MHz is what nextpnr is told to strive for, and no failure if missed. A whole
 #: accelerator is placed for speed by ten times the weight that nextpnr gives to slow paths by itself: 53 for 37 MHz, before routing.
 _OPTIONS = ["--85k", "--package", "CABGA756", "--speed", "6", "--out-of-context", "--freq", "150", "--timing-allow-fail",
-            "--placer-heap-timingweight", "100"]
+            "--no-print-critical-path-source", "--placer-heap-timingweight", "100"]
 
 _PLACERS = ("heap", "static")  # attempts take turns: each is at times faster by 10 %
 
