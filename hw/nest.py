@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -78,7 +78,7 @@ class AddressNest(wiring.Component):
         # One level steps: the innermost that is not at its last. Those within it start over. Which one it will be is known a
         # step ahead, in registers: finding out is no part of the way from one address to the next.
         steps = {level: state(f"{level}_steps", 1) for level in self.levels}
-        first_last, next_last = {}, {}
+        first_last, next_last, lasts, ends = {}, {}, {}, {}
         starts_over, outer = {}, 0
         for level in self.levels:
             starts_over[level] = outer
@@ -87,8 +87,8 @@ class AddressNest(wiring.Component):
             first, last = (state(f"{level}_{name}", 1) for name in ("at_first", "at_last"))
             extent = getattr(self, f"count_{level}")
             count, single = self._kept(m, f"{level}_count", extent), self._kept(m, f"{level}_single", extent == 0)
-            first_last[level] = extent == 0
-            next_last[level] = Mux(starts_over[level], single, Mux(steps[level], left == 1, last))
+            first_last[level], lasts[level], ends[level] = extent == 0, last, left == 1
+            next_last[level] = Mux(starts_over[level], single, Mux(steps[level], ends[level], last))
             with m.If(self.load):
                 m.d.sync += [left.eq(extent), first.eq(1), last.eq(first_last[level])]
             with m.Elif(self.step):
@@ -105,19 +105,23 @@ class AddressNest(wiring.Component):
                     m.d.sync += index.eq(0)
                 with m.Elif(self.step & steps[level]):
                     m.d.sync += index.eq(index + 1)
-        within_first, within_next = 1, 1
+        # Those within a level are all at their last after a step if the one that steps gets there, those outside it are there, and
+        # those that start over have one index; or if all of them start over and have one.
+        within_first, last_after = 1, []  # pairs: a level among these steps; all of these are at their last after that
         for level in reversed(self.levels):
+            within_single = state(f"within_{level}_single", 1) if last_after else Const(1)
+            within_next = one_hot(*last_after, (starts_over[level] | steps[level], within_single))
             with m.If(self.load):
-                m.d.sync += steps[level].eq(within_first & ~first_last[level])
+                m.d.sync += [steps[level].eq(within_first & ~first_last[level]), *([within_single.eq(within_first)] if last_after else [])]
             with m.Elif(self.step):
                 m.d.sync += steps[level].eq(within_next & ~next_last[level])
+            last_after = [(steps[level], ends[level] & within_single), *((steps_, after & lasts[level]) for steps_, after in last_after)]
             within_first &= first_last[level]
-            within_next &= next_last[level]
         all_at_last = state("all_at_last", 1)
         with m.If(self.load):
             m.d.sync += all_at_last.eq(within_first)
         with m.Elif(self.step):
-            m.d.sync += all_at_last.eq(within_next)
+            m.d.sync += all_at_last.eq(one_hot(*last_after))
         m.d.comb += self.last.eq(all_at_last)
 
         for operand, moved_by in self.operands.items():

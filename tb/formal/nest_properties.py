@@ -45,12 +45,13 @@ def _address(operand: str, moved_by) -> str:
 _INNER = {f"{level}_{name}": bits for level in _LEVELS for name, bits in
           (("left", 16), ("index", 3), ("at_last", 1), ("steps", 1), ("count", 16), ("single", 1))}
 _INNER |= {f"{operand}_{level}_address": _BITS for operand, level in _MOVED}
-_INNER |= {"all_at_last": 1} | {f"{operand}_{level}_stride": _BITS for operand, level in _MOVED}
+_INNER |= {"all_at_last": 1, "within_o_single": 1, "within_m_single": 1} | {f"{operand}_{level}_stride": _BITS for operand, level in _MOVED}
 _HELPERS = {
     **{f"kept_{l}": f"!loaded || (\\dut.{l}_count == count_of_{l} && \\dut.{l}_single == (count_of_{l} == 0) && count_of_{l} < 4)"
        for l in _LEVELS},
     **{f"left_{l}": f"!loaded || (\\dut.{l}_left == count_of_{l} - at_{l} && at_{l} <= count_of_{l} && \\dut.{l}_at_last == ends_{l})"
        for l in _LEVELS},
+    "within": "!loaded || (\\dut.within_o_single == (count_of_m == 0 && count_of_i == 0) && \\dut.within_m_single == (count_of_i == 0))",
     "all_at_last": "!loaded || \\dut.all_at_last == (" + " && ".join(f"ends_{l}" for l in _LEVELS) + ")",
     **{f"moves_{l}": f"!loaded || \\dut.{l}_steps == (!ends_{l} && {_WITHIN[l]})" for l in _LEVELS},
     **{f"stride_{o}_{l}": f"!loaded || \\dut.{o}_{l}_stride == stride_of_{o}_{l}" for o, l in _MOVED},
