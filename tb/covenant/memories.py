@@ -119,9 +119,10 @@ def _banks(graph: Graph, memory: Memory, name: str) -> Check:
 
 
 def _stalls(result) -> bool:
-    """Whether units waited for banks together more than alone."""
+    """Whether units waited for banks together more than alone, and for longer than the few words that they begin with, of weights and
+    parameters, which are in one bank."""
     one, other, both = (sum(v for n, v in o.counters.items() if n.endswith("_BANK")) for o in result.outcomes)
-    return both > one + other
+    return both - one - other > _SHORT // 4
 
 
 def _still(graph: Graph, m: Mnemonic, access: Access, word: int, count: int, *, apart: bool = False) -> Instruction:
