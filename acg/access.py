@@ -33,6 +33,11 @@ class Access:
     conditions: tuple[tuple[str, tuple[int, ...]], ...]
     write: bool
 
+    @property
+    def steps(self) -> int:
+        """Cycles to check it, one for each term: the base comes with the first."""
+        return max(1, len(self.terms))
+
     def chosen(self, env: Mapping[str, object]) -> bool:
         return all(int(env[f]) in values for f, values in self.conditions)
 

@@ -11,9 +11,16 @@ import functools
 from collections.abc import Mapping
 from types import CodeType
 
-__all__ = ["evaluate", "names"]
+import numpy as np
+
+__all__ = ["evaluate", "evaluate_all", "names"]
 
 _FUNCTIONS = {"max": max, "min": min}
+_OVER_ARRAYS = {
+    "max": lambda *values: functools.reduce(np.maximum, values), "min": lambda *values: functools.reduce(np.minimum, values),
+    "all": lambda *values: functools.reduce(np.logical_and, values), "any": lambda *values: functools.reduce(np.logical_or, values),
+    "number": lambda truth: np.asarray(truth, np.int64),
+}
 _NODES = (ast.Expression, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.UnaryOp, ast.USub, ast.BoolOp,
           ast.And, ast.Or, ast.Compare, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Load)
 
@@ -21,6 +28,11 @@ _NODES = (ast.Expression, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, a
 def evaluate(formula: str, env: Mapping[str, object]) -> int | bool:
     """Value of ``formula`` with its fields taken from ``env``; ValueError if it is no formula."""
     return eval(_compiled(formula)[0], {"__builtins__": _FUNCTIONS}, env)
+
+
+def evaluate_all(formula: str, columns: Mapping[str, np.ndarray]) -> np.ndarray | int:
+    """``evaluate`` for many at once: of each field an array of int64. A truth is 1 or 0; ``and`` and ``or`` are of truths alone."""
+    return eval(_over_arrays(formula), {"__builtins__": _OVER_ARRAYS}, columns)
 
 
 def names(formula: str) -> frozenset[str]:
@@ -44,6 +56,28 @@ def _compiled(formula: str) -> tuple[CodeType, frozenset[str]]:
         elif not (isinstance(node, _NODES) or isinstance(node, ast.Constant) and type(node.value) is int):
             raise _refusal(formula)
     return code, frozenset(n.id for n in used - called)
+
+
+@functools.lru_cache(maxsize=1024)
+def _over_arrays(formula: str) -> CodeType:
+    _compiled(formula)  # refuses what is none
+    return compile(ast.fix_missing_locations(_OverArrays().visit(ast.parse(formula, mode="eval"))), "<formula>", "eval")
+
+
+class _OverArrays(ast.NodeTransformer):
+    """Comparisons, chains of them, ``and`` and ``or`` as calls that take arrays."""
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        terms = [self.visit(term) for term in (node.left, *node.comparators)]
+        pairs = [ast.Compare(a, [op], [b]) for op, a, b in zip(node.ops, terms, terms[1:], strict=False)]
+        return _call("number", [_call("all", pairs)])
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        return _call("number", [_call("all" if isinstance(node.op, ast.And) else "any", [self.visit(value) for value in node.values])])
+
+
+def _call(function: str, arguments: list[ast.expr]) -> ast.Call:
+    return ast.Call(ast.Name(function, ast.Load()), arguments, [])
 
 
 def _refusal(formula) -> ValueError:

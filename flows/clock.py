@@ -7,11 +7,11 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tenon.compiler.cache import cache_folder
 from tenon.flows.hardware.timing import Timing
 from tenon.hw.config import Configuration
 from tenon.hw.params import SystolicParams
 from tenon.tb.gateware import verilog_key
-from tenon.tb.runner import cache_folder
 
 __all__ = ["Clock", "clock_of", "keep_clock"]
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from tenon.compiler.cache import cache_folder
 from tenon.compiler.frontend import load_model
 from tenon.compiler.ir import Graph
 from tenon.flows import zoo
 from tenon.flows.errors import UserError
 from tenon.flows.shapes import Sizes, fix_shapes
-from tenon.tb.runner import cache_folder
 
 __all__ = ["Feeds", "Source", "check_feeds", "open_source", "random_feeds", "read_arrays", "read_feeds", "single"]
 

@@ -15,18 +15,18 @@ from tenon.acg.mnemonic import INSTRUCTION_BITS, accesses
 from tenon.hw.delay import delay
 from tenon.hw.registers import ErrorCode
 
-__all__ = ["Legality", "longest_walk", "walk_cycles"]
+__all__ = ["WALK_STAGES", "Legality", "longest_walk", "walk_cycles"]
 
 _BASE_BITS, _STRIDE_BITS, _EXTENT_BITS = 25, 25, 17
 _WIDTH = 46  # a sum of eight 24 x 16 bit products and a base
 
 
-_STAGES = 5  # registers between a step of the walk and the verdict: operands, products, their sum, corners, error
+WALK_STAGES = 5  # registers between a step of the walk and the verdict: operands, products, their sum, corners, error
 
 
 def walk_cycles(mnemonic, memory_bytes, fields) -> int:
     """Cycles from ``start`` to ``finish`` for an instruction that is legal: its steps, and the way of the last one."""
-    return _STAGES + sum(_steps(a) if a.chosen(fields) else 1 for a in accesses(mnemonic) if a.memory in memory_bytes)
+    return WALK_STAGES + sum(a.steps if a.chosen(fields) else 1 for a in accesses(mnemonic) if a.memory in memory_bytes)
 
 
 def longest_walk(mnemonics, memory_bytes) -> int:
@@ -37,11 +37,6 @@ def longest_walk(mnemonics, memory_bytes) -> int:
         for values in itertools.product(*(range(mnemonic.field(name).high + 1) for name in choices)):
             longest = max(longest, walk_cycles(mnemonic, memory_bytes, dict(zip(choices, values, strict=True))))
     return longest
-
-
-def _steps(access) -> int:
-    """A term each cycle; the base comes with the first."""
-    return max(1, len(access.terms))
 
 
 class Legality(wiring.Component):
@@ -85,7 +80,7 @@ class Legality(wiring.Component):
                 with m.Case(mnemonic.opcode):
                     m.d.comb += [code.eq(Mux(self._field_error(m, mnemonic), ErrorCode.FIELD.value, 0)),
                                  entry.eq(program)]
-                program += sum(_steps(a) for a in self._checked(mnemonic))
+                program += sum(a.steps for a in self._checked(mnemonic))
 
         # Operands of a step: a term of an access, with its base if it is the first, to be verified if it is the last.
         base = Signal(signed(_BASE_BITS))
@@ -116,11 +111,11 @@ class Legality(wiring.Component):
                             m.d.comb += [
                                 stride.eq(value(s) if isinstance(s, str) else s), extent.eq(value(n) if n else 0),
                                 chosen.eq(condition), base.eq(value(access.base)), first.eq(k == 0),
-                                verify.eq(k == _steps(access) - 1),
+                                verify.eq(k == access.steps - 1),
                                 limit.eq((self.memory_bytes[access.memory] - access.span) // access.unit),
-                                after.eq(position + _steps(access)), last.eq(access is checked[-1]),
+                                after.eq(position + access.steps), last.eq(access is checked[-1]),
                             ]
-                    position += _steps(access)
+                    position += access.steps
 
         ends = Signal()  # the walk's last step, taken or left out
         m.d.comb += ends.eq(last & (verify | ~chosen))
@@ -155,13 +150,13 @@ class Legality(wiring.Component):
         high = Signal(signed(_WIDTH), reset_less=True)
         m.d.sync += [low.eq(Mux(flags.first, origin, low) + Mux(product < 0, product, 0)),
                      high.eq(Mux(flags.first, origin, high) + Mux(product < 0, 0, product))]
-        verified = delay(m, walks & chosen & verify, _STAGES - 1, reset=True)
+        verified = delay(m, walks & chosen & verify, WALK_STAGES - 1, reset=True)
         limit = delay(m, flags.limit, 1)
         with m.If(self.start):
             m.d.sync += self.error.eq(code)
         with m.Elif(verified & ((low < 0) | (high > limit))):
             m.d.sync += self.error.eq(ErrorCode.ADDRESS.value)
-        m.d.comb += self.finish.eq(delay(m, Mux(self.start, code != 0, walks & ends), _STAGES, reset=True))
+        m.d.comb += self.finish.eq(delay(m, Mux(self.start, code != 0, walks & ends), WALK_STAGES, reset=True))
         return m
 
     def _checked(self, mnemonic):

@@ -10,11 +10,11 @@ from functools import cache
 from pathlib import Path
 
 from tenon.acg.graph import Graph
+from tenon.compiler.cache import cache_folder
 from tenon.hw import accelerator
 from tenon.hw.covenant import covenant
 from tenon.hw.emit import PREFIX
 from tenon.hw.params import SystolicParams
-from tenon.tb.runner import cache_folder
 
 __all__ = ["emitted", "graph_of", "verilog_key", "verilog_of"]
 

@@ -13,12 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tenon.acg.graph import Graph
-from tenon.acg.mnemonic import INSTRUCTION_BYTES
-from tenon.hw.bus_guard import BusGuard
-from tenon.hw.dispatch import ISSUE_CYCLES
-from tenon.hw.legality import walk_cycles
-from tenon.hw.load import LoadEngine
-from tenon.hw.store import StoreEngine
+from tenon.acg.mnemonic import INSTRUCTION_BYTES, accesses
+from tenon.acg.pace import pace_of
 from tenon.tb.functional import Instruction
 from tenon.tb.timeline import Span, Timeline, Windows, idle_waits
 from tenon.tb.transfers import Transfer, transfer_of
@@ -94,7 +90,7 @@ def simulate_program(program: Sequence[Instruction], graph: Graph, *, latency: i
 
 class _Simulation:
     def __init__(self, program: Sequence[Instruction], graph: Graph, latency: int, outstanding: int):
-        self.program, self.graph, self.outstanding = program, graph, outstanding
+        self.program, self.graph, self.outstanding, self.pace = program, graph, outstanding, pace_of(graph)
         self.on_chip = frozenset(graph.memory_bytes)
         self.burst_beats = max(edge.burst_bytes for edge in graph.edges) // graph.bus_bytes
         self.engines = {unit.name: _Engine(unit.name) for unit in graph.units}
@@ -115,13 +111,13 @@ class _Simulation:
         self.windows = Windows()
 
     def run(self) -> ModelResult:
-        self.at(2 + BusGuard.request_cycles, self.fetch)
+        self.at(self.pace.start, self.fetch)
         while self.events:
             self.now, _, action, args = heapq.heappop(self.events)
             action(*args)
         if self.dispatched < len(self.program) or any(e.queue for e in self.engines.values()):
             raise Deadlock(self.diagnosis())
-        cycles = self.last + _END_CYCLES
+        cycles = self.last + self.pace.end
         counters = {"CYCLES": cycles, **self.beats}
         for e in self.engines.values():
             counters[f"{e.name}_BUSY"], counters[f"{e.name}_TOKEN"] = e.busy, e.waited
@@ -149,13 +145,13 @@ class _Simulation:
     def fetch(self) -> None:
         """Requests the next instruction, if the buffer has room for it."""
         k = len(self.fetched)
-        if k <= len(self.program) and k - self.dispatched <= _FETCH_AHEAD:  # END too
+        if k <= len(self.program) and k - self.dispatched <= self.pace.fetch_ahead:  # END too
             beats = max(1, INSTRUCTION_BYTES // self.graph.bus_bytes)
             served = self.dram.serve(self.now, beats)
             self.moved(served, beats, False)
-            self.fetched.append(served + _FETCH_CYCLES)
+            self.fetched.append(served + self.pace.fetch)
             self.at(self.fetched[k], self.check)
-            self.at(self.now + 2, self.fetch)
+            self.at(self.now + self.pace.fetch_interval, self.fetch)
             self.fetching = True
         else:
             self.fetching = False
@@ -169,8 +165,8 @@ class _Simulation:
             return
         self.checking = True
         instruction = self.program[k]
-        cycles = walk_cycles(instruction.mnemonic, self.on_chip, instruction.fields) + ISSUE_CYCLES
-        self.at(self.now + cycles, self.push)
+        walk = sum(a.steps if a.chosen(instruction.fields) else 1 for a in accesses(instruction.mnemonic) if a.memory in self.on_chip)
+        self.at(self.now + self.pace.check + walk, self.push)
 
     def push(self) -> None:
         instruction = self.program[self.dispatched]
@@ -180,14 +176,14 @@ class _Simulation:
             return
         engine.queue.append((self.dispatched, instruction))
         if len(engine.queue) == 1:
-            engine.head_since = self.now + 2
+            engine.head_since = self.now + self.pace.head
         self.dispatched += 1
         self.checking = False
         self.at(self.now + 1, self.check)
         if not self.fetching:
             self.fetching = True
             self.at(self.now + 1, self.fetch)
-        self.at(self.now + 2, self.grant)
+        self.at(self.now + self.pace.head, self.grant)
 
     # Tokens and issue.
 
@@ -274,7 +270,8 @@ class _Simulation:
 
     def move(self, engine: _Engine, instruction: Instruction, transfer: Transfer, path: _Path) -> None:
         engine.ready_at = _BUSY
-        self.at(self.now + _dma(transfer).request_cycles + BusGuard.request_cycles, self.request, engine, instruction, transfer, 0, path)
+        request = self.pace.store_request if transfer.write else self.pace.load_request
+        self.at(self.now + request, self.request, engine, instruction, transfer, 0, path)
 
     def request(self, engine: _Engine, instruction: Instruction, transfer: Transfer, k: int, path: _Path) -> None:
         flight = self.flight[engine.name]
@@ -290,14 +287,14 @@ class _Simulation:
         else:
             end = self.dram.serve(self.now, max(beats, cycles), 0 if transfer.write else free)
             self.moved(end, beats, transfer.write)
-            flight.append(end + (self.dram.latency if transfer.write else 0) + BusGuard.request_cycles + BusGuard.answer_cycles)
+            flight.append(end + (self.dram.latency if transfer.write else 0) + self.pace.guard)
         self.writer_free[engine.name] = end
         if k + 1 < len(transfer.beats):
             self.at(self.now + 1, self.request, engine, instruction, transfer, k + 1, path)
             return
         engine.ready_at = self.now
         self.at(self.now, self.take, engine)
-        done = end + BusGuard.answer_cycles + (self.dram.latency if transfer.write else LoadEngine.finish_cycles)
+        done = end + self.pace.answer + (self.dram.latency if transfer.write else self.pace.load_finish)
         self.occupied(engine, path.begun, done)
         self.at(end if transfer.write else done, self.released, instruction, path)
         self.at(done, self.finished, instruction, path)
@@ -313,15 +310,7 @@ class _Simulation:
         return "\n".join(lines)
 
 
-def _dma(transfer: Transfer) -> type:
-    return StoreEngine if transfer.write else LoadEngine
-
-
 _BUSY = 1 << 62  # until further notice
-
-# Pipelines of the sequencer, in cycles: from a fetched beat to a decoded instruction; from the last result to the interrupt.
-_FETCH_CYCLES, _END_CYCLES = 3 + BusGuard.answer_cycles, 4
-_FETCH_AHEAD = 4  # instructions requested before they are needed
 
 
 def _bits(mask: int) -> list[int]:

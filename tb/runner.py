@@ -21,9 +21,10 @@ from xml.etree import ElementTree
 import cocotb_tools.config
 from cocotb_tools import runner as cocotb_runner
 
+from tenon.compiler.cache import cache_folder
 from tenon.tb import toolchain
 
-__all__ = ["Build", "BuildError", "SimulationError", "build", "cache_folder", "ports_of", "run_bench", "simulate"]
+__all__ = ["Build", "BuildError", "SimulationError", "build", "ports_of", "run_bench", "simulate"]
 
 # Kinds of warning that generated text (``*.v``) is full of and that mean nothing there. Hand-written files
 # (``*.sv``) get no such pardon: a warning in one of them fails the build.
@@ -58,12 +59,6 @@ class Build:
     top: str
     simulator: str  # "verilator" | "icarus"
     waves: str = ""  # "vcd" | "fst"
-
-
-def cache_folder() -> Path:
-    """Where builds are kept: ``$TENON_CACHE``, else ``~/.cache/tenon``."""
-    given = os.environ.get("TENON_CACHE")
-    return Path(given) if given else Path.home() / ".cache" / "tenon"
 
 
 def build(verilog: Mapping[str, str], top: str, *, simulator: str = "verilator", exposed: Sequence[str] | None = None,

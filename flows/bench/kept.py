@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from tenon.tb.runner import cache_folder
+from tenon.compiler.cache import cache_folder
 
 __all__ = ["kept"]
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tenon.tb.runner import cache_folder
+from tenon.compiler.cache import cache_folder
 
 __all__ = ["kept"]
 

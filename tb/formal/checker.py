@@ -19,9 +19,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tenon.compiler.cache import cache_folder
 from tenon.tb.formal.emission import emitted
 from tenon.tb.formal.prop import Property, harness
-from tenon.tb.runner import cache_folder
 from tenon.tb.toolchain import ToolError
 
 __all__ = ["Result", "Verdict", "check"]

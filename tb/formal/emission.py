@@ -13,8 +13,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from tenon.compiler.cache import cache_folder
 from tenon.tb.formal.prop import Bug, Property
-from tenon.tb.runner import cache_folder
 
 __all__ = ["emitted"]
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tenon.tb.runner import cache_folder
+from tenon.compiler.cache import cache_folder
 from tenon.tb.toolchain import ToolError
 
 __all__ = ["WARNINGS", "CrossError", "compile_firmware", "memory_words"]

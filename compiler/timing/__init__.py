@@ -1,0 +1,5 @@
+"""How long a program takes, event by event, compiled: quick enough to time every mapping that is looked at."""
+
+from tenon.compiler.timing.timed import Timed, time_program
+
+__all__ = ["Timed", "time_program"]

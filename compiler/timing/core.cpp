@@ -1,0 +1,349 @@
+// When each instruction of a program begins and ends: the event loop of tb/model.py, step by step the same, compiled.
+//
+// Every number that hardware or covenant determines comes in, in arrays of 64-bit integers (compiler/timing/program.py); this file
+// knows only who waits for whom, and how runs of bytes become bursts.
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <queue>
+#include <vector>
+
+namespace {
+
+using Cycle = int64_t;
+constexpr Cycle BUSY = Cycle(1) << 62;  // until further notice
+
+constexpr int LEVELS = 4, GUARDS = 2;
+
+// acg/pace.py, then what else the machine is.
+struct Machine {
+  Cycle start, fetch, fetch_interval, fetch_ahead, check, head, load_request, store_request, guard, answer, load_finish, end;
+  Cycle fetch_beats, queue_depth, bus_bytes, burst_beats, dram_latency, outstanding;
+};
+
+struct Instruction {
+  Cycle unit, waits, release, done, walk, fill, occupancy, latency, released_after, step, transfer;  // -1: none
+};
+
+// A value that moves by a step with each level's index.
+struct Affine {
+  Cycle base, steps[LEVELS];
+  Cycle at(const Cycle *index) const {
+    Cycle sum = base;
+    for (int level = 0; level < LEVELS; ++level) sum += steps[level] * index[level];
+    return sum;
+  }
+};
+
+// Bytes of a run lie inside if 0 <= coordinate < limit; the coordinate goes on along the run, or is one for all of it.
+struct Guard {
+  Affine coordinate;
+  Cycle along, limit;
+};
+
+struct Transfer {
+  Cycle write, counts[LEVELS], run;  // levels from the outermost; bytes of a run
+  Affine outside, inside;            // where it is in DRAM, and on chip
+  Guard guards[GUARDS];
+};
+
+Cycle quotient(Cycle a, Cycle b) { return a / b - (a % b < 0); }
+
+// Goes through the bursts of a transfer.
+struct Bursts {
+  const Transfer *transfer = nullptr;
+  const Machine *machine = nullptr;
+  Cycle index[LEVELS] = {}, first = 0, last = 0, spare = 0, page = 0, last_page = 0;
+  bool sourced = false;
+  Cycle beats = 0, cycles = 0;  // on the bus (0: a run that needs none); that the on-chip side takes
+
+  Bursts() = default;
+  Bursts(const Transfer *transfer, const Machine *machine) : transfer(transfer), machine(machine) { run(); }
+
+  void run() {
+    Cycle low = 0, high = transfer->run, bus = machine->bus_bytes;
+    for (const Guard &guard : transfer->guards) {
+      Cycle at = guard.coordinate.at(index);
+      if (guard.along) {
+        if (-at > low) low = -at;
+        if (guard.limit - at < high) high = guard.limit - at;
+      } else if (at < 0 || at >= guard.limit) {
+        high = 0;
+      }
+    }
+    sourced = high > low;
+    Cycle source = transfer->outside.at(index), target = transfer->inside.at(index);
+    Cycle touched = quotient(target + transfer->run - 1, bus) - quotient(target, bus) + 1;
+    first = last = page = last_page = 0;
+    if (sourced) {
+      first = quotient(source + low, bus);
+      last = quotient(source + high - 1, bus);
+      page = quotient(first, machine->burst_beats);
+      last_page = quotient(last, machine->burst_beats);
+    }
+    // Words touched on chip beyond the run's beats are written with its last burst.
+    spare = touched - (sourced ? last - first + 1 : 0);
+    if (spare < 0) spare = 0;
+    burst();
+  }
+
+  void burst() {
+    Cycle begin = page * machine->burst_beats, end = begin + machine->burst_beats - 1;
+    if (first > begin) begin = first;
+    if (last < end) end = last;
+    beats = sourced ? end - begin + 1 : 0;
+    cycles = beats + (page == last_page ? spare : 0);
+  }
+
+  // To the next one, unless this is the last.
+  bool next() {
+    if (page != last_page) {
+      ++page;
+      burst();
+      return true;
+    }
+    for (int level = LEVELS - 1; level >= 0; --level) {
+      if (++index[level] < transfer->counts[level]) {
+        run();
+        return true;
+      }
+      index[level] = 0;
+    }
+    return false;
+  }
+};
+
+struct Moments {
+  Cycle head, granted, begun, released, done;
+};
+
+struct Totals {
+  Cycle cycles, read_beats, write_beats, dispatched, queued;
+};
+
+enum Kind { FETCH, CHECK, PUSH, GRANT, TAKE, RELEASED, FINISHED, REQUEST };
+
+struct Event {
+  Cycle time;
+  uint64_t order;
+  Kind kind;
+  int32_t what;  // an engine, or an instruction
+  bool operator<(const Event &other) const { return time != other.time ? time > other.time : order > other.order; }
+};
+
+struct Engine {
+  std::deque<int32_t> queue;
+  std::deque<Cycle> flight;  // when bursts that are under way end
+  Bursts bursts;             // of the transfer that it works on
+  bool granted = false;
+  Cycle ready_at = 0, end = 0, busy = 0, busy_until = 0, waited = 0, head_since = 0, writer_free = 0;
+};
+
+struct Simulation {
+  const Machine &machine;
+  const Instruction *program;
+  const int32_t count;
+  const Transfer *transfers;
+  Moments *moments;
+  std::vector<Engine> engines;
+  Cycle tokens[64] = {};
+  std::priority_queue<Event> events{};
+  std::vector<Cycle> fetched{};
+  uint64_t order = 0;
+  Cycle now = 0, last = 0, dram_free = 0, read_beats = 0, write_beats = 0;
+  int32_t dispatched = 0;
+  bool fetching = false, checking = false, blocked = false;
+
+  void at(Cycle time, Kind kind, int32_t what = 0) { events.push({time > now ? time : now, ++order, kind, what}); }
+
+  Cycle serve(Cycle cycles, Cycle not_before) {
+    Cycle free = dram_free > now + machine.dram_latency ? dram_free : now + machine.dram_latency;
+    return dram_free = (free > not_before ? free : not_before) + cycles;
+  }
+
+  void fetch() {
+    auto k = int32_t(fetched.size());
+    fetching = k <= count && k - dispatched <= machine.fetch_ahead;
+    if (!fetching) return;
+    Cycle served = serve(machine.fetch_beats, 0);
+    read_beats += machine.fetch_beats;
+    fetched.push_back(served + machine.fetch);
+    at(fetched.back(), CHECK);
+    at(now + machine.fetch_interval, FETCH);
+  }
+
+  void check() {
+    if (checking || dispatched >= int32_t(fetched.size()) || fetched[dispatched] > now) return;
+    if (dispatched == count) {
+      if (now > last) last = now;
+      return;
+    }
+    checking = true;
+    at(now + machine.check + program[dispatched].walk, PUSH);
+  }
+
+  void push() {
+    Engine &engine = engines[program[dispatched].unit];
+    if (Cycle(engine.queue.size()) > machine.queue_depth) {
+      blocked = true;
+      return;
+    }
+    engine.queue.push_back(dispatched);
+    if (engine.queue.size() == 1) engine.head_since = now + machine.head;
+    ++dispatched;
+    checking = false;
+    at(now + 1, CHECK);
+    if (!fetching) {
+      fetching = true;
+      at(now + 1, FETCH);
+    }
+    at(now + machine.head, GRANT);
+  }
+
+  void grant() {
+    for (std::size_t e = 0; e < engines.size(); ++e) {
+      Engine &engine = engines[e];
+      if (engine.queue.empty() || engine.granted || engine.head_since > now) continue;
+      int32_t index = engine.queue.front();
+      auto wanted = uint64_t(program[index].waits);
+      bool there = true;
+      for (uint64_t left = wanted; left && there; left &= left - 1) there = tokens[__builtin_ctzll(left)] != 0;
+      if (!there) continue;
+      for (uint64_t left = wanted; left; left &= left - 1) --tokens[__builtin_ctzll(left)];
+      engine.granted = true;
+      moments[index].head = engine.head_since;
+      moments[index].granted = now;
+      Cycle since = engine.head_since > engine.busy_until ? engine.head_since : engine.busy_until;
+      if (now > since) engine.waited += now - since;
+      at(now + 1, TAKE, int32_t(e));
+    }
+  }
+
+  void signal(uint64_t mask) {
+    for (; mask; mask &= mask - 1) ++tokens[__builtin_ctzll(mask)];
+    at(now + 1, GRANT);
+  }
+
+  void take(int32_t e) {
+    Engine &engine = engines[e];
+    if (!engine.granted) return;
+    if (engine.ready_at > now) {
+      if (engine.ready_at != BUSY) at(engine.ready_at, TAKE, e);
+      return;
+    }
+    int32_t index = engine.queue.front();
+    engine.queue.pop_front();
+    moments[index].begun = now;
+    engine.granted = false;
+    engine.head_since = now + 1;
+    at(now + 1, GRANT);
+    if (blocked) {
+      blocked = false;
+      at(now + 1, PUSH);
+    }
+    const Instruction &i = program[index];
+    if (i.transfer >= 0) {
+      engine.ready_at = BUSY;
+      engine.bursts = Bursts(&transfers[i.transfer], &machine);
+      at(now + (transfers[i.transfer].write ? machine.store_request : machine.load_request), REQUEST, index);
+    } else {
+      compute(engine, i, index);
+    }
+  }
+
+  static void occupied(Engine &engine, Cycle begin, Cycle end) {
+    Cycle from = begin > engine.busy_until ? begin : engine.busy_until;
+    if (end > from) engine.busy += end - from;
+    if (end > engine.busy_until) engine.busy_until = end;
+  }
+
+  void compute(Engine &engine, const Instruction &i, int32_t index) {
+    Cycle start = now + i.fill > engine.end ? now + i.fill : engine.end;
+    engine.end = start + i.occupancy;
+    Cycle ready = i.fill ? engine.end - i.step : engine.end;
+    engine.ready_at = ready > now + 1 ? ready : now + 1;
+    Cycle done = engine.end + i.latency;
+    occupied(engine, now, done);
+    at(engine.end + i.released_after, RELEASED, index);
+    at(done, FINISHED, index);
+  }
+
+  void request(int32_t index) {
+    const Instruction &i = program[index];
+    Engine &engine = engines[i.unit];
+    while (!engine.flight.empty() && engine.flight.front() <= now) engine.flight.pop_front();
+    if (Cycle(engine.flight.size()) >= machine.outstanding) {
+      at(engine.flight.front(), REQUEST, index);
+      return;
+    }
+    const bool write = engine.bursts.transfer->write;
+    const Cycle beats = engine.bursts.beats, cycles = engine.bursts.cycles, free = engine.writer_free;
+    Cycle end;
+    if (!beats) {
+      end = (free > now ? free : now) + cycles;
+    } else {
+      end = serve(beats > cycles ? beats : cycles, write ? 0 : free);
+      (write ? write_beats : read_beats) += beats;
+      engine.flight.push_back(end + (write ? machine.dram_latency : 0) + machine.guard);
+    }
+    engine.writer_free = end;
+    if (engine.bursts.next()) {
+      at(now + 1, REQUEST, index);
+      return;
+    }
+    engine.ready_at = now;
+    at(now, TAKE, int32_t(i.unit));
+    Cycle done = end + machine.answer + (write ? machine.dram_latency : machine.load_finish);
+    occupied(engine, moments[index].begun, done);
+    at(write ? end : done, RELEASED, index);
+    at(done, FINISHED, index);
+  }
+
+  void run() {
+    at(machine.start, FETCH);
+    while (!events.empty()) {
+      Event event = events.top();
+      events.pop();
+      now = event.time;
+      switch (event.kind) {
+        case FETCH: fetch(); break;
+        case CHECK: check(); break;
+        case PUSH: push(); break;
+        case GRANT: grant(); break;
+        case TAKE: take(event.what); break;
+        case RELEASED:
+          moments[event.what].released = now;
+          signal(uint64_t(program[event.what].release));
+          break;
+        case FINISHED:
+          moments[event.what].done = now;
+          if (now > last) last = now;
+          signal(uint64_t(program[event.what].done));
+          break;
+        case REQUEST: request(event.what); break;
+      }
+    }
+  }
+};
+
+}  // namespace
+
+// Fills `moments` (one a instruction), `busy` and `waited` (one a unit), and `totals`: the program has ended if all that is
+// dispatched is all there is, and nothing is queued.
+extern "C" void tenon_time(const Machine *machine, const Instruction *program, int32_t count, const Transfer *transfers, int32_t units,
+                           Moments *moments, Cycle *busy, Cycle *waited, Totals *totals) {
+  Simulation simulation{*machine, program, count, transfers, moments, std::vector<Engine>(units)};
+  simulation.fetched.reserve(count + 1);
+  simulation.run();
+  totals->queued = 0;
+  for (int32_t e = 0; e < units; ++e) {
+    busy[e] = simulation.engines[e].busy;
+    waited[e] = simulation.engines[e].waited;
+    totals->queued += Cycle(simulation.engines[e].queue.size());
+  }
+  totals->cycles = simulation.last + machine->end;
+  totals->read_beats = simulation.read_beats;
+  totals->write_beats = simulation.write_beats;
+  totals->dispatched = simulation.dispatched;
+}

@@ -1,0 +1,102 @@
+"""What LOADs and STOREs move, as core.cpp wants it: levels, addresses and guards of many at once, read off the effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tenon.acg.expr import Choose, Expr, Op, Val, walk
+from tenon.acg.mnemonic import Access, Mnemonic, accesses
+from tenon.compiler.errors import CompileError
+from tenon.compiler.timing.columns import Columns, affine, chosen
+
+__all__ = ["LEVELS", "moves", "transfers", "transfer_fields"]
+
+LEVELS, _GUARDS = 4, 2  # as in core.cpp
+_AFFINE = 1 + LEVELS
+_GUARD = _AFFINE + 2
+_FIELDS = 1 + LEVELS + 1 + 2 * _AFFINE + _GUARDS * _GUARD
+
+
+def moves(mnemonic: Mnemonic, on_chip: frozenset[str]) -> bool:
+    """Whether it goes to DRAM."""
+    return any(a.memory not in on_chip for a in accesses(mnemonic))
+
+
+def transfer_fields(mnemonic: Mnemonic) -> frozenset[str]:
+    """Fields that ``transfers`` looks at."""
+    names = {l.extent for l in mnemonic.effect.loops if isinstance(l.extent, str)}
+    for access in accesses(mnemonic):
+        names |= {access.base, *(s for s, _ in access.terms if isinstance(s, str)), *(f for f, _ in access.conditions)}
+    for node in walk(mnemonic.effect.expr):
+        if isinstance(node, Choose):
+            names.add(node.field)
+        if isinstance(node, Val):
+            names |= {field for (_, field), _ in node.value.terms if field}
+    return frozenset(names)
+
+
+def transfers(mnemonic: Mnemonic, columns: Columns, count: int, on_chip: frozenset[str]) -> np.ndarray:
+    """A row of core.cpp's ``Transfer`` for each of ``count`` instructions.
+
+    Raises
+    ------
+    CompileError
+        If the effect is more than runs of bytes in a few levels.
+    """
+    *levels, run = mnemonic.effect.loops
+    guards = [node for node in walk(mnemonic.effect.expr) if isinstance(node, Op) and node.name == "within"]
+    if len(levels) > LEVELS or len(guards) > _GUARDS:
+        raise CompileError(f"{mnemonic.name} moves runs in {len(levels)} levels with {len(guards)} guards; transfers are timed "
+                           f"of at most {LEVELS} and {_GUARDS}")
+    padding = LEVELS - len(levels)
+    rows = np.zeros((count, _FIELDS), np.int64)
+    rows[:, 1:1 + LEVELS] = 1
+    for k, level in enumerate(levels):
+        rows[:, 1 + padding + k] = _extent(level, columns)
+    rows[:, 1 + LEVELS] = _extent(run, columns)
+
+    def addresses(access: Access) -> np.ndarray:
+        """Base and steps of each instruction."""
+        found = np.zeros((count, _AFFINE), np.int64)
+        found[:, 0] = columns[access.base]
+        by_extent = {level.extent: k for k, level in enumerate(levels)}
+        for step, extent in access.terms:
+            if extent in by_extent:
+                found[:, 1 + padding + by_extent[extent]] = columns[step] if isinstance(step, str) else step
+        return found * access.unit
+
+    outside = slice(2 + LEVELS, 2 + LEVELS + _AFFINE)
+    inside = slice(outside.stop, outside.stop + _AFFINE)
+    for access in accesses(mnemonic):
+        mask = chosen(access, columns, count)
+        rows[mask, inside if access.memory in on_chip else outside] = addresses(access)[mask]
+        if access.memory not in on_chip:
+            rows[mask, 0] = access.write
+    for number in range(_GUARDS):
+        at = inside.stop + number * _GUARD
+        rows[:, at + _AFFINE + 1] = 1  # 0 is inside
+        if number < len(guards):
+            coordinate, limit = guards[number].args
+            for mask, value in _alternatives(coordinate, columns, np.ones(count, bool)):
+                rows[mask, at] = affine(value.value, "", columns, count)[mask]
+                for k, level in enumerate(levels):
+                    rows[mask, at + 1 + padding + k] = affine(value.value, level.name, columns, count)[mask]
+                rows[mask, at + _AFFINE] = affine(value.value, run.name, columns, count)[mask]
+            for mask, value in _alternatives(limit, columns, np.ones(count, bool)):
+                rows[mask, at + _AFFINE + 1] = affine(value.value, "", columns, count)[mask]
+    return rows
+
+
+def _extent(loop, columns: Columns) -> np.ndarray | int:
+    return columns[loop.extent] if isinstance(loop.extent, str) else loop.extent
+
+
+def _alternatives(expr: Expr, columns: Columns, mask: np.ndarray) -> Iterator[tuple[np.ndarray, Val]]:
+    """What ``expr`` is for which instructions, by their choices."""
+    if isinstance(expr, Choose):
+        for number, alternative in enumerate(expr.alternatives):
+            yield from _alternatives(alternative, columns, mask & (columns[expr.field] == number))
+    else:
+        yield mask, expr
