@@ -6,14 +6,19 @@ import bisect
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from tenon.acg.graph import Graph
 from tenon.acg.mnemonic import Header
 from tenon.compiler.errors import CompileError
 from tenon.compiler.hazards import dependences
 from tenon.compiler.instruction import Instruction
+from tenon.compiler.timing import native
+from tenon.compiler.timing.footprints import footprint_rows, memories_of
 
 __all__ = ["place_tokens"]
 
+Masks = tuple[Sequence[int], Sequence[int], Sequence[int]]  # waits, releases, dones of each instruction
 Clock = dict[tuple[str, str], int]  # (unit, "release" | "done"): the latest of its instructions known to be that far
 
 
@@ -29,7 +34,24 @@ def place_tokens(graph: Graph, instructions: Sequence[Instruction]) -> list[Inst
     CompileError
         If the machine has too few counters.
     """
-    instructions = list(instructions)
+    waits, release, done = (_compiled if native.available() else _masks)(graph, instructions)
+    return [replace(i, header=Header(waits[k], release[k], done[k], i.header.mark)) for k, i in enumerate(instructions)]
+
+
+def _compiled(graph: Graph, instructions: Sequence[Instruction]) -> Masks:
+    """``_masks``, by tokens.cpp."""
+    units, memories = sorted(u.name for u in graph.units), memories_of(graph)
+    by_name = {u.name: u for u in graph.units}
+    ordered = np.array([[m in by_name[u].ordered for m in memories] for u in units], np.int64)
+    number = {name: k for k, name in enumerate(units)}
+    unit = np.array([number[i.mnemonic.unit] for i in instructions], np.int64)
+    prints = footprint_rows(instructions, memories)
+    needed, masks = native.run_tokens(unit, len(units), prints, ordered, graph.sequencer.tokens, _most(graph))
+    _check(graph, needed)
+    return tuple(mask.tolist() for mask in masks)
+
+
+def _masks(graph: Graph, instructions: Sequence[Instruction]) -> Masks:
     unit = [i.mnemonic.unit for i in instructions]
     number = [0] * len(instructions)  # position among the unit's own
     count: dict[str, int] = {}
@@ -56,25 +78,33 @@ def place_tokens(graph: Graph, instructions: Sequence[Instruction]) -> list[Inst
                 clock[unit[j], "release"] = max(clock.get((unit[j], "release"), 0), number[j])
         before.append(clock)
         latest[u] = clock
-    return _encoded(graph, instructions, unit, links)
+    return _encoded(graph, unit, links)
 
 
-def _encoded(graph: Graph, instructions: list[Instruction], unit: list[str], links) -> list[Instruction]:
+def _encoded(graph: Graph, unit: list[str], links) -> Masks:
     counters = sorted({(unit[j], unit[k], kind) for j, k, kind in links})
     if len(counters) > graph.sequencer.tokens:  # done implies released: fewer counters, at some cost in time
         links = sorted({(j, k, "done") for j, k, _ in links}, key=lambda l: (l[1], l[0]))
         counters = sorted({(unit[j], unit[k], kind) for j, k, kind in links})
         links = _monotone(links, unit)
-    if len(counters) > graph.sequencer.tokens:
-        raise CompileError(f"the program needs {len(counters)} token counters; {graph.name} has {graph.sequencer.tokens}")
-    waits, signals = [0] * len(instructions), {"release": [0] * len(instructions), "done": [0] * len(instructions)}
+    _check(graph, len(counters))
+    waits, signals = [0] * len(unit), {"release": [0] * len(unit), "done": [0] * len(unit)}
     for bit, counter in enumerate(counters):
         pairs = [(j, k) for j, k, kind in links if (unit[j], unit[k], kind) == counter]
         for j, k in _bounded(graph, pairs, [i for i, u in enumerate(unit) if u == counter[0]]):
             waits[k] |= 1 << bit
             signals[counter[2]][j] |= 1 << bit
-    return [replace(i, header=Header(waits[k], signals["release"][k], signals["done"][k], i.header.mark))
-            for k, i in enumerate(instructions)]
+    return waits, signals["release"], signals["done"]
+
+
+def _check(graph: Graph, needed: int) -> None:
+    if needed > graph.sequencer.tokens:
+        raise CompileError(f"the program needs {needed} token counters; {graph.name} has {graph.sequencer.tokens}")
+
+
+def _most(graph: Graph) -> int:
+    """Signals ahead of their waits; of what is dispatched, waits that have not happened sit in the consumer's queue."""
+    return graph.sequencer.token_limit - graph.sequencer.queue_depth - 1
 
 
 def _monotone(links, unit):
@@ -95,8 +125,7 @@ def _bounded(graph: Graph, pairs: list[tuple[int, int]], producers: list[int]) -
     Where there would be more, a later instruction of the producer signals instead, one after the wait that many back;
     or, if there is none, the wait before waits for this signal too.
     """
-    # Of what is dispatched, waits that have not happened sit in the consumer's queue.
-    most = graph.sequencer.token_limit - graph.sequencer.queue_depth - 1
+    most = _most(graph)
     bounded: list[tuple[int, int]] = []
     for j, k in pairs:
         if bounded and j <= bounded[-1][0]:

@@ -1,4 +1,4 @@
-"""Compiles core.cpp on first use and keeps it in the cache."""
+"""Compiles events.cpp and tokens.cpp on first use, keeps them in the cache, and calls them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,20 @@ import numpy as np
 from tenon.compiler.cache import cache_folder
 from tenon.compiler.errors import CompileError
 
-__all__ = ["run_events"]
+__all__ = ["available", "run_events", "run_tokens"]
 
-_SOURCE = Path(__file__).with_name("core.cpp")
+_SOURCES = tuple(Path(__file__).with_name(name) for name in ("events.cpp", "tokens.cpp"))
+_COMPILER = "g++"
 _FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC")
 
 
+def available() -> bool:
+    """Whether there is a compiler for them."""
+    return shutil.which(_COMPILER) is not None
+
+
 def run_events(machine: np.ndarray, program: np.ndarray, transfers: np.ndarray, units: int) -> tuple[np.ndarray, ...]:
-    """core.cpp's ``tenon_time`` on arrays of int64: moments (an instruction a row), busy and waited cycles by unit, totals."""
+    """events.cpp's ``tenon_time`` on arrays of int64: moments (an instruction a row), busy and waited cycles by unit, totals."""
     count = len(program)
     moments, busy, waited, totals = (np.zeros(shape, np.int64) for shape in ((count, 5), units, units, 5))
     arrays = [np.ascontiguousarray(a, np.int64) for a in (machine, program, transfers)]
@@ -33,19 +39,31 @@ def run_events(machine: np.ndarray, program: np.ndarray, transfers: np.ndarray, 
     return moments, busy, waited, totals
 
 
+def run_tokens(unit: np.ndarray, units: int, footprints: np.ndarray, ordered: np.ndarray, tokens: int, most: int) -> tuple[int, np.ndarray]:
+    """tokens.cpp's ``tenon_tokens``: the counters that are needed; waits, releases and dones, a row each."""
+    count = len(unit)
+    masks = np.zeros((3, count), np.int64)
+    arrays = [np.ascontiguousarray(a, np.int64) for a in (unit, footprints, ordered)]
+    unit_at, footprints_at, ordered_at = (ctypes.c_void_p(a.ctypes.data) for a in arrays)
+    numbers = [ctypes.c_int32(n) for n in (count, units, len(footprints), ordered.shape[1], tokens, most)]
+    needed = _core().tenon_tokens(unit_at, *numbers[:2], footprints_at, *numbers[2:4], ordered_at, *numbers[4:],
+                                  *(ctypes.c_void_p(mask.ctypes.data) for mask in masks))
+    return needed, masks
+
+
 @functools.cache
 def _core() -> ctypes.CDLL:
-    compiler = shutil.which("g++")
+    compiler = shutil.which(_COMPILER)
     if compiler is None:
-        raise CompileError("g++ is missing, which compiles the timing of programs: install it (Debian: g++)")
-    text = _SOURCE.read_bytes()
-    key = hashlib.sha256(b"\0".join([text, *(f.encode() for f in (*_FLAGS, platform.machine()))])).hexdigest()[:24]
+        raise CompileError(f"{_COMPILER} is missing, which compiles the timing of programs: install it (Debian: {_COMPILER})")
+    texts = [source.read_bytes() for source in _SOURCES]
+    key = hashlib.sha256(b"\0".join([*texts, *(f.encode() for f in (*_FLAGS, platform.machine()))])).hexdigest()[:24]
     library = cache_folder() / "timing" / f"core-{key}.so"
     if not library.exists():
         library.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=library.parent, prefix="build-") as folder:
             built = Path(folder) / "core.so"
-            done = subprocess.run([compiler, *_FLAGS, "-o", str(built), str(_SOURCE)], capture_output=True, text=True, check=False)
+            done = subprocess.run([compiler, *_FLAGS, "-o", str(built), *map(str, _SOURCES)], capture_output=True, text=True, check=False)
             if done.returncode:
                 raise CompileError(f"g++ cannot compile the timing of programs: {(done.stderr.splitlines() or ['no reason given'])[0]}")
             os.replace(built, library)  # whoever builds it at the same time replaces it by the same

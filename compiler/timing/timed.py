@@ -13,12 +13,13 @@ from tenon.acg.mnemonic import INSTRUCTION_BYTES, Mnemonic, accesses
 from tenon.acg.pace import pace_of
 from tenon.compiler.instruction import Instruction
 from tenon.compiler.timing.columns import chosen, columns_of
+from tenon.compiler.timing.footprints import places_by_mnemonic
 from tenon.compiler.timing.native import run_events
 from tenon.compiler.timing.transfers import moves, transfer_fields, transfers
 
 __all__ = ["Timed", "time_program"]
 
-#: Columns of core.cpp's ``Instruction``.
+#: Columns of events.cpp's ``Instruction``.
 _UNIT, _WAITS, _RELEASE, _DONE, _WALK, _FILL, _OCCUPANCY, _LATENCY, _RELEASED_AFTER, _STEP, _TRANSFER = range(11)
 _COSTS = {"fill": _FILL, "occupancy": _OCCUPANCY, "latency": _LATENCY, "release": _RELEASED_AFTER, "step": _STEP}
 
@@ -66,11 +67,8 @@ def _arrays(graph: Graph, instructions: Sequence[Instruction], units: Sequence[s
     headers = [i.header for i in instructions]
     program[:, _WAITS], program[:, _RELEASE], program[:, _DONE] = ([getattr(h, mask) for h in headers]
                                                                   for mask in ("waits", "release", "done"))
-    places: dict[str, list[int]] = {}
-    for place, instruction in enumerate(instructions):
-        places.setdefault(instruction.mnemonic.name, []).append(place)
     all_moved, count_moved = [np.zeros((0, 0), np.int64)], 0
-    for mine in places.values():
+    for mine in places_by_mnemonic(instructions).values():
         mnemonic = instructions[mine[0]].mnemonic
         rows, moved = _rows(mnemonic, [instructions[k].fields for k in mine], on_chip)
         rows[:, _UNIT] = units.index(mnemonic.unit)

@@ -1,4 +1,4 @@
-"""What LOADs and STOREs move, as core.cpp wants it: levels, addresses and guards of many at once, read off the effect."""
+"""What LOADs and STOREs move, as events.cpp wants it: levels, addresses and guards of many at once, read off the effect."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tenon.compiler.timing.columns import Columns, affine, chosen
 
 __all__ = ["LEVELS", "moves", "transfers", "transfer_fields"]
 
-LEVELS, _GUARDS = 4, 2  # as in core.cpp
+LEVELS, _GUARDS = 4, 2  # as in events.cpp
 _AFFINE = 1 + LEVELS
 _GUARD = _AFFINE + 2
 _FIELDS = 1 + LEVELS + 1 + 2 * _AFFINE + _GUARDS * _GUARD
@@ -38,7 +38,7 @@ def transfer_fields(mnemonic: Mnemonic) -> frozenset[str]:
 
 
 def transfers(mnemonic: Mnemonic, columns: Columns, count: int, on_chip: frozenset[str]) -> np.ndarray:
-    """A row of core.cpp's ``Transfer`` for each of ``count`` instructions.
+    """A row of events.cpp's ``Transfer`` for each of ``count`` instructions.
 
     Raises
     ------

@@ -1,14 +1,19 @@
 # amaranth: UnusedElaboratable=no
-"""The compiled event loop against the model in Python: every moment of every instruction of random programs."""
+"""The compiled event loop and placement of tokens against those in Python, on random programs."""
 
 import random
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from tenon.acg.expr import Loop
 from tenon.acg.formula import evaluate, evaluate_all, names
 from tenon.acg.mnemonic import Header
+from tenon.compiler import tokens
+from tenon.compiler.errors import CompileError
+from tenon.compiler.instruction import Instruction
 from tenon.compiler.timing import native, time_program
 from tenon.compiler.timing.transfers import LEVELS
 from tenon.hw.covenant import covenant
@@ -75,10 +80,6 @@ def test_formulas_over_arrays(name):
 
 
 def test_transfers_in_more_levels_are_refused():
-    from tenon.acg.expr import Loop
-    from tenon.compiler.errors import CompileError
-    from tenon.compiler.instruction import Instruction
-
     load = GRAPHS["tiny"].mnemonic("LOAD")
     nest = replace(load.effect, loops=(*(Loop(f"more{k}", "n_l0") for k in range(LEVELS)), *load.effect.loops))
     deeper = replace(load, effect=nest)
@@ -87,10 +88,42 @@ def test_transfers_in_more_levels_are_refused():
 
 
 def test_without_a_compiler(monkeypatch, tmp_path):
-    from tenon.compiler.errors import CompileError
-
     monkeypatch.setenv("PATH", str(tmp_path))
     native._core.cache_clear()
     with pytest.raises(CompileError, match="^g[+][+] is missing"):
         time_program(GRAPHS["tiny"], [])
     native._core.cache_clear()
+
+
+def narrowed(graph, tokens, limit):
+    return replace(graph, sequencer=replace(graph.sequencer, tokens=tokens, token_limit=limit))
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_tokens(name):
+    """The compiled placement equals the one in Python, where counters are many and where they are few, or soon full."""
+    seen = Counter()
+    for seed in range(60):
+        graph = narrowed(GRAPHS[name], (16, 8, 4)[seed % 3], (255, 12)[seed % 2])
+        program = random_program(GRAPHS[name], seed, length=40).instructions
+        results = []
+        for place in (tokens._compiled, tokens._masks):
+            try:
+                results.append([list(masks) for masks in place(graph, program)])
+            except CompileError as error:
+                results.append(str(error))
+        assert results[0] == results[1], f"program {seed}"
+        seen["refused" if isinstance(results[0], str) else "both" if any(results[0][1]) else "done alone"] += 1
+    assert min(seen[kind] for kind in ("refused", "done alone", "both")) > 3, seen
+
+
+def test_a_full_counter_is_avoided_alike():
+    """Many signals of one unit before the first wait of another."""
+    graph = narrowed(GRAPHS["edge8"], 16, 12)
+    load, vector = (graph.mnemonic(name) for name in ("LOAD", "VECTOR"))
+    loads = [Instruction(load, load.complete({"mem": "vec", "n": 8, "d": 8 * k, "y_lim": 1, "x_lim": 1})) for k in range(60)]
+    reads = [Instruction(vector, vector.complete({"x_sel": "i8", "x": k, "d": 100 + k})) for k in range(60)]
+    program = [*loads, *reads]
+    assert [list(m) for m in tokens._compiled(graph, program)] == [list(m) for m in tokens._masks(graph, program)]
+    bare = GRAPHS["edge8"]
+    assert [list(m) for m in tokens._compiled(bare, program)] != [list(m) for m in tokens._compiled(graph, program)]
