@@ -37,7 +37,7 @@ class WindowEngine(wiring.Component):
     Members
     -------
     i_valid, i_ready, i_instr : In(1), Out(1), In(1024)
-        Taken when its first pass begins; must stay until then.
+        Taken in the cycle after its first pass begins; must stay until then.
     act_*, wgt_*, par_*, accr_* : `en`, `addr` Out, `grant`, `data` In
         Read ports: activations, weights, biases and zero-points, accumulators. Data the cycle after enable and grant.
     act_free : In(banks)
@@ -89,10 +89,10 @@ class WindowEngine(wiring.Component):
 
         weights = emit.instance(m, "weights", WindowWeights(p))
         m.d.comb += [
-            weights.offered.eq(self.i_valid), weights.i_instr.eq(self.i_instr), weights.swap.eq(swap),
+            weights.offered.eq(self.i_valid & ~self.i_ready), weights.i_instr.eq(self.i_instr), weights.swap.eq(swap),
             self.wgt_en.eq(weights.wgt_en), self.wgt_addr.eq(weights.wgt_addr), weights.wgt_grant.eq(self.wgt_grant),
             weights.wgt_data.eq(self.wgt_data), weights.z_data.eq(self.par_data),
-            take.eq(swap & weights.first), self.i_ready.eq(take),
+            take.eq(swap & weights.first),
         ]
 
         def kept(value, name):
@@ -284,7 +284,8 @@ class WindowEngine(wiring.Component):
         ]
 
         in_flight = Signal(range(8))
-        m.d.sync += in_flight.eq(in_flight + take - self.o_done)
+        # The queue hears of it a cycle later: whether a pass begins is found out late in a cycle.
+        m.d.sync += [in_flight.eq(in_flight + take - self.o_done), self.i_ready.eq(take)]
         m.d.comb += self.o_busy.eq(weights.first | (in_flight != 0))
         m.d.sync += self.o_stall_bank.eq((self.act_en & ~granted) | (self.accr_en & ~self.accr_grant) | (complete & ~self.accw_grant)
                                          | (self.par_en & ~self.par_grant) | (self.wgt_en & ~self.wgt_grant))
