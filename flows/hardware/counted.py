@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from pathlib import Path
 
@@ -37,8 +38,14 @@ def counted(design: Design, name: str) -> dict[str, int]:
         If Yosys is missing, or would make flip-flops of a memory.
     """
     boxes = "" if design.parts[name].parameters else f"blackbox * {name} %d"  # one with parameters is in the top of its text
-    text, script = design.alone(name), _SCRIPT.format(top=name, boxes=boxes)
+    text, script = _without_brackets(design.alone(name)), _SCRIPT.format(top=name, boxes=boxes)
     return kept("counted", [text, script, find_yosys().version], lambda: _counted(text, script, name))
+
+
+def _without_brackets(text: str) -> str:
+    """``text`` with brackets in escaped names replaced: abc9 takes a wire of many bits called ``x[0]`` for a bit of ``x``, at times, and
+    fails."""
+    return re.sub(r"\\\S*\[\S*", lambda name: name[0].replace("[", "_").replace("]", "_"), text)
 
 
 def _counted(text: str, script: str, name: str) -> dict[str, int]:

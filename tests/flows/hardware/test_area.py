@@ -49,6 +49,12 @@ def test_lookup_tables_are_not_spent_on_speed(tiny):
     assert "L6MUX21" not in counted(tiny, "tenon_token_counters")
 
 
+def test_names_with_brackets():
+    """In this module abc9 took wires of several bits, called after an array's elements, for bits, and failed."""
+    cells = counted(analysis.design_of(preset("edge16")), "tenon_window_engine")
+    assert cells["tenon_window_lane"] == 16 and cells["LUT4"] > 100
+
+
 @pytest.mark.parametrize("technology", ["ecp5", "osu018"])
 def test_counts(planted, technology, request):
     """Registers are those of the text, in each module; the whole is the sum of all instances."""
