@@ -27,6 +27,7 @@ class Machine:
 
     graph: Graph
     reserved: Mapping[str, int] = field(default_factory=dict)  # bytes at the top of memories, for what stays there
+    templates: dict = field(default_factory=dict)  # what has been selected, by the statement and where its operands lie
 
     def select(self, statement: Nest) -> Template | None:
         return select(self.graph.mnemonics, statement)

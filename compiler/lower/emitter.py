@@ -51,7 +51,6 @@ class Emitter:
     def __init__(self, machine: Machine, layer: str, constants: Constants):
         self.machine, self.layer, self.constants = machine, layer, constants
         self.instructions: list[Instruction] = []
-        self._templates: dict[tuple, Template | None] = {}
 
     def fail(self, reason: str) -> CompileError:
         return CompileError(f"layer {self.layer}: {reason}")
@@ -61,13 +60,14 @@ class Emitter:
         """Appends the instruction that executes a statement of ``codelet`` on tiles at ``bases``."""
         key = (id(codelet), statement, tuple((n, t.memory, t.layout) for n, t in tiles.items()), tuple(extents.items()),
                tuple(attributes.items()))
-        if key not in self._templates:
+        known = self.machine.templates
+        if key not in known:
             try:
                 nest = place(codelet.statements[statement], codelet.dims, tiles, extents, attributes)
             except ValueError as error:
                 raise self.fail(f"{codelet.name} ({statement}): {error}") from None
-            self._templates[key] = self.machine.select(nest)
-        template = self._templates[key]
+            known[key] = self.machine.select(nest), codelet  # kept, so that no other one takes its place in memory
+        template, _ = known[key]
         if template is None:
             raise self.fail(f"no instruction computes {codelet.name} ({statement}) on a tile of "
                             + ", ".join(f"{n}={e}" for n, e in extents.items()))
@@ -92,9 +92,10 @@ class Emitter:
 
     def _move(self, walks, far, near, note, inward, fill, rows, columns) -> None:
         key = (walks, far[0], near[0], inward, fill, rows[1], columns[1])
-        if key not in self._templates:
-            self._templates[key] = self.machine.select(_copy(walks, far[0], near[0], inward, fill, rows[1], columns[1]))
-        template = self._templates[key]
+        known = self.machine.templates
+        if key not in known:
+            known[key] = self.machine.select(_copy(walks, far[0], near[0], inward, fill, rows[1], columns[1])), None
+        template, _ = known[key]
         if template is not None:
             self.append(template, {"far": far[1], "near": near[1], "y": rows[0], "x": columns[0]}, note)
             return
