@@ -34,6 +34,12 @@ class Access:
     write: bool
 
     @property
+    def fields(self) -> frozenset[str]:
+        """Fields that say where it is, and whether it is made."""
+        moved_by = {name for term in self.terms for name in term if isinstance(name, str)}
+        return frozenset(moved_by | {self.base} | {field for field, _ in self.conditions})
+
+    @property
     def steps(self) -> int:
         """Cycles to check it, one for each term: the base comes with the first."""
         return max(1, len(self.terms))

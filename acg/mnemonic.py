@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as default
 
@@ -13,7 +13,7 @@ from tenon.acg.field import EncodingError, Field, extent, integer, option, real,
 from tenon.acg.formula import evaluate, names
 
 __all__ = ["ELEMENT_BYTES", "HEADER", "INSTRUCTION_BITS", "INSTRUCTION_BYTES", "Access", "EncodingError", "Field", "Header", "Mnemonic",
-           "accesses", "decode", "encode", "extent", "integer", "option", "real", "stride"]
+           "accesses", "decode", "encode", "extent", "integer", "option", "real", "stride", "walk_steps"]
 
 INSTRUCTION_BITS = 1024
 INSTRUCTION_BYTES = INSTRUCTION_BITS // 8
@@ -141,6 +141,11 @@ class Mnemonic:
 def accesses(mnemonic: Mnemonic) -> tuple[Access, ...]:
     """Every memory access of the effect, under the choices that lead to it."""
     return mnemonic._accesses
+
+
+def walk_steps(mnemonic: Mnemonic, env: Mapping[str, object], memories: Container[str]) -> int:
+    """Steps in which the accesses of ``memories`` are checked: those of an access that is made, one of each other."""
+    return sum(a.steps if a.chosen(env) else 1 for a in accesses(mnemonic) if a.memory in memories)
 
 
 def encode(mnemonic: Mnemonic, values: Mapping[str, object], header: Header = Header()) -> bytes:

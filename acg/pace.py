@@ -41,6 +41,6 @@ class Pace:
 
 
 def pace_of(graph: Graph) -> Pace:
-    """What ``graph`` notes; nothing takes any time where it notes none."""
-    noted = graph.notes.get(_NOTE, {})
-    return Pace(**{name: int(noted.get(name, name == "fetch_ahead")) for name in Pace.__dataclass_fields__})
+    """What ``graph`` notes; where it notes nothing, nothing takes any time, and an instruction is fetched ahead."""
+    noted = dict.fromkeys(Pace.__dataclass_fields__, 0) | {"fetch_ahead": 1} | dict(graph.notes.get(_NOTE, {}))
+    return Pace(**noted)

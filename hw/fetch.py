@@ -11,9 +11,9 @@ from tenon.hw import emit
 from tenon.hw.memory import Memory
 from tenon.hw.params import SystolicParams
 
-__all__ = ["Fetch", "fetch_beats", "fetch_bursts"]
+__all__ = ["FETCH_AHEAD", "Fetch", "fetch_beats", "fetch_bursts"]
 
-_AHEAD = 4  # instructions requested before they are needed
+FETCH_AHEAD = 4  # instructions requested before they are needed
 
 
 def fetch_beats(params: SystolicParams) -> int:
@@ -23,7 +23,7 @@ def fetch_beats(params: SystolicParams) -> int:
 
 def fetch_bursts(params: SystolicParams) -> int:
     """Bursts in flight at most."""
-    return _AHEAD * INSTRUCTION_BITS // params.bus_bits // fetch_beats(params)
+    return FETCH_AHEAD * INSTRUCTION_BITS // params.bus_bits // fetch_beats(params)
 
 
 class Fetch(wiring.Component):
@@ -71,14 +71,14 @@ class Fetch(wiring.Component):
         m = Module()
         beats = INSTRUCTION_BITS // self.params.bus_bits
         kept = -(-self.bits // self.params.bus_bits)  # beats
-        buffer = emit.instance(m, "buffer", Memory(width=kept * self.params.bus_bits, depth=_AHEAD, lane_bits=self.params.bus_bits))
+        buffer = emit.instance(m, "buffer", Memory(width=kept * self.params.bus_bits, depth=FETCH_AHEAD, lane_bits=self.params.bus_bits))
         to_request = Signal(32)
         to_take = Signal(32)
-        room = Signal(range(_AHEAD + 1), init=_AHEAD)  # entries neither requested nor held
+        room = Signal(range(FETCH_AHEAD + 1), init=FETCH_AHEAD)  # entries neither requested nor held
         burst = fetch_beats(self.params)
         bursts = beats // burst  # of an instruction
         in_flight = Signal(range(fetch_bursts(self.params) + 1))
-        full = Signal(range(_AHEAD + 1))
+        full = Signal(range(FETCH_AHEAD + 1))
         asked = Signal()  # a burst, the last of an instruction; its end
         requested = Signal()
         answered = Signal()
@@ -94,7 +94,7 @@ class Fetch(wiring.Component):
                          piece.eq(Mux(requested, 0, piece + 1)), to_request.eq(to_request - requested)]
         m.d.comb += [asked.eq(self.ar_valid & self.ar_ready), requested.eq(asked & (piece == bursts - 1))]
 
-        entry = Signal(range(_AHEAD))
+        entry = Signal(range(FETCH_AHEAD))
         beat = Signal(range(beats))
         m.d.comb += [
             received.eq(self.r_valid & (beat == beats - 1)),
@@ -109,7 +109,7 @@ class Fetch(wiring.Component):
             m.d.sync += entry.eq(entry + 1)
 
         # The memory's output register is the instruction on offer.
-        out = Signal(range(_AHEAD))
+        out = Signal(range(FETCH_AHEAD))
         refill = Signal()
         m.d.comb += [
             taken.eq(self.o_valid & self.o_ready), refill.eq((full != 0) & (~self.o_valid | taken)),

@@ -11,7 +11,7 @@ from amaranth.hdl import Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from tenon.acg.mnemonic import INSTRUCTION_BITS, accesses
+from tenon.acg.mnemonic import INSTRUCTION_BITS, accesses, walk_steps
 from tenon.hw.delay import delay
 from tenon.hw.registers import ErrorCode
 
@@ -26,7 +26,7 @@ WALK_STAGES = 5  # registers between a step of the walk and the verdict: operand
 
 def walk_cycles(mnemonic, memory_bytes, fields) -> int:
     """Cycles from ``start`` to ``finish`` for an instruction that is legal: its steps, and the way of the last one."""
-    return WALK_STAGES + sum(a.steps if a.chosen(fields) else 1 for a in accesses(mnemonic) if a.memory in memory_bytes)
+    return WALK_STAGES + walk_steps(mnemonic, fields, memory_bytes)
 
 
 def longest_walk(mnemonics, memory_bytes) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tenon.acg.pace import Pace
 from tenon.hw.bus_guard import BusGuard
 from tenon.hw.dispatch import ISSUE_CYCLES
+from tenon.hw.fetch import FETCH_AHEAD
 from tenon.hw.legality import WALK_STAGES
 from tenon.hw.load import LoadEngine
 from tenon.hw.store import StoreEngine
@@ -14,7 +15,6 @@ __all__ = ["pace"]
 _START = 2  # control and fetch
 _FETCH = 3  # read port, fetch's buffer, its head
 _FETCH_INTERVAL = 2
-_FETCH_AHEAD = 4
 _HEAD = 2  # a queue's memory and its output register
 _END = 4  # dispatch, which ends, and control
 
@@ -24,7 +24,7 @@ def pace() -> Pace:
     guard = BusGuard.request_cycles + BusGuard.answer_cycles
     return Pace(
         start=_START + BusGuard.request_cycles, fetch=_FETCH + BusGuard.answer_cycles, fetch_interval=_FETCH_INTERVAL,
-        fetch_ahead=_FETCH_AHEAD, check=WALK_STAGES + ISSUE_CYCLES, head=_HEAD,
+        fetch_ahead=FETCH_AHEAD, check=WALK_STAGES + ISSUE_CYCLES, head=_HEAD,
         load_request=LoadEngine.request_cycles + BusGuard.request_cycles,
         store_request=StoreEngine.request_cycles + BusGuard.request_cycles,
         guard=guard, answer=BusGuard.answer_cycles, load_finish=LoadEngine.finish_cycles, end=_END)

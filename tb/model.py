@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tenon.acg.graph import Graph
-from tenon.acg.mnemonic import INSTRUCTION_BYTES, accesses
+from tenon.acg.mnemonic import INSTRUCTION_BYTES, walk_steps
 from tenon.acg.pace import pace_of
 from tenon.tb.functional import Instruction
 from tenon.tb.timeline import Span, Timeline, Windows, idle_waits
@@ -165,7 +165,7 @@ class _Simulation:
             return
         self.checking = True
         instruction = self.program[k]
-        walk = sum(a.steps if a.chosen(instruction.fields) else 1 for a in accesses(instruction.mnemonic) if a.memory in self.on_chip)
+        walk = walk_steps(instruction.mnemonic, instruction.fields, self.on_chip)
         self.at(self.now + self.pace.check + walk, self.push)
 
     def push(self) -> None:

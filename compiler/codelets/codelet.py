@@ -10,7 +10,7 @@ from tenon.acg.expr import Aff, Expr, Load, Loop, Nest, Op, Operand, Val, field
 __all__ = ["Codelet", "Tensor", "integer", "loops", "op", "real"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Codelet:
     """An operator: ``dims`` names each operand's dimensions; ``statements`` are executed in order.
 

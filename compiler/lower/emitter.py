@@ -58,7 +58,7 @@ class Emitter:
     def compute(self, codelet: Codelet, statement: str, tiles: Mapping[str, Tile], extents: Mapping[str, int],
                 attributes: Mapping[str, int | float], bases: Mapping[str, int], note: str) -> None:
         """Appends the instruction that executes a statement of ``codelet`` on tiles at ``bases``."""
-        key = (id(codelet), statement, tuple((n, t.memory, t.layout) for n, t in tiles.items()), tuple(extents.items()),
+        key = (codelet, statement, tuple((n, t.memory, t.layout) for n, t in tiles.items()), tuple(extents.items()),
                tuple(attributes.items()))
         known = self.machine.templates
         if key not in known:
@@ -66,8 +66,8 @@ class Emitter:
                 nest = place(codelet.statements[statement], codelet.dims, tiles, extents, attributes)
             except ValueError as error:
                 raise self.fail(f"{codelet.name} ({statement}): {error}") from None
-            known[key] = self.machine.select(nest), codelet  # kept, so that no other one takes its place in memory
-        template, _ = known[key]
+            known[key] = self.machine.select(nest)
+        template = known[key]
         if template is None:
             raise self.fail(f"no instruction computes {codelet.name} ({statement}) on a tile of "
                             + ", ".join(f"{n}={e}" for n, e in extents.items()))
@@ -94,8 +94,8 @@ class Emitter:
         key = (walks, far[0], near[0], inward, fill, rows[1], columns[1])
         known = self.machine.templates
         if key not in known:
-            known[key] = self.machine.select(_copy(walks, far[0], near[0], inward, fill, rows[1], columns[1])), None
-        template, _ = known[key]
+            known[key] = self.machine.select(_copy(walks, far[0], near[0], inward, fill, rows[1], columns[1]))
+        template = known[key]
         if template is not None:
             self.append(template, {"far": far[1], "near": near[1], "y": rows[0], "x": columns[0]}, note)
             return

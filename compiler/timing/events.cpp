@@ -1,6 +1,6 @@
 // When each instruction of a program begins and ends: the event loop of tb/model.py, step by step the same, compiled.
 //
-// Every number that hardware or covenant determines comes in, in arrays of 64-bit integers (compiler/timing/program.py); this file
+// LEVELS and GUARDS, of a transfer at most, are defined when it is compiled (compiler/timing/native.py). Every number that hardware or covenant determines comes in, in arrays of 64-bit integers (compiler/timing/program.py); this file
 // knows only who waits for whom, and how runs of bytes become bursts.
 
 #include <cstddef>
@@ -13,8 +13,6 @@ namespace {
 
 using Cycle = int64_t;
 constexpr Cycle BUSY = Cycle(1) << 62;  // until further notice
-
-constexpr int LEVELS = 4, GUARDS = 2;
 
 // acg/pace.py, then what else the machine is.
 struct Machine {

@@ -27,8 +27,7 @@ def footprint_rows(instructions: Sequence[Instruction], memories: Mapping[str, i
     found = [np.zeros((0, 5), np.int64)]
     for mine in places_by_mnemonic(instructions).values():
         kinds = accesses(instructions[mine[0]].mnemonic)
-        wanted = {name for a in kinds for name in (a.base, *(t for term in a.terms for t in term if isinstance(t, str)),
-                                                   *(f for f, _ in a.conditions))}
+        wanted = frozenset().union(*(a.fields for a in kinds))
         columns, here = columns_of([instructions[k].fields for k in mine], wanted), np.array(mine)
         for access in kinds:
             low = columns[access.base].copy()

@@ -17,16 +17,22 @@ import numpy as np
 from tenon.compiler.cache import cache_folder
 from tenon.compiler.errors import CompileError
 
-__all__ = ["available", "run_events", "run_tokens"]
+__all__ = ["GUARDS", "LEVELS", "available", "run_events", "run_tokens"]
 
 _SOURCES = tuple(Path(__file__).with_name(name) for name in ("events.cpp", "tokens.cpp"))
 _COMPILER = "g++"
-_FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC")
+LEVELS, GUARDS = 4, 2  # of a transfer at most
+_FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", f"-DLEVELS={LEVELS}", f"-DGUARDS={GUARDS}")
 
 
+@functools.cache
 def available() -> bool:
-    """Whether there is a compiler for them."""
-    return shutil.which(_COMPILER) is not None
+    """Whether they are compiled, or can be: there is a compiler for them, and a place to keep them."""
+    try:
+        _core()
+    except CompileError:
+        return False
+    return True
 
 
 def run_events(machine: np.ndarray, program: np.ndarray, transfers: np.ndarray, units: int) -> tuple[np.ndarray, ...]:
@@ -53,18 +59,25 @@ def run_tokens(unit: np.ndarray, units: int, footprints: np.ndarray, ordered: np
 
 @functools.cache
 def _core() -> ctypes.CDLL:
-    compiler = shutil.which(_COMPILER)
-    if compiler is None:
-        raise CompileError(f"{_COMPILER} is missing, which compiles the timing of programs: install it (Debian: {_COMPILER})")
     texts = [source.read_bytes() for source in _SOURCES]
     key = hashlib.sha256(b"\0".join([*texts, *(f.encode() for f in (*_FLAGS, platform.machine()))])).hexdigest()[:24]
     library = cache_folder() / "timing" / f"core-{key}.so"
-    if not library.exists():
-        library.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=library.parent, prefix="build-") as folder:
-            built = Path(folder) / "core.so"
-            done = subprocess.run([compiler, *_FLAGS, "-o", str(built), *map(str, _SOURCES)], capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise CompileError(f"g++ cannot compile the timing of programs: {(done.stderr.splitlines() or ['no reason given'])[0]}")
-            os.replace(built, library)  # whoever builds it at the same time replaces it by the same
-    return ctypes.CDLL(str(library))
+    try:
+        if not library.exists():
+            _build(library)
+        return ctypes.CDLL(str(library))
+    except OSError as error:
+        raise CompileError(f"the compiled timing of programs cannot be kept in {library.parent}: {error}") from None
+
+
+def _build(library: Path) -> None:
+    compiler = shutil.which(_COMPILER)
+    if compiler is None:
+        raise CompileError(f"{_COMPILER} is missing, which compiles the timing of programs: install it (Debian: {_COMPILER})")
+    library.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=library.parent, prefix="build-") as folder:
+        built = Path(folder) / "core.so"
+        done = subprocess.run([compiler, *_FLAGS, "-o", str(built), *map(str, _SOURCES)], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise CompileError(f"{_COMPILER} cannot compile the timing of programs: {(done.stderr.splitlines() or ['no reason given'])[0]}")
+        os.replace(built, library)  # whoever builds it at the same time replaces it by the same

@@ -15,7 +15,7 @@ from tenon.compiler.instruction import Instruction
 from tenon.compiler.timing.columns import chosen, columns_of
 from tenon.compiler.timing.footprints import places_by_mnemonic
 from tenon.compiler.timing.native import run_events
-from tenon.compiler.timing.transfers import moves, transfer_fields, transfers
+from tenon.compiler.timing.transfers import TRANSFER_COLUMNS, moves, transfer_fields, transfers
 
 __all__ = ["Timed", "time_program"]
 
@@ -64,10 +64,8 @@ def time_program(graph: Graph, instructions: Sequence[Instruction], *, latency: 
 def _arrays(graph: Graph, instructions: Sequence[Instruction], units: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     on_chip = frozenset(graph.memory_bytes)
     program = np.zeros((len(instructions), 11), np.int64)
-    headers = [i.header for i in instructions]
-    program[:, _WAITS], program[:, _RELEASE], program[:, _DONE] = ([getattr(h, mask) for h in headers]
-                                                                  for mask in ("waits", "release", "done"))
-    all_moved, count_moved = [np.zeros((0, 0), np.int64)], 0
+    all_moved = [np.zeros((0, TRANSFER_COLUMNS), np.int64)]
+    count_moved = 0
     for mine in places_by_mnemonic(instructions).values():
         mnemonic = instructions[mine[0]].mnemonic
         rows, moved = _rows(mnemonic, [instructions[k].fields for k in mine], on_chip)
@@ -78,9 +76,10 @@ def _arrays(graph: Graph, instructions: Sequence[Instruction], units: Sequence[s
             rows[:, _TRANSFER] = np.arange(count_moved, count_moved + len(mine))
             all_moved.append(moved)
             count_moved += len(mine)
-        rows[:, _WAITS:_DONE + 1] = program[mine, _WAITS:_DONE + 1]
         program[mine] = rows
-    return program, np.concatenate(all_moved[1:]) if count_moved else all_moved[0]
+    for column, mask in ((_WAITS, "waits"), (_RELEASE, "release"), (_DONE, "done")):
+        program[:, column] = [getattr(i.header, mask) for i in instructions]
+    return program, np.concatenate(all_moved)
 
 
 def _rows(mnemonic: Mnemonic, fields, on_chip: frozenset[str]) -> tuple[np.ndarray, np.ndarray | None]:

@@ -10,13 +10,13 @@ from tenon.acg.expr import Choose, Expr, Op, Val, walk
 from tenon.acg.mnemonic import Access, Mnemonic, accesses
 from tenon.compiler.errors import CompileError
 from tenon.compiler.timing.columns import Columns, affine, chosen
+from tenon.compiler.timing.native import GUARDS, LEVELS
 
-__all__ = ["LEVELS", "moves", "transfers", "transfer_fields"]
+__all__ = ["TRANSFER_COLUMNS", "moves", "transfers", "transfer_fields"]
 
-LEVELS, _GUARDS = 4, 2  # as in events.cpp
 _AFFINE = 1 + LEVELS
 _GUARD = _AFFINE + 2
-_FIELDS = 1 + LEVELS + 1 + 2 * _AFFINE + _GUARDS * _GUARD
+TRANSFER_COLUMNS = 1 + LEVELS + 1 + 2 * _AFFINE + GUARDS * _GUARD
 
 
 def moves(mnemonic: Mnemonic, on_chip: frozenset[str]) -> bool:
@@ -26,9 +26,7 @@ def moves(mnemonic: Mnemonic, on_chip: frozenset[str]) -> bool:
 
 def transfer_fields(mnemonic: Mnemonic) -> frozenset[str]:
     """Fields that ``transfers`` looks at."""
-    names = {l.extent for l in mnemonic.effect.loops if isinstance(l.extent, str)}
-    for access in accesses(mnemonic):
-        names |= {access.base, *(s for s, _ in access.terms if isinstance(s, str)), *(f for f, _ in access.conditions)}
+    names = {l.extent for l in mnemonic.effect.loops if isinstance(l.extent, str)}.union(*(a.fields for a in accesses(mnemonic)))
     for node in walk(mnemonic.effect.expr):
         if isinstance(node, Choose):
             names.add(node.field)
@@ -47,11 +45,11 @@ def transfers(mnemonic: Mnemonic, columns: Columns, count: int, on_chip: frozens
     """
     *levels, run = mnemonic.effect.loops
     guards = [node for node in walk(mnemonic.effect.expr) if isinstance(node, Op) and node.name == "within"]
-    if len(levels) > LEVELS or len(guards) > _GUARDS:
+    if len(levels) > LEVELS or len(guards) > GUARDS:
         raise CompileError(f"{mnemonic.name} moves runs in {len(levels)} levels with {len(guards)} guards; transfers are timed "
-                           f"of at most {LEVELS} and {_GUARDS}")
+                           f"of at most {LEVELS} and {GUARDS}")
     padding = LEVELS - len(levels)
-    rows = np.zeros((count, _FIELDS), np.int64)
+    rows = np.zeros((count, TRANSFER_COLUMNS), np.int64)
     rows[:, 1:1 + LEVELS] = 1
     for k, level in enumerate(levels):
         rows[:, 1 + padding + k] = _extent(level, columns)
@@ -74,7 +72,7 @@ def transfers(mnemonic: Mnemonic, columns: Columns, count: int, on_chip: frozens
         rows[mask, inside if access.memory in on_chip else outside] = addresses(access)[mask]
         if access.memory not in on_chip:
             rows[mask, 0] = access.write
-    for number in range(_GUARDS):
+    for number in range(GUARDS):
         at = inside.stop + number * _GUARD
         rows[:, at + _AFFINE + 1] = 1  # 0 is inside
         if number < len(guards):

@@ -15,7 +15,7 @@ from tenon.compiler import tokens
 from tenon.compiler.errors import CompileError
 from tenon.compiler.instruction import Instruction
 from tenon.compiler.timing import native, time_program
-from tenon.compiler.timing.transfers import LEVELS
+from tenon.compiler.timing.native import LEVELS
 from tenon.hw.covenant import covenant
 from tenon.hw.presets import PRESETS, preset
 from tenon.tb.model import Deadlock, simulate_program
@@ -87,12 +87,37 @@ def test_transfers_in_more_levels_are_refused():
         time_program(GRAPHS["tiny"], [Instruction(deeper, load.complete({}))])
 
 
-def test_without_a_compiler(monkeypatch, tmp_path):
+@pytest.fixture
+def empty_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("TENON_CACHE", str(tmp_path / "cache"))
+    found = native._core, native.available
+    for function in found:
+        function.cache_clear()
+    yield tmp_path / "cache"
+    for function in found:
+        function.cache_clear()
+
+
+def test_without_a_compiler(monkeypatch, tmp_path, empty_cache):
+    """Timing says what is missing; tokens are placed in Python."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    native._core.cache_clear()
     with pytest.raises(CompileError, match="^g[+][+] is missing"):
         time_program(GRAPHS["tiny"], [])
-    native._core.cache_clear()
+    assert not native.available() and tokens.place_tokens(GRAPHS["tiny"], []) == []
+
+
+def test_without_a_place_to_keep_it(empty_cache):
+    empty_cache.write_text("no folder")
+    with pytest.raises(CompileError, match="^the compiled timing of programs cannot be kept in "):
+        time_program(GRAPHS["tiny"], [])
+    assert not native.available()
+
+
+def test_a_covenant_without_a_pace():
+    """One written by hand notes none."""
+    bare = replace(GRAPHS["tiny"], notes={})
+    program = random_program(bare, 1).instructions
+    assert same(bare, program) and time_program(bare, program).cycles < time_program(GRAPHS["tiny"], program).cycles
 
 
 def narrowed(graph, tokens, limit):
