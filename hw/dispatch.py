@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, ResetSignal, Signal
+from amaranth.hdl import Cat, Module, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -72,6 +72,8 @@ class Dispatch(wiring.Component):
         offset, width = HEADER["opcode"]
         opcode = self.i_instr[offset:offset + width]
         verdict = Signal(4)
+        chosen = Signal(len(self.mnemonics))  # the queue that is to get the instruction, which is legal
+        pushed = Signal()
         ending = Signal()  # every instruction has come; this one has no room in its queue
         blocked = Signal()
         m.d.comb += [legality.i_instr.eq(self.i_instr), self.fetch_stop.eq(ending)]
@@ -84,6 +86,12 @@ class Dispatch(wiring.Component):
             m.d.sync += still.eq(still + ~deadlock)
         with m.Else():
             m.d.sync += still.eq(0)
+
+        # Nothing but registers and the queue's room decide on a push.
+        m.d.comb += [*(push.eq(own & ready & ~self.cut) for push, own, ready in zip(self.push, chosen, self.push_ready)),
+                     pushed.eq(Cat(self.push).any())]
+        with m.If(pushed | self.cut):
+            m.d.sync += chosen.eq(0)
 
         def fail(code):
             with m.If(self.error == 0):
@@ -113,21 +121,22 @@ class Dispatch(wiring.Component):
                     m.next = "DRAIN"
                 with m.Elif(legality.finish):
                     m.d.sync += verdict.eq(legality.error)
+                    with m.If(legality.error == 0):
+                        m.d.sync += chosen.eq(Cat(opcode == mnemonic.opcode for mnemonic in self.mnemonics))
                     m.next = "PUSH"
             with m.State("PUSH"):
                 with m.If(self.cut):
                     m.next = "DRAIN"
                 with m.Elif(verdict != 0):
                     fail(verdict)
-                with m.Elif(deadlock):
-                    fail(ErrorCode.DEADLOCK.value)
+                with m.Elif(pushed):
+                    m.d.comb += self.i_ready.eq(1)
+                    m.d.sync += self.index.eq(self.index + 1)
+                    m.next = "NEXT"
                 with m.Else():
                     m.d.comb += blocked.eq(1)
-                    for e, mnemonic in enumerate(self.mnemonics):
-                        with m.If((opcode == mnemonic.opcode) & self.push_ready[e]):
-                            m.d.comb += [self.push[e].eq(1), self.i_ready.eq(1), blocked.eq(0)]
-                            m.d.sync += self.index.eq(self.index + 1)
-                            m.next = "NEXT"
+                    with m.If(deadlock):
+                        fail(ErrorCode.DEADLOCK.value)
             with m.State("END"):
                 m.d.comb += ending.eq(1)
                 with m.If(self.cut):

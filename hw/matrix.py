@@ -37,7 +37,7 @@ class MatrixEngine(wiring.Component):
     Members
     -------
     i_valid, i_ready, i_instr : In(1), Out(1), In(1024)
-        Taken when the loader has finished the former instruction's last tile and handed it over.
+        Taken in the cycle after the loader has finished the former instruction's last tile and handed it over; must stay until then.
     act_*, wgt_*, z_*, b_*, accr_* : `en`, `addr` Out, `data` In
         Read ports, one word each: activations, weights, zero-points, biases, accumulators.
     accw_en, accw_addr, accw_data : Out
@@ -86,7 +86,9 @@ class MatrixEngine(wiring.Component):
         f = data.View(layout(self.mnemonic(p)), self.i_instr)
         take = Signal()
         swap = Signal()
-        m.d.comb += take.eq(self.i_valid & self.i_ready)
+        ready = Signal()
+        m.d.comb += take.eq(self.i_valid & ~self.i_ready & ready)
+        m.d.sync += self.i_ready.eq(take)  # the queue hears of it a cycle later: whether a tile ends is found out late in a cycle
 
         def kept(value, name, when):
             """A register that takes ``value`` at the end of cycles with ``when``."""
@@ -132,7 +134,7 @@ class MatrixEngine(wiring.Component):
         first_swap = Signal()
         m.d.comb += [
             first_swap.eq(swap & ~handed),
-            self.i_ready.eq((~loading | (begin & loader.last)) & (~full | swap)),
+            ready.eq((~loading | (begin & loader.last)) & (~full | swap)),
         ]
         with m.If(take):
             m.d.sync += handed.eq(0)

@@ -85,6 +85,6 @@ PROPERTIES = [
                     for e, m in enumerate(_MNEMONICS)},
                  "legal": f"{_PUSHES} == 0 || (verdict == 0 && \\dut.verdict == verdict)"},
         covers={f"push{e}": f"push__{e}" for e in range(len(_MNEMONICS))},
-        bug=Bug("hw/dispatch.py", "verdict != 0", "verdict > 1"),
+        bug=Bug("hw/dispatch.py", "legality.error == 0", "legality.error < 2"),
     ),
 ]
