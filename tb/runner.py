@@ -33,7 +33,11 @@ _GENERATED_WAIVERS = ("PROCASSINIT", "WIDTHEXPAND", "WIDTHTRUNC", "UNUSEDSIGNAL"
                       "LATCH", "UNDRIVEN", "TIMESCALEMOD", "MULTITOP", "INITIALDLY")
 
 # Changes whenever this file builds otherwise than before: an older build must not be taken for a new one.
-_RECIPE = 4
+_RECIPE = 5
+
+# What makes simulators of -O2 quicker than those of -O1, without most of what makes their compilation slower: with edge16 on
+# MobileNetV2 190 k cycles/s become 209 (227), and 7.7 s of g++ 8.8 (13.5).
+_OPTIMISATION = "-O1 -fexpensive-optimizations -fpeephole2 -fcaller-saves -fschedule-insns2 -fstore-merging"
 
 # What Verilator needs for each format of waves.
 _WAVES = {"": (), "vcd": ("--trace-vcd",), "fst": ("--trace-fst",)}
@@ -327,7 +331,7 @@ class _Verilator(_Quiet, cocotb_runner.Verilator):
         if any(argument.startswith("--trace-") for argument in verilate):
             make[make.index("VM_TRACE=0")] = "VM_TRACE=1"
         # One file for all: reading headers is most of the work, and two files side by side take as long as one at twice the cost.
-        variables = {**toolchain.MAKE_VARIABLES, "OPT_FAST": "-O1", "VM_PARALLEL_BUILDS": "0"}
+        variables = {**toolchain.MAKE_VARIABLES, "OPT_FAST": _OPTIMISATION, "VM_PARALLEL_BUILDS": "0"}
         # Objects copied from an earlier build must be newer than the makefile that the first command writes.
         refresh = [["touch", *map(str, objects)] for objects in [list(self.build_dir.glob("*.o"))] if objects]
         return [verilate, *refresh, [*make, *(f"{name}={value}" for name, value in variables.items())]]
