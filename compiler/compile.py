@@ -88,7 +88,7 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
         if progress is not None:
             progress(layer.name)
         reserved = residence.reserved[number] if residence.reserved else {}
-        machine = machines.setdefault(tuple(reserved.items()), Machine(covenant, reserved, machine.templates))
+        machine = machines.setdefault(tuple(reserved.items()), Machine(covenant, reserved, machine.selected))
         if mapping is not None and layer.name in mapping.layers:
             picked = mapping.layers[layer.name]
             space_of(machine, graph, layer, homes).point(picked)  # refuses what is not in the space

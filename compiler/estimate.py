@@ -52,14 +52,10 @@ def ranked(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
     order = np.argsort(cycles, kind="stable")
     order = order[:np.searchsorted(cycles[order], np.inf)]
 
-    def mapping(index: int) -> dict[str, int | str]:
-        digits = np.unravel_index(index, shape)
-        return {name: values[d] for (name, values), d in zip(options.items(), digits)}
-
     seen: set[tuple] = set()
     later: list[dict] = []
-    for index in order:
-        picked = mapping(int(index))
+    for digits in zip(*(axis.tolist() for axis in np.unravel_index(order, shape))):
+        picked = {name: values[digit] for (name, values), digit in zip(options.items(), digits)}
         kind = tuple(picked[n] for n in ("tile_c", "order", "stage", "depth", "windows") if n in picked)
         if kind in seen:
             if len(later) < 1000:

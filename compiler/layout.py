@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -51,9 +52,23 @@ class Layout:
         if reach >= self.bytes:
             raise ValueError(f"layout {self.axes} reaches beyond its {self.bytes} bytes")
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.axes, self.bytes))
+
+    @cached_property
+    def _digits(self) -> dict[str, list[Axis]]:
+        digits: dict[str, list[Axis]] = {}
+        for axis in sorted(self.axes, key=lambda a: a.weight):
+            digits.setdefault(axis.dim, []).append(axis)
+        return digits
+
     def digits(self, dim: str) -> list[Axis]:
         """Digits of a dimension, lowest first."""
-        return sorted((a for a in self.axes if a.dim == dim), key=lambda a: a.weight)
+        return self._digits.get(dim, [])
 
     def offset(self, **index: int) -> int:
         """Byte offset of an element; coordinates may lie outside where a dimension has one digit."""
@@ -121,6 +136,11 @@ class Layout:
 
 def dense(order: Sequence[tuple[str, int, int]], element: int = 1) -> Layout:
     """A layout without gaps: (dimension, extent, weight) outermost first."""
+    return _dense(tuple(order), element)
+
+
+@lru_cache(maxsize=1 << 14)  # lowering asks for the same few with every tile
+def _dense(order: tuple[tuple[str, int, int], ...], element: int) -> Layout:
     stride, axes = element, []
     for dim, extent, weight in reversed(order):
         twins = [a for a in order if a[0] == dim and a[2] == weight]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,7 +13,7 @@ from tenon.compiler.codelets import Codelet, add, conv, depthwise, normalise
 from tenon.compiler.errors import CompileError
 from tenon.compiler.layout import column_layout, dense
 from tenon.compiler.placing import Tile, place
-from tenon.compiler.select import Route, Template, routes, select
+from tenon.compiler.select import Pattern, Route, Template, patterns_of, routes, select
 
 __all__ = ["Machine"]
 
@@ -22,15 +22,30 @@ _PLAIN = {"stride_h": 1, "stride_w": 1, "dilation_h": 1, "dilation_w": 1, "pad_t
 
 
 @dataclass(frozen=True, eq=False)
+class Selected:
+    """What has been selected for a graph: templates by the statement and where its operands lie, patterns by the statement's kind."""
+
+    templates: dict[Hashable, Template | None]
+    patterns: dict[Hashable, list[Pattern]]
+
+
+@dataclass(frozen=True, eq=False)
 class Machine:
     """A graph with the questions that lowering asks of it answered once, by matching codelets to its mnemonics."""
 
     graph: Graph
     reserved: Mapping[str, int] = field(default_factory=dict)  # bytes at the top of memories, for what stays there
-    templates: dict = field(default_factory=dict)  # what has been selected, by the statement and where its operands lie
+    selected: Selected = field(default_factory=lambda: Selected({}, {}))
 
-    def select(self, statement: Nest) -> Template | None:
-        return select(self.graph.mnemonics, statement)
+    def select(self, statement: Nest, kind: Hashable = None) -> Template | None:
+        """The instruction that does ``statement``, or None. Those of one ``kind`` differ in numbers alone."""
+        known = self.selected.patterns
+        if kind is None or kind not in known:
+            patterns = patterns_of(self.graph.mnemonics, statement)
+            if kind is None:
+                return select(patterns, statement)
+            known[kind] = patterns
+        return select(known[kind], statement)
 
     @cached_property
     def products(self) -> Route:
@@ -120,8 +135,7 @@ class Machine:
         found = self.select(nest)
         if found is None:
             return None
-        full = found.mnemonic.complete(found.at(**dict.fromkeys(layouts, 0)))
-        return found.mnemonic.evaluate("occupancy", full)
+        return found.mnemonic.evaluate("occupancy", found.at(**dict.fromkeys(layouts, 0)))
 
     def slides(self, codelet: Codelet, kernel: tuple[int, int], strides: tuple[int, int], dilations: tuple[int, int]) -> bool:
         """Whether an instruction gathers the windows of a pooling ``codelet`` out of where products are summed from."""

@@ -11,19 +11,20 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from tenon.acg.expr import Aff, Choose, Expr, Load, Lookup, Loop, Op, Reduce, Val
+from tenon.acg.expr import Aff, Choose, Expr, Load, Lookup, Op, Reduce, Val
 
 __all__ = ["Binding", "unify"]
 
 
 @dataclass(frozen=True)
 class Binding:
-    """What has been found: ``values`` of fields, pairs of index ``forms`` (statement's, effect's), pairs of loops of
-    ``reductions``, and which operand of the statement each of the effect's reads (and ``tables``) stands for."""
+    """What has been found: ``values`` of fields, ``forms`` of the effect, each beside the node of the statement (or the number)
+    whose form it has to equal, ``reductions``, with the statement's or None where it has none, and which operand of the statement
+    each of the effect's reads (and ``tables``) stands for."""
 
     values: Mapping[str, object]
-    forms: tuple[tuple[Aff, Aff], ...] = ()
-    reductions: tuple[tuple[tuple[Loop, ...], tuple[Loop, ...], str, bool], ...] = ()
+    forms: tuple[tuple[Expr | int, Aff], ...] = ()
+    reductions: tuple[tuple[Reduce | None, Reduce], ...] = ()
     reads: tuple[tuple[Load, Load], ...] = ()
     tables: tuple[tuple[Lookup, Lookup], ...] = ()
 
@@ -33,21 +34,20 @@ class Binding:
             return self if _same(self.values[name], value) else None
         return replace(self, values={**self.values, name: value})
 
-    def pair(self, ours: Aff, theirs: Aff) -> Binding:
+    def pair(self, ours: Expr | int, theirs: Aff) -> Binding:
         return replace(self, forms=(*self.forms, (ours, theirs)))
 
     def reduce(self, ours: Reduce | None, theirs: Reduce) -> Binding:
-        entry = (ours.loops if ours else (), theirs.loops, theirs.op, ours is not None)
-        return replace(self, reductions=(*self.reductions, entry))
+        return replace(self, reductions=(*self.reductions, (ours, theirs)))
 
     def read(self, ours: Load, theirs: Load) -> Binding | None:
         for known, effect in self.reads:
             if effect is theirs:
                 return self if known is ours else None
-        return replace(self.pair(ours.address, theirs.address), reads=(*self.reads, (ours, theirs)))
+        return replace(self.pair(ours, theirs.address), reads=(*self.reads, (ours, theirs)))
 
     def look_up(self, ours: Lookup, theirs: Lookup) -> Binding:
-        return replace(self.pair(ours.base, theirs.base), tables=(*self.tables, (ours, theirs)))
+        return replace(self.pair(ours, theirs.base), tables=(*self.tables, (ours, theirs)))
 
 
 def _names(ours: str, theirs: str) -> bool:
@@ -114,7 +114,7 @@ def _value(ours: Expr, theirs: Val, b: Binding) -> Iterator[Binding]:
     if theirs.element == "f32":
         yield from _float(ours.value, theirs, b)
     else:
-        yield b.pair(Aff.of(ours.value), Aff.of(theirs.value))
+        yield b.pair(ours, Aff.of(theirs.value))
 
 
 def _float(value, theirs: Val, b: Binding) -> Iterator[Binding]:
@@ -165,7 +165,7 @@ def _constant(theirs: Expr, value: float, b: Binding) -> Iterator[Binding]:
         if isinstance(value, float) and theirs.element == "f32":
             yield from _float(value, theirs, b)
         elif isinstance(value, int) and theirs.element == "i32":
-            yield b.pair(Aff.of(value), Aff.of(theirs.value))
+            yield b.pair(value, Aff.of(theirs.value))
 
 
 def _is_float(expr: Expr) -> bool:

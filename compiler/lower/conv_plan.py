@@ -237,15 +237,15 @@ class ConvPlan:
 
     # Constants: biases, then weight zero-points, then scales of a channel tile.
 
-    @property
+    @cached_property
     def zero_per_channel(self) -> bool:
         return len(set(np.asarray(self.kernel.zw).tolist())) > 1
 
-    @property
+    @cached_property
     def scale_per_channel(self) -> bool:
         return len(self.kernel.scale) > 1
 
-    @property
+    @cached_property
     def constant_words(self) -> int:
         """Constants of one output channel."""
         return 1 + self.zero_per_channel + self.scale_per_channel
@@ -256,7 +256,7 @@ class ConvPlan:
         room = self.machine.size(self.machine.memory("bias")) // 2
         return max(1, min(len(self.channel_tiles), room // self.constant_bytes))
 
-    @property
+    @cached_property
     def constant_bytes(self) -> int:
         return 4 * self.constant_words * self.choices.tile_c * self.block
 
@@ -317,7 +317,7 @@ class ConvPlan:
             found[what] = memory, self._bases(what, memory, size, units.get(what, 0))
         return found
 
-    @property
+    @cached_property
     def x_units(self) -> int:
         """Units of activations of one spatial tile."""
         return math.ceil(self.blocks / self.choices.chunk_x)

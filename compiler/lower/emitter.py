@@ -58,15 +58,16 @@ class Emitter:
     def compute(self, codelet: Codelet, statement: str, tiles: Mapping[str, Tile], extents: Mapping[str, int],
                 attributes: Mapping[str, int | float], bases: Mapping[str, int], note: str) -> None:
         """Appends the instruction that executes a statement of ``codelet`` on tiles at ``bases``."""
-        key = (codelet, statement, tuple((n, t.memory, t.layout) for n, t in tiles.items()), tuple(extents.items()),
-               tuple(attributes.items()))
-        known = self.machine.templates
+        numbers = tuple(attributes.items())
+        key = codelet, statement, tuple(tiles.items()), tuple(extents.items()), numbers
+        known = self.machine.selected.templates
         if key not in known:
             try:
                 nest = place(codelet.statements[statement], codelet.dims, tiles, extents, attributes)
             except ValueError as error:
                 raise self.fail(f"{codelet.name} ({statement}): {error}") from None
-            known[key] = self.machine.select(nest)
+            kind = codelet, statement, tuple((n, t.memory) for n, t in tiles.items()), numbers
+            known[key] = self.machine.select(nest, kind)
         template = known[key]
         if template is None:
             raise self.fail(f"no instruction computes {codelet.name} ({statement}) on a tile of "
@@ -74,8 +75,7 @@ class Emitter:
         self.append(template, bases, note)
 
     def append(self, template: Template, parameters: Mapping[str, int | float], note: str) -> None:
-        fields = template.mnemonic.complete(template.at(**parameters))
-        self.instructions.append(Instruction(template.mnemonic, fields, note=note))
+        self.instructions.append(Instruction(template.mnemonic, template.at(**parameters), note=note))
 
     def load(self, walks: Sequence[Walk], far: tuple[str, int], near: tuple[str, int], note: str, *,
              fill: int = 0, rows: tuple[int, int] | None = None, columns: tuple[int, int] | None = None) -> None:
@@ -92,9 +92,10 @@ class Emitter:
 
     def _move(self, walks, far, near, note, inward, fill, rows, columns) -> None:
         key = (walks, far[0], near[0], inward, fill, rows[1], columns[1])
-        known = self.machine.templates
+        known = self.machine.selected.templates
         if key not in known:
-            known[key] = self.machine.select(_copy(walks, far[0], near[0], inward, fill, rows[1], columns[1]))
+            nest = _copy(walks, far[0], near[0], inward, fill, rows[1], columns[1])
+            known[key] = self.machine.select(nest, (far[0], near[0], inward))
         template = known[key]
         if template is not None:
             self.append(template, {"far": far[1], "near": near[1], "y": rows[0], "x": columns[0]}, note)

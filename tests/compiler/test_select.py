@@ -7,7 +7,7 @@ from tenon.compiler.codelets import average_pool, conv, max_pool
 from tenon.compiler.layout import blocked, dense
 from tenon.compiler.machine import Machine
 from tenon.compiler.placing import Tile, place
-from tenon.compiler.select import select
+from tenon.compiler.select import patterns_of, select
 from tenon.tb.kernel_networks import COVENANTS
 
 EDGE16 = COVENANTS["edge16"]
@@ -25,13 +25,17 @@ EXTENTS = {"n": 1, "oh": 8, "ow": 56, "oc": 64, "ic": 64, "kh": 3, "kw": 3}
 
 
 def placed(codelet, statement, tiles=TILES, extents=EXTENTS, graph=EDGE16, **more):
-    return select(graph.mnemonics, place(codelet.statements[statement], codelet.dims, tiles, extents, WINDOW | SCALARS | more))
+    return selected(place(codelet.statements[statement], codelet.dims, tiles, extents, WINDOW | SCALARS | more), graph)
+
+
+def selected(statement, graph=EDGE16):
+    return select(patterns_of(graph.mnemonics, statement), statement)
 
 
 def test_products_go_to_the_array():
     template = placed(conv("u8", "i8"), "start")
     assert template.mnemonic.name == "MATRIX"
-    fields = template.mnemonic.complete(template.at(x=16 * 5, w=16 * 7, acc=64 * 2, bias=64 * 3))
+    fields = template.at(x=16 * 5, w=16 * 7, acc=64 * 2, bias=64 * 3)
     expected = {"a": 5, "w": 7, "d": 2, "b": 3, "za": 3, "act_signed": 0, "wgt_signed": 1, "n_n": 4, "n_m1": 8, "n_m0": 56,
                 "a_m1": 58, "a_m0": 1, "d_n": 448, "w_n": 144, "init": 2}
     assert {k: fields[k] for k in expected} == expected
@@ -78,7 +82,7 @@ def test_runs_are_as_long_as_memory_allows():
     source = Load(Operand("ARENA", "u8", (1,)), (field("far") + row * 896 + run,))
     target = Load(Operand("ACT", "u8", (1,)), (field("near") + row * 928 + run,))
     guard = Op("and", (Op("within", (Val(field("y") + row), Val(8))), Op("within", (Val(field("x") + run), Val(896)))))
-    template = select(EDGE16.mnemonics, Nest((row, run), target, Op("select", (guard, source, Val(9)))))
+    template = selected(Nest((row, run), target, Op("select", (guard, source, Val(9)))))
     assert template.mnemonic.name == "LOAD"
     fields = template.at(far=-912, near=64, y=-1, x=-16)
     expected = {"n": 928, "n_l0": 10, "x_run": 1, "fill": 9, "s": -912, "d": 64, "y": -1, "y_l0": 1, "x": -16, "y_lim": 8,
@@ -90,7 +94,7 @@ def test_what_no_instruction_does_is_none():
     i, k = Loop("i", 16), Loop("k", 4)
     read = Load(Operand("VEC", "u8", (1,)), (Aff.of(i) + k * 16,))
     summed = Nest((i,), Load(Operand("WGT", "u8", (1,)), (Aff.of(i),)), Reduce("add", (k,), read))
-    assert select(EDGE16.mnemonics, summed) is None
+    assert selected(summed) is None
 
 
 @pytest.mark.parametrize(("name", "lanes"), [("edge16", (16, 16)), ("4x16", (4, 16)), ("16x8", (16, 8))])
