@@ -240,32 +240,39 @@ class VectorEngine(wiring.Component):
         place = data.StructLayout({"sub": len(sub), "address": len(nest.address_d), "emits": 1, "ends": 1})
 
         def written(name, cycle):
-            """Whether the element issued ``cycle`` cycles ago is one to be written, and where."""
-            found = data.View(place, remembered(m, name, Cat(sub, nest.address_d, emits, ends), cycle, now))
-            return valid[cycle - 1] & found.emits, found
+            """Whether the element issued ``cycle`` cycles ago is one to be written, and where: from registers, as whoever else
+            writes into the same memory waits for it."""
+            found = data.View(place, remembered(m, name, Cat(sub, nest.address_d, emits, ends), cycle - 1, now))
+            now_written, settings = valid[cycle - 2] & found.emits, setting("write", cycle - 1)
+            where = Signal(place, name=f"{name}_now", reset_less=True)
+            m.d.sync += where.eq(found)
+            return now_written, settings, where
 
-        write = setting("write", self.latency)
-        writes, where = written("places", self.latency)
+        def registered(name, value):
+            held = Signal(name=name)
+            m.d.sync += held.eq(value)
+            return held
+
+        writes, write, where = written("places", self.latency)
         for port, chosen in (("v", ~write.to_act & ~write.to_par), ("act", write.to_act)):
             m.d.comb += [
-                getattr(self, f"{port}_en").eq(writes & chosen),
+                getattr(self, f"{port}_en").eq(registered(f"{port}_writes", writes & chosen)),
                 getattr(self, f"{port}_addr").eq(where.address),
                 getattr(self, f"{port}_data").eq(Cat(results * subs)),
                 getattr(self, f"{port}_mask").eq(Cat((where.sub == k).replicate(lanes) for k in range(subs))),
             ]
 
         # Numbers are written as soon as they are there, before an element's byte would be.
-        wide = setting("write", at["word"])
-        writes_number, where_number = written("number_places", at["word"])
+        writes_number, wide, where_number = written("number_places", at["word"])
         m.d.comb += [
-            self.p_en.eq(writes_number & wide.to_par),
+            self.p_en.eq(registered("p_writes", writes_number & wide.to_par)),
             self.p_addr.eq(where_number.address), self.p_data.eq(Cat(results_wide * subs)),
             self.p_mask.eq(Cat((where_number.sub == k).replicate(4 * lanes) for k in range(subs))),
         ]
 
         # Events, as long before the last read and the last write as a token is under way. Tables are read last of all: an
         # instruction that uses them releases its operands late, and so do those that come close behind it.
-        last_write = writes & where.ends
+        last_write = registered("last_writes", writes) & where.ends
         late = Signal()
         late_releases = Signal(at["table"] + 1 - SIGNAL_AHEAD)
         held = Signal(range(3))
