@@ -32,7 +32,7 @@ from tenon.compiler.parts import in_parts
 from tenon.compiler.program import LayerRecord, Placed, Program
 from tenon.compiler.regroup import regrouped
 from tenon.compiler.residence import Residence, residents, room_of
-from tenon.compiler.search import search
+from tenon.compiler.search import DEFAULT_EFFORT, search
 from tenon.compiler.space import space_of
 from tenon.compiler.tokens import place_tokens
 from tenon.compiler.turn import Turn, turned
@@ -47,7 +47,7 @@ def compile_model(model: onnx.ModelProto, covenant: Covenant, **options) -> Prog
     return compile_graph(read_graph(model), covenant, **options)
 
 
-def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping | None = None, effort: int = 6,
+def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping | None = None, effort: int = DEFAULT_EFFORT,
                   progress: Callable[[str], None] | None = None, schedule: str = "file", on_chip: bool = False) -> Program:
     """The program of ``graph`` for the hardware of ``covenant``.
 
@@ -56,7 +56,7 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
     mapping :
         Mappings to replay; layers that it does not name are searched.
     effort : int
-        Mappings of each layer that are lowered and timed.
+        Mappings of each layer that are lowered and timed, at most.
     progress :
         Called with each layer's name.
     schedule :

@@ -7,7 +7,7 @@ is swept R times over U units misses U + (R - 1) (U - S + 1) of them, or just U 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,7 @@ from tenon.compiler.product import Matrices
 from tenon.compiler.rows import Rows
 from tenon.compiler.space import Space
 
-__all__ = ["ranked"]
+__all__ = ["estimated", "ranked"]
 
 _OVERLAPPED = 0.02  # what a beat costs that nobody waits for: it may come in the way of one that somebody does
 _ISSUED = 0.08  # likewise of a cycle of dispatch; small programs are also quicker to write, check and simulate
@@ -45,10 +45,7 @@ def ranked(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
     axes = np.ix_(*(np.arange(len(v)) for v in options.values()))
     point = {name: np.asarray(values)[index] for (name, values), index in zip(options.items(), axes)}
     shape = tuple(len(v) for v in options.values())
-    windowed = isinstance(layer.main, Conv) and is_depthwise(machine, layer.main)
-    kinds = ((Conv, _depthwise if windowed else _conv), (Rows, _rows), (Move, _move))
-    estimate = next((e for kind, e in kinds if isinstance(layer.main, kind)), _pass)
-    cycles = np.broadcast_to(estimate(machine, graph, layer, homes, point), shape).ravel()
+    cycles = np.broadcast_to(_cycles(machine, graph, layer, homes, point), shape).ravel()
     order = np.argsort(cycles, kind="stable")
     order = order[:np.searchsorted(cycles[order], np.inf)]
 
@@ -65,6 +62,22 @@ def ranked(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
         yield _completed(layer, homes, space, picked, fixed)
     for picked in later:
         yield _completed(layer, homes, space, picked, fixed)
+
+
+def estimated(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], mappings: Sequence[Mapping]) -> np.ndarray:
+    """Cycles of each of ``mappings``; infinity for those that do not fit."""
+    if isinstance(layer.main, Matrices):
+        layer, homes, _ = next(layer.main.matrices(graph, layer, homes))
+    names = mappings[0].choices
+    return _cycles(machine, graph, layer, homes, {name: np.array([m.choices[name] for m in mappings]) for name in names})
+
+
+def _cycles(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], point: dict[str, np.ndarray]) -> np.ndarray:
+    """By the kind of the layer's kernel."""
+    windowed = isinstance(layer.main, Conv) and is_depthwise(machine, layer.main)
+    kinds = ((Conv, _depthwise if windowed else _conv), (Rows, _rows), (Move, _move))
+    estimate = next((e for kind, e in kinds if isinstance(layer.main, kind)), _pass)
+    return estimate(machine, graph, layer, homes, point)
 
 
 def _completed(layer: Layer, homes: dict[str, Home], space: Space, picked: dict, fixed: dict) -> Mapping:

@@ -1,27 +1,39 @@
-"""Search for a layer's mapping: every point is estimated at once, the best few are lowered and timed."""
+"""Search for a layer's mapping: from the most promising one on, whatever neighbour of the best takes less time."""
 
 from __future__ import annotations
 
-from tenon.compiler.cost import cost
+from collections.abc import Iterator
+
+import numpy as np
+
 from tenon.compiler.errors import CompileError
-from tenon.compiler.estimate import ranked
+from tenon.compiler.estimate import estimated, ranked
 from tenon.compiler.home import Home
 from tenon.compiler.ir import Graph
+from tenon.compiler.join import joined
 from tenon.compiler.layer import Layer
 from tenon.compiler.lower import lower
 from tenon.compiler.lower.emitter import Constants
 from tenon.compiler.machine import Machine
 from tenon.compiler.mapping import Mapping
-from tenon.compiler.space import space_of
+from tenon.compiler.space import Space, space_of
+from tenon.compiler.timing import available, time_program
 from tenon.compiler.tokens import place_tokens
 
-__all__ = ["search"]
+__all__ = ["DEFAULT_EFFORT", "neighbours", "search"]
 
+DEFAULT_EFFORT = 20  # mappings of a layer that are timed
 _PATIENCE = 40  # points that cannot be lowered before the layer is given up
+_REACH = 2  # options up and down that are tried of a choice between numbers
+_WORTH = 1.3  # neighbours that are estimated to take so much longer than the best are not tried
 
 
-def search(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], *, effort: int = 6) -> Mapping:
-    """The quickest of the ``effort`` most promising mappings.
+def search(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], *, effort: int = DEFAULT_EFFORT) -> Mapping:
+    """The quickest of at most ``effort`` mappings; the most promising one if that is 1, or where no program can be timed
+    (``timing.available``).
+
+    What is timed is the layer twice, one behind the other: in a network most of its beginning and end is hidden by its neighbours, and
+    some is not.
 
     Raises
     ------
@@ -29,31 +41,63 @@ def search(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
         If none can be lowered: the reason of the most promising one.
     """
     space = space_of(machine, graph, layer, homes)
-    best: tuple[int, Mapping] | None = None
+    if not available():
+        effort = 1
+
+    def cycles(mapping: Mapping) -> int:
+        code = lower(machine, graph, layer, homes, mapping, Constants())
+        if effort == 1:
+            return 0
+        twice, _ = joined(code, code)
+        return time_program(machine.graph, place_tokens(machine.graph, twice)).cycles
+
+    best, least = _first(machine, graph, layer, homes, space, cycles)
+    timed, again = {best}, effort > 1
+    while again:
+        again = False
+        for mapping in _promising(machine, graph, layer, homes, space, best):
+            if len(timed) >= effort:
+                break
+            if mapping in timed:
+                continue
+            timed.add(mapping)
+            try:
+                found = cycles(mapping)
+            except CompileError:
+                continue
+            if found < least:
+                best, least, again = mapping, found, True
+                break
+    return best
+
+
+def _first(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], space: Space, cycles) -> tuple[Mapping, int]:
+    """The most promising mapping of those that can be lowered."""
     reason: CompileError | None = None
-    timed = failed = 0
-    for mapping in ranked(machine, graph, layer, homes, space):
+    for failed, mapping in enumerate(ranked(machine, graph, layer, homes, space)):
+        if failed == _PATIENCE:
+            break
         try:
-            code = lower(machine, graph, layer, homes, mapping, Constants())
-            if effort > 1:
-                code = place_tokens(machine.graph, code)
+            return mapping, cycles(mapping)
         except CompileError as error:
             reason = reason or error
-            failed += 1
-            if failed == _PATIENCE:
-                break
-            continue
-        if effort == 1:
-            return mapping
-        cycles = cost(machine.graph, code).cycles
-        if best is None or cycles < best[0]:
-            best = cycles, mapping
-        timed += 1
-        if timed == effort:
-            break
-    if best is None:
-        if reason is None:  # nothing seems to fit: the smallest tiles say why
-            lower(machine, graph, layer, homes, space[0], Constants())
-            return space[0]
-        raise reason
-    return best[1]
+    if reason is None:  # nothing seems to fit: the smallest tiles say why
+        return space[0], cycles(space[0])
+    raise reason
+
+
+def neighbours(space: Space, mapping: Mapping) -> Iterator[Mapping]:
+    """Mappings with one choice of ``mapping``'s changed: to an option a few up or down, or to any other if they are names."""
+    for choice in space.choices:
+        here = choice.options.index(mapping.choices[choice.name])
+        for there, option in enumerate(choice.options):
+            if there != here and (isinstance(option, str) or abs(there - here) <= _REACH):
+                yield Mapping({**mapping.choices, choice.name: option})
+
+
+def _promising(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], space: Space, best: Mapping) -> list[Mapping]:
+    """Neighbours of the best mapping that are worth timing, the most promising first."""
+    around = [best, *neighbours(space, best)]
+    estimates = estimated(machine, graph, layer, homes, around)
+    order = np.argsort(estimates, kind="stable")
+    return [around[i] for i in order if i and estimates[i] <= _WORTH * estimates[0]]

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from tenon.compiler.compile import compile_graph
-from tenon.compiler.cost import cost
 from tenon.compiler.errors import CompileError
 from tenon.compiler.home import homes_of
 from tenon.compiler.ir import Graph
@@ -12,6 +11,7 @@ from tenon.compiler.layer import layers_of
 from tenon.compiler.machine import Machine
 from tenon.compiler.mapping import Mapping
 from tenon.compiler.space import space_of
+from tenon.compiler.timing import time_program
 from tenon.tb.functional import Instruction
 from tenon.tb.kernel_networks import COVENANTS, conv, small_network, tensor
 from tenon.tb.model import simulate_program
@@ -57,15 +57,14 @@ def test_points_and_mappings_are_the_same():
 @pytest.mark.parametrize(("graph", "limit"), [(GEMM512, 534_988), (GEMM128, 300_000), (CONV56, 463_163)],
                          ids=["gemm 512x512x512", "gemm 128x768x768", "conv 3x3 64 56"])
 def test_layers_keep_the_array_busy(graph, limit):
-    """By the careful cycle model; the search sees only the quick one, which must not be far from it."""
+    """By the cycle model that stands beside the RTL."""
     program = compile_graph(graph, EDGE16)
     code = [Instruction(i.mnemonic, i.fields, i.header) for i in program.instructions]
     cycles = simulate_program(code, EDGE16).cycles
     assert program.layers[0].bound_cycles <= cycles <= limit
-    assert abs(cost(EDGE16, program.instructions).cycles - cycles) < 0.03 * cycles
 
 
 def test_effort_finds_no_worse():
     graph = small_network()
-    cycles = [cost(COVENANTS["tiny"], compile_graph(graph, COVENANTS["tiny"], effort=e).instructions).cycles for e in (1, 8)]
-    assert cycles[1] <= cycles[0]
+    cycles = [time_program(COVENANTS["tiny"], compile_graph(graph, COVENANTS["tiny"], effort=e).instructions).cycles for e in (1, 8)]
+    assert cycles[1] < cycles[0]
