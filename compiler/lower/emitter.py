@@ -25,15 +25,23 @@ class Constants:
     def __init__(self, alignment: int = 64):
         self.alignment, self.parts, self.size = alignment, [], 0
         self._known: dict[bytes, int] = {}
+        self._next = 1
 
     def put(self, data: bytes) -> int:
         """Offset of ``data`` in the segment; equal data are stored once."""
         if data not in self._known:
+            gap = -self.size % self._next
+            self.parts.append(bytes(gap))
+            self.size, self._next = self.size + gap, 1
             self._known[data] = self.size
             padded = data + bytes(-len(data) % self.alignment)
             self.parts.append(padded)
             self.size += len(padded)
         return self._known[data]
+
+    def align(self, to: int) -> None:
+        """What comes next, and is not there yet, begins at a multiple of ``to``."""
+        self._next = to
 
     def bytes(self) -> bytes:
         return b"".join(self.parts)

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from tenon.compiler import compile as compiling
+from tenon.compiler import network
+from tenon.compiler.compile import compile_model
 from tenon.compiler.errors import CompileError
 from tenon.hw.config import load_config
 from tenon.tb.exported_models import exported
@@ -15,8 +16,8 @@ from tenon.tb.gateware import graph_of
 def test_the_longest_layer_is_named(monkeypatch, kind):
     model, _ = exported(kind, 0)
     covenant = graph_of(load_config("tiny"))
-    program = compiling.compile_model(model, covenant)
+    program = compile_model(model, covenant)
     longest = max(program.layers, key=lambda layer: layer.last - layer.first)
-    monkeypatch.setattr(compiling, "MOST_INSTRUCTIONS", len(program.instructions) - 1)
+    monkeypatch.setattr(network, "MOST_INSTRUCTIONS", len(program.instructions) - 1)
     with pytest.raises(CompileError, match=re.escape(f"layer {longest.name} (")):
-        compiling.compile_model(model, covenant)
+        compile_model(model, covenant)

@@ -1,0 +1,194 @@
+"""A network laid out for a machine: layers in order, tensors in their places. What is left open is how each layer is mapped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping as Mapped
+from dataclasses import replace
+
+import numpy as np
+
+from tenon.acg.graph import Graph as Covenant
+from tenon.acg.mnemonic import Header
+from tenon.compiler.chains import unchained
+from tenon.compiler.columns import by_columns
+from tenon.compiler.errors import CompileError
+from tenon.compiler.fold import folded
+from tenon.compiler.home import ALIGNMENT, Home, homes_of
+from tenon.compiler.instruction import Instruction
+from tenon.compiler.ir import Conv, Graph
+from tenon.compiler.join import joined
+from tenon.compiler.large_windows import cut_windows
+from tenon.compiler.layer import Layer, layers_of
+from tenon.compiler.lower import lower
+from tenon.compiler.lower.emitter import Constants
+from tenon.compiler.machine import Machine
+from tenon.compiler.mapping import Mapping, NetworkMapping
+from tenon.compiler.move import Move
+from tenon.compiler.order import ordered
+from tenon.compiler.parts import in_parts
+from tenon.compiler.program import LayerRecord, Placed, Program
+from tenon.compiler.regroup import regrouped
+from tenon.compiler.residence import Residence, residents, room_of
+from tenon.compiler.search import search
+from tenon.compiler.space import Space, space_of
+from tenon.compiler.tokens import place_tokens
+from tenon.compiler.turn import Turn, turned
+
+__all__ = ["MOST_INSTRUCTIONS", "Network", "linked"]
+
+MOST_INSTRUCTIONS = 1 << 18  # of a program: dispatching more would take longer than whole networks do
+_PAGE = 4096  # bytes between which no burst passes
+
+
+class Network:
+    """``graph`` on the hardware of ``covenant``, all but the mappings of its ``layers``, which are known by their numbers.
+
+    Parameters
+    ----------
+    schedule, on_chip :
+        As ``compile_graph`` has them.
+
+    Raises
+    ------
+    CompileError
+        If something in the graph cannot be computed.
+    """
+
+    def __init__(self, graph: Graph, covenant: Covenant, *, schedule: str = "file", on_chip: bool = False):
+        machine = Machine(covenant)
+        self.covenant, self.named = covenant, graph.tensors  # what passes over the graph add is nobody else's
+        graph = cut_windows(machine, unchained(regrouped(machine, graph)))
+        if machine.takes_columns:
+            graph = turned(machine, by_columns(graph))
+        self.graph, parts = folded(graph, covenant.block)
+        self.layers, residence = _arranged(machine, self.graph, parts, schedule, on_chip)
+        _, self.fixed = self._constants()
+        self.homes, self.segments = homes_of(self.graph, self.layers, covenant, parts, residence.homes, self.fixed)
+        machines: dict[tuple, Machine] = {}
+        self.machines = []  # of each layer: what others keep on chip meanwhile is not there for it
+        for number in range(len(self.layers)):
+            reserved = residence.reserved[number] if residence.reserved else {}
+            self.machines.append(machines.setdefault(tuple(reserved.items()), Machine(covenant, reserved, machine.selected)))
+        self._searched: dict[tuple, Mapping] = {}
+
+    def _constants(self) -> tuple[Constants, dict[str, int]]:
+        """The constant segment as far as no mapping changes it, and where the graph's constant tensors begin in it."""
+        constants = Constants(max(ALIGNMENT, self.covenant.bus_bytes))
+        return constants, {name: constants.put(np.ascontiguousarray(array).tobytes()) for name, array in self.graph.constants.items()}
+
+    def space(self, number: int) -> Space:
+        """Every mapping of a layer."""
+        return space_of(self.machines[number], self.graph, self.layers[number], self.homes)
+
+    def shape(self, number: int) -> tuple:
+        """What a layer's mapping depends on: layers that agree in it get the same one."""
+        return _shape(self.layers[number], self.graph, self.homes), tuple(self.machines[number].reserved.items())
+
+    def searched(self, number: int, effort: int) -> Mapping:
+        """The mapping that ``search`` finds for a layer."""
+        key = self.shape(number), effort
+        if key not in self._searched:
+            self._searched[key] = search(self.machines[number], self.graph, self.layers[number], self.homes, effort=effort)
+        return self._searched[key]
+
+    def lower(self, number: int, mapping: Mapping, constants: Constants) -> list[Instruction]:
+        """A layer's instructions, the last of them marked; its own constants begin in a page of their own, so that their transfers
+        take as long wherever that is."""
+        constants.align(_PAGE)
+        code = lower(self.machines[number], self.graph, self.layers[number], self.homes, mapping, constants, number)
+        code[-1] = replace(code[-1], header=Header(mark=self.mark(number)))
+        return code
+
+    def mark(self, number: int) -> int:
+        """The mark of a layer's last instruction; 0 if there are too few marks."""
+        return number + 1 if number + 1 < self.covenant.sequencer.marks else 0
+
+    def program(self, mappings: Mapped[str, Mapping]) -> Program:
+        """The program with a mapping for each layer, by the layer's name.
+
+        Raises
+        ------
+        CompileError
+            If a layer cannot be mapped so, or all take too many instructions.
+        """
+        constants, _ = self._constants()
+        codes: list[list[Instruction]] = []
+        for number, layer in enumerate(self.layers):
+            codes.append(self.lower(number, mappings[layer.name], constants))
+            if sum(map(len, codes)) > MOST_INSTRUCTIONS:
+                longest = max(range(len(codes)), key=lambda n: len(codes[n]))
+                nodes = ", ".join(n for k in self.layers[longest].kernels for n in k.nodes)
+                raise CompileError(f"layer {self.layers[longest].name} ({nodes}) takes most of more than {MOST_INSTRUCTIONS} "
+                                   f"instructions: change the model there, or the configuration")
+        instructions, ends = linked(codes)
+        instructions = place_tokens(self.covenant, instructions)
+        data = constants.bytes()
+        placed = {name: Placed(self.graph.tensors[name], home) for name, home in self.homes.items()
+                  if name in self.named and not home.pieces and not home.on_chip and name not in self.fixed}
+        aliases = {name: (tensor.name, tensor) for name, tensor in self.graph.aliases.items() if tensor.name in placed}
+        records = [self._record(number, codes[number], first + 1, last)
+                   for number, (first, last) in enumerate(zip([-1, *ends], ends))]
+        return Program(self.graph.name, self.covenant, tuple(instructions), data, {**self.segments, "CONSTANTS": len(data)}, placed,
+                       tuple(self.graph.inputs), tuple(self.graph.outputs), tuple(records), aliases, NetworkMapping(dict(mappings)))
+
+    def _record(self, number: int, code: list[Instruction], first: int, last: int) -> LayerRecord:
+        layer, machine, graph, homes = self.layers[number], self.machines[number], self.graph, self.homes
+        macs = sum(graph.macs(k) for k in layer.kernels) if layer.products else 0
+        written = (layer.y,) if layer.finishes else ()
+        traffic = sum(math.prod(homes[n].shape) for n in {*layer.inputs, *written} if not homes[n].on_chip)
+        traffic += sum(k.weight.size for k in layer.kernels if isinstance(k, Conv) and layer.products)
+        peak = self.covenant.peak_macs_per_cycle
+        bound = max(math.ceil(macs / peak) if macs and peak else 0, math.ceil(traffic / self.covenant.bus_bytes))
+        units = {i.mnemonic.unit for i in code}
+        working = (route.mnemonic.unit for route in (machine.products, machine.windows, machine.elementwise) if route)
+        engine = next((unit for unit in working if unit in units), code[0].mnemonic.unit)
+        return LayerRecord(layer.name, layer.op, engine, tuple(n for k in layer.kernels for n in k.nodes),
+                           all(k.exact for k in layer.kernels), macs, first, last, self.mark(number), bound, written)
+
+
+def linked(codes: list[list[Instruction]]) -> tuple[list[Instruction], list[int]]:
+    """Layers' instructions in one sequence, and where each layer ends: what is fetched early stands before the last instructions of the
+    layer before, and counts as its own."""
+    instructions: list[Instruction] = []
+    ends: list[int] = []
+    for code in codes:
+        instructions, early = joined(instructions, code)
+        if ends:
+            ends[-1] += early
+        ends.append(len(instructions) - 1)
+    return instructions, ends
+
+
+def _arranged(machine: Machine, graph: Graph, parts: dict, schedule: str, on_chip: bool) -> tuple[list[Layer], Residence]:
+    """The layers in order, and what stays on chip between them."""
+    whole: set[str] = set()
+    while True:
+        layers = layers_of(graph, {name for pieces in parts.values() for _, name in pieces})
+        room = room_of(machine) if on_chip else {}
+        if on_chip:
+            layers = in_parts(machine, graph, layers, parts, room[machine.memory("acc")], whole)
+        layers = ordered(graph, layers, parts, machine.graph.block, schedule)
+        if not on_chip:
+            return layers, Residence({}, ())
+        residence = residents(machine, graph, layers, parts, room)
+        if not residence.homeless:
+            return layers, residence
+        whole |= {layer.name for layer in layers if layer.sums in residence.homeless and not layer.products}
+
+
+def _shape(layer: Layer, graph: Graph, homes: dict[str, Home]) -> tuple:
+    """What a layer's mapping depends on: layers that agree in it get the same one."""
+    def kernel(k):
+        if isinstance(k, Conv):
+            return ("conv", k.weight.shape, k.strides, k.pads, k.dilations, k.group, len(k.scale), len(k.zw))
+        if isinstance(k, Move):
+            return ("move", k.pieces, k.fill)
+        if isinstance(k, Turn):
+            return ("turn", k.turnings)
+        return (type(k).__name__, *(getattr(k, n, None) for n in ("kind", "kernel", "strides", "pads", "dilations", "columns")))
+    def place(home: Home):
+        return home.shape, home.block, home.on_chip, tuple((first, piece.on_chip) for first, piece in home.pieces)
+
+    stage = layer.side, bool(layer.sums), layer.begins, layer.finishes, layer.products
+    return tuple(kernel(k) for k in layer.kernels), stage, tuple(place(homes[n]) for n in (*layer.inputs, layer.writes))
