@@ -7,6 +7,7 @@ from collections.abc import Callable
 import onnx
 
 from tenon.acg.graph import Graph as Covenant
+from tenon.compiler.errors import CompileError
 from tenon.compiler.frontend import read_graph
 from tenon.compiler.ir import Graph
 from tenon.compiler.mapping import NetworkMapping
@@ -29,7 +30,7 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
     Parameters
     ----------
     mapping :
-        Mappings to replay; layers that it does not name are searched.
+        Mappings to replay; layers that it does not name are searched. Refused if a layer has none such any more.
     effort : int
         Mappings of each layer that are lowered and timed, at most.
     progress :
@@ -45,13 +46,19 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
         Naming layer and nodes: a configuration cannot hold or compute a layer.
     """
     network = Network(graph, covenant, schedule=schedule, on_chip=on_chip)
+    strange = sorted(set(mapping.layers if mapping else ()) - {layer.name for layer in network.layers})
+    if strange:
+        raise CompileError(f"the mapping is of a layer {strange[0]}, which {graph.name} does not have")
     chosen = {}
     for number, layer in enumerate(network.layers):
         if progress is not None:
             progress(layer.name)
         if mapping is not None and layer.name in mapping.layers:
             chosen[layer.name] = mapping.layers[layer.name]
-            network.space(number).point(chosen[layer.name])  # refuses what is not in the space
+            try:
+                network.space(number).point(chosen[layer.name])
+            except CompileError as error:
+                raise CompileError(f"layer {layer.name}: {error}") from None
         else:
             chosen[layer.name] = network.searched(number, effort)
     return network.program(chosen)

@@ -63,7 +63,8 @@ class Network:
             graph = turned(machine, by_columns(graph))
         self.graph, parts = folded(graph, covenant.block)
         self.layers, residence = _arranged(machine, self.graph, parts, schedule, on_chip)
-        _, self.fixed = self._constants()
+        constants = self.constants()
+        self.fixed = {name: constants.put(np.ascontiguousarray(array).tobytes()) for name, array in self.graph.constants.items()}
         self.homes, self.segments = homes_of(self.graph, self.layers, covenant, parts, residence.homes, self.fixed)
         machines: dict[tuple, Machine] = {}
         self.machines = []  # of each layer: what others keep on chip meanwhile is not there for it
@@ -72,10 +73,12 @@ class Network:
             self.machines.append(machines.setdefault(tuple(reserved.items()), Machine(covenant, reserved, machine.selected)))
         self._searched: dict[tuple, Mapping] = {}
 
-    def _constants(self) -> tuple[Constants, dict[str, int]]:
-        """The constant segment as far as no mapping changes it, and where the graph's constant tensors begin in it."""
+    def constants(self) -> Constants:
+        """The constant segment as far as no mapping changes it: the graph's constant tensors."""
         constants = Constants(max(ALIGNMENT, self.covenant.bus_bytes))
-        return constants, {name: constants.put(np.ascontiguousarray(array).tobytes()) for name, array in self.graph.constants.items()}
+        for array in self.graph.constants.values():
+            constants.put(np.ascontiguousarray(array).tobytes())
+        return constants
 
     def space(self, number: int) -> Space:
         """Every mapping of a layer."""
@@ -112,7 +115,7 @@ class Network:
         CompileError
             If a layer cannot be mapped so, or all take too many instructions.
         """
-        constants, _ = self._constants()
+        constants = self.constants()
         codes: list[list[Instruction]] = []
         for number, layer in enumerate(self.layers):
             codes.append(self.lower(number, mappings[layer.name], constants))

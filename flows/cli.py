@@ -19,6 +19,7 @@ __all__ = ["main"]
 
 _PAUSE_SECONDS = 30  # between lines on progress where they stay
 _TECHNOLOGIES = ("ecp5", "osu018")
+_TUNERS = ("release", "chameleon", "anneal", "anneal+sampling", "descent", "random")
 _SIMULATORS = ("verilator", "icarus", "functional", "model")
 
 
@@ -151,6 +152,10 @@ _shapes = click.option("--shape", "shapes", multiple=True, metavar="NAME=SIZES",
                        help="Size of a dynamic dimension (N=1), or all of an input (image=1x3x224x224); may be repeated.")
 
 
+_replaying = click.option("--mappings", type=click.Path(path_type=Path),
+                          help="Map layers as tenon tune found best: the file that it wrote.")
+
+
 @main.command("compile")
 @click.argument("model")
 @click.option("--config", required=True, help="Preset or TOML file of the hardware.")
@@ -158,7 +163,9 @@ _shapes = click.option("--shape", "shapes", multiple=True, metavar="NAME=SIZES",
               help="Folder to write.")
 @_shapes
 @_arranging
-def compile_(model: str, config: str, output: Path, shapes: tuple[str, ...], schedule: str | None, on_chip: bool) -> None:
+@_replaying
+def compile_(model: str, config: str, output: Path, shapes: tuple[str, ...], schedule: str | None, on_chip: bool,
+             mappings: Path | None) -> None:
     """Compiles MODEL into a program folder, and says where each node runs."""
     with user_errors():
         from tenon.flows.compile import FILES, compile_source, placements, save_folder
@@ -166,14 +173,15 @@ def compile_(model: str, config: str, output: Path, shapes: tuple[str, ...], sch
         from tenon.flows.shapes import read_sizes
         from tenon.flows.source import open_source
         from tenon.flows.tables import print_placements, print_traffic
+        from tenon.flows.tune import read_mappings
         from tenon.hw.config import load_config
         from tenon.tb.gateware import graph_of
 
-        graph = graph_of(load_config(config))
+        graph, mapping = graph_of(load_config(config)), read_mappings(mappings)
         check_folder(output, FILES)
         source = open_source(model, read_sizes(shapes))
         with _status(f"compiling {source.name}") as say:
-            compiled = compile_source(source, graph, schedule=schedule or "optimal", on_chip=on_chip,
+            compiled = compile_source(source, graph, schedule=schedule or "optimal", on_chip=on_chip, mapping=mapping,
                                       progress=lambda layer: say(f"compiling {source.name}: {layer}"))
             before = compile_source(source, graph, schedule=schedule or "optimal").program if on_chip else None
         files = save_folder(compiled, output)
@@ -254,6 +262,47 @@ def schedule_(model: str, budget: int | None, explicit: bool, json_file: Path | 
 
 
 @main.command()
+@click.argument("model")
+@click.option("--config", required=True, help="Preset or TOML file of the hardware.")
+@click.option("--tuner", type=click.Choice(_TUNERS), default="release", show_default=True, help="What proposes mappings.")
+@click.option("--budget", type=click.IntRange(1, 100_000), default=256, show_default=True, help="Mappings of the network to measure.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("mappings.json"), show_default=True,
+              help="Write the best mappings there, for --mappings of tenon compile and tenon run.")
+@click.option("--log", type=click.Path(path_type=Path), help="Write a line there for each measurement, as soon as it is made.")
+@click.option("--resume", is_flag=True, help="Go on with the log of a study that was interrupted: nothing is measured twice.")
+@_shapes
+@_arranging
+def tune(model: str, config: str, tuner: str, budget: int, seed: int, output: Path, log: Path | None, resume: bool,
+         shapes: tuple[str, ...], schedule: str | None, on_chip: bool) -> None:
+    """Tunes the mappings of all layers of MODEL together, by the cycles of its whole program."""
+    with user_errors():
+        from tenon.compiler.network import Network
+        from tenon.flows.compile import read_source
+        from tenon.flows.outputs import check_file, new_file
+        from tenon.flows.shapes import read_sizes
+        from tenon.flows.source import open_source
+        from tenon.flows.tables import print_tuned
+        from tenon.flows.tune import tune as tuned_by
+        from tenon.hw.config import load_config
+        from tenon.tb.gateware import graph_of
+
+        if resume and log is None:
+            raise UserError("--resume goes on with a log: name it with --log")
+        check_file(output)
+        graph = graph_of(load_config(config))
+        source = open_source(model, read_sizes(shapes))
+        with _status(f"tuning {source.name}") as say:
+            network = Network(read_source(source)[0], graph, schedule=schedule or "optimal", on_chip=on_chip)
+            found = tuned_by(network, source.name, tuner=tuner, budget=budget, seed=seed, log=log, resume=resume,
+                             progress=lambda line: say(f"tuning {source.name}: {line}"))
+        with new_file(output) as work:
+            work.write_text(found.mapping.to_json() + "\n", encoding="utf-8")
+        print_tuned(found)
+        click.echo(output)
+
+
+@main.command()
 @click.argument("model", metavar="MODEL|DIR")
 @click.option("--config", help="Preset or TOML file of the hardware; a program folder knows its own.")
 @click.option("--input", "inputs", type=click.Path(path_type=Path), help=".npz file with an array for each input of the model.")
@@ -269,9 +318,10 @@ def schedule_(model: str, budget: int | None, explicit: bool, json_file: Path | 
 @click.option("--waves-to", type=click.IntRange(1), help="Record until this cycle of the first run.")
 @_shapes
 @_arranging
+@_replaying
 def run(model: str, config: str | None, inputs: Path | None, runs: int | None, simulator: str, dram_text: str | None,
         output: Path | None, json_file: Path | None, trace: Path | None, power: bool, waves: Path | None, waves_from: int | None,
-        waves_to: int | None, shapes: tuple[str, ...], schedule: str | None, on_chip: bool) -> None:
+        waves_to: int | None, shapes: tuple[str, ...], schedule: str | None, on_chip: bool, mappings: Path | None) -> None:
     """Runs a model, or a program folder, and compares every tensor with ONNX Runtime.
 
     Exit status 1 if anything differs from the reference that must be equal.
@@ -287,6 +337,7 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
         from tenon.flows.shapes import read_sizes
         from tenon.flows.tables import print_report
         from tenon.flows.trace import timeline_text
+        from tenon.flows.tune import read_mappings
         from tenon.hw.config import Configuration, read_config
 
         chosen = Simulator(simulator)
@@ -313,10 +364,11 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
         if in_rtl:
             _require_tools(simulator, recorder)
         configuration = read_config(config) if config is not None else None
-        dram, sizes = _dram(dram_text), read_sizes(shapes)
+        dram, sizes, mapping = _dram(dram_text), read_sizes(shapes), read_mappings(mappings)
         with _status(f"compiling {model}") as say:
             job = prepare(model, configuration.params if configuration else None, inputs=inputs, runs=runs, sizes=sizes,
-                          schedule=schedule, on_chip=on_chip, progress=lambda layer: say(f"compiling {model}: {layer}"), note=_note)
+                          schedule=schedule, on_chip=on_chip, mapping=mapping,
+                          progress=lambda layer: say(f"compiling {model}: {layer}"), note=_note)
         hint = " (the first time, its simulator is compiled: half a minute)" if in_rtl else ""
         with _status(f"simulating {job.name} on {job.params.name}{hint}") as say:
             progress = Progress(len(job.feeds), expected_cycles(job.compiled.program, dram) if in_rtl else None)

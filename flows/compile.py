@@ -13,12 +13,13 @@ from tenon.compiler.checker import check_program
 from tenon.compiler.compile import compile_graph
 from tenon.compiler.frontend import Split, load_model, read_parts
 from tenon.compiler.ir import Graph
+from tenon.compiler.mapping import NetworkMapping
 from tenon.compiler.program import Program
 from tenon.flows.errors import UserError
 from tenon.flows.outputs import new_folder
 from tenon.flows.source import Source
 
-__all__ = ["FILES", "Compiled", "Placement", "compile_source", "load_folder", "placements", "save_folder"]
+__all__ = ["FILES", "Compiled", "Placement", "compile_source", "load_folder", "placements", "read_source", "save_folder"]
 
 #: Every file of a program folder.
 FILES = ("program.bin", "program.json", "constants.bin", "image.bin", "listing.txt", "acg.json",
@@ -35,20 +36,31 @@ class Compiled:
     parts: Split  # what of the model the host runs
 
 
+def read_source(source: Source) -> tuple[Graph, Split]:
+    """The kernel graph of ``source``, and what of it the host runs.
+
+    Raises
+    ------
+    CompileError
+        If the model is not supported.
+    """
+    graph, parts = read_parts(source.model)
+    return replace(graph, name=source.name), parts  # not what an exporter calls every graph
+
+
 def compile_source(source: Source, covenant: Covenant, *, schedule: str = "optimal", on_chip: bool = False,
-                   progress: Callable[[str], None] | None = None) -> Compiled:
+                   mapping: NetworkMapping | None = None, progress: Callable[[str], None] | None = None) -> Compiled:
     """Compiles ``source`` for the hardware of ``covenant``, and has the static checker prove the program legal.
 
-    ``schedule``, ``on_chip``, ``progress``: as ``compile_graph`` has them.
+    ``schedule``, ``on_chip``, ``mapping``, ``progress``: as ``compile_graph`` has them.
 
     Raises
     ------
     CompileError
         If the model is not supported, or the configuration cannot hold a layer.
     """
-    graph, parts = read_parts(source.model)
-    graph = replace(graph, name=source.name)  # not what an exporter calls every graph
-    program = compile_graph(graph, covenant, schedule=schedule, on_chip=on_chip, progress=progress)
+    graph, parts = read_source(source)
+    program = compile_graph(graph, covenant, schedule=schedule, on_chip=on_chip, mapping=mapping, progress=progress)
     check_program(covenant, program.image(), program.segments)
     return Compiled(program, source.model, graph, parts)
 

@@ -12,6 +12,7 @@ import onnx
 from tenon.acg.graph import Graph as Covenant
 from tenon.compiler.errors import CompileError
 from tenon.compiler.host import read_inputs
+from tenon.compiler.mapping import NetworkMapping
 from tenon.flows.clock import Clock
 from tenon.flows.comparison import compare
 from tenon.flows.compile import Compiled, compile_source, load_folder, placements
@@ -45,7 +46,8 @@ class Job:
 
 def prepare(model: str, params: SystolicParams | None, *, inputs: Path | None = None, runs: int | None = None,
             sizes: Sizes | None = None, schedule: str | None = None, on_chip: bool = False,
-            progress: Callable[[str], None] | None = None, note: Callable[[str], None] = lambda _: None) -> Job:
+            mapping: NetworkMapping | None = None, progress: Callable[[str], None] | None = None,
+            note: Callable[[str], None] = lambda _: None) -> Job:
     """Compiles ``model`` (or loads it, if it is a program folder) and finds its inputs.
 
     Parameters
@@ -56,7 +58,7 @@ def prepare(model: str, params: SystolicParams | None, *, inputs: Path | None = 
         An ``.npz`` file with the model's inputs; else the built-in's test inputs, or seeded random ones.
     runs : int, optional
         How many inputs; all test images up to 100, else one.
-    sizes, schedule, on_chip :
+    sizes, schedule, on_chip, mapping :
         As ``open_source`` and ``compile_source`` have them; a program folder is compiled already.
     note : callable, optional
         Told what was done to the inputs that nobody asked for.
@@ -68,8 +70,8 @@ def prepare(model: str, params: SystolicParams | None, *, inputs: Path | None = 
     """
     folder = Path(model)
     if folder.is_dir():
-        if schedule is not None or on_chip or sizes:
-            raise UserError(f"{model} is compiled already: give --schedule, --on-chip and --shape to tenon compile")
+        if schedule is not None or on_chip or sizes or mapping is not None:
+            raise UserError(f"{model} is compiled already: give --schedule, --on-chip, --mappings and --shape to tenon compile")
         if params is None:
             params = _own_parameters(folder)
         compiled = load_folder(folder, graph_of(params))
@@ -78,7 +80,8 @@ def prepare(model: str, params: SystolicParams | None, *, inputs: Path | None = 
         if params is None:
             raise CompileError(f"{model}: give the hardware to compile it for, with --config")
         source = open_source(model, sizes)
-        compiled = compile_source(source, graph_of(params), schedule=schedule or "optimal", on_chip=on_chip, progress=progress)
+        compiled = compile_source(source, graph_of(params), schedule=schedule or "optimal", on_chip=on_chip, mapping=mapping,
+                                  progress=progress)
     if inputs is not None:
         return Job(compiled, params, source.name, [read_feeds(inputs, source.model, note)] * (runs or 1))
     return job_of(compiled, params, source, runs)

@@ -17,11 +17,12 @@ from tenon.flows.hardware.timing import Timing
 from tenon.flows.quantize import Drift, Right
 from tenon.flows.report import Report
 from tenon.flows.schedule import Ordered
+from tenon.flows.tune import Tuned
 from tenon.flows.zoo.listing import Entry
 from tenon.tb.covenant.claim import Claim
 
 __all__ = ["print_area", "print_checks", "print_claims", "print_orders", "print_placements", "print_quantised",
-           "print_report", "print_timing", "print_traffic", "print_zoo"]
+           "print_report", "print_timing", "print_traffic", "print_tuned", "print_zoo"]
 
 
 _WIDE = 110  # columns of a terminal that has room for stalls
@@ -201,6 +202,18 @@ def print_traffic(program: Program, before: Program | None) -> None:
         line += (f"; {other.read:,}, {other.written:,} and {other.fetched:,} if every tensor went there "
                  f"({100 * (traffic.total / other.total - 1):+.1f} %)")
     _console().print(line)
+
+
+def print_tuned(tuned: Tuned) -> None:
+    """What tuning found, beside what the compiler chooses by itself, and which choices differ."""
+    failed = sum(m.cycles is None for m in tuned.measurements)
+    table = Table(title=f"{tuned.study.model}: {tuned.knobs} knobs, {tuned.size:.1e} points", title_justify="left")
+    for name in ("", "measured", "no program", "cycles", ""):
+        table.add_column(name, justify="right" if name else "left")
+    table.add_row("the compiler's", "1", "", _number(tuned.start_cycles), "")
+    table.add_row(tuned.study.tuner, _number(len(tuned.measurements)), _number(failed), _number(tuned.cycles),
+                  f"{100 * (tuned.cycles / tuned.start_cycles - 1):+.2f} %")
+    _console().print(table)
 
 
 def print_orders(ordered: Ordered) -> None:

@@ -1,0 +1,230 @@
+"""Tunes a network: measures what a tuner proposes, and keeps every measurement in a log that can be gone on with."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tenon.compiler.errors import CompileError
+from tenon.compiler.mapping import NetworkMapping
+from tenon.compiler.network import Network
+from tenon.compiler.search import DEFAULT_EFFORT
+from tenon.compiler.tune import TUNERS, Measure, NetworkSpace, make_tuner
+from tenon.flows.errors import UserError
+from tenon.flows.outputs import check_file
+
+__all__ = ["Measurement", "Study", "Tuned", "read_mappings", "tune"]
+
+_FORMAT = 1
+_LEARNS_WITH = "xgboost"
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a log is about, in its first line: measurements of two logs mean the same if all of this does."""
+
+    model: str
+    covenant: str  # its fingerprint
+    space: str  # its signature
+    tuner: str
+    seed: int
+    start: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A line of a log. ``cycles`` is None where the point cannot be lowered, for that ``reason``; ``seconds`` since the beginning, by the
+    processor, what the tuner took to think included."""
+
+    point: tuple[int, ...]
+    cycles: int | None
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The best mapping that was found, beside what the compiler chooses by itself."""
+
+    study: Study
+    knobs: int
+    size: int
+    measurements: tuple[Measurement, ...]
+    mapping: NetworkMapping
+    cycles: int
+    start_cycles: int
+
+
+def tune(network: Network, model: str, *, tuner: str = "release", budget: int = 256, seed: int = 1, log: Path | None = None,
+         resume: bool = False, progress: Callable[[str], None] = lambda _: None) -> Tuned:
+    """Measures at most ``budget`` points of ``network``'s space, the compiler's own choice first, by the event model.
+
+    Parameters
+    ----------
+    log : Path, optional
+        Where each measurement becomes a line as soon as it is made.
+    resume : bool
+        Goes on where ``log`` ends: with the same seed it comes to the same as if it had never been interrupted.
+    progress : callable
+        Told in a line how far it is.
+
+    Raises
+    ------
+    UserError
+        If the log is there already, or is of another study; or if a library is missing.
+    CompileError
+        If the compiler's own choice is none.
+    """
+    _require(tuner)
+    space = NetworkSpace(network)
+    start = space.point({layer.name: network.searched(n, DEFAULT_EFFORT) for n, layer in enumerate(network.layers)})
+    study = Study(model, network.covenant.fingerprint, space.signature, tuner, seed, start)
+    known = _read(log, study) if log is not None and resume and log.exists() else []
+    if log is not None:
+        check_file(log)
+        if log.exists() and not resume:
+            raise UserError(f"{log}: exists; go on with it by --resume, or name another file")
+    made = {m.point: m for m in known}
+    measure, proposals = Measure(space), make_tuner(tuner, space, start, seed)
+    measurements: list[Measurement] = []
+    before, began = known[-1].seconds if known else 0.0, time.process_time()
+    clock = time.monotonic()
+    with _appending(log, study, known) as write:
+        while len(measurements) < budget:
+            points = proposals.ask()[:budget - len(measurements)]
+            if not points:
+                break
+            found = []
+            for point in points:
+                measurement = made.get(point)
+                if measurement is None:
+                    cycles, reason = _measured(measure, point)
+                    measurement = Measurement(point, cycles, reason, round(before + time.process_time() - began, 3))
+                    write(measurement)
+                found.append(measurement)
+                measurements.append(measurement)
+                progress(_line(measurements, budget, len(known), time.monotonic() - clock))
+            proposals.tell(points, [m.cycles for m in found])
+    start_cycles = next((m.cycles for m in measurements if m.point == start), None)
+    if start_cycles is None:
+        raise CompileError(f"{model}: what the compiler chooses by itself was not measured; give a larger --budget")
+    best = min((m for m in measurements if m.cycles is not None), key=lambda m: m.cycles)
+    mapping = NetworkMapping(space.mappings(best.point))
+    return Tuned(study, len(space.knobs), space.size, tuple(measurements), mapping, best.cycles, start_cycles)
+
+
+def read_mappings(path: Path | None) -> NetworkMapping | None:
+    """The mappings that ``tenon tune`` wrote; None without a path.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, or holds no mappings.
+    """
+    if path is None:
+        return None
+    try:
+        return NetworkMapping.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    except CompileError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def _require(tuner: str) -> None:
+    if not TUNERS[tuner].learns:
+        return
+    try:
+        __import__(_LEARNS_WITH)
+    except ImportError:
+        raise UserError(f"the tuner {tuner} learns with {_LEARNS_WITH}, which is missing: pip install 'tenon[tune]'") from None
+
+
+def _measured(measure: Measure, point: tuple[int, ...]) -> tuple[int | None, str]:
+    try:
+        return measure(point), ""
+    except CompileError as error:
+        return None, str(error)
+
+
+def _line(measurements: list[Measurement], budget: int, known: int, seconds: float) -> str:
+    done, cycles = len(measurements), [m.cycles for m in measurements if m.cycles is not None]
+    line = f"measured {done} of {budget}"
+    if cycles:
+        line += f", best {min(cycles):,} cycles ({100 * (min(cycles) / cycles[0] - 1):+.1f} %)"
+    if done > known:
+        line += f", {math.ceil(seconds / (done - known) * (budget - done))} s left"
+    return line
+
+
+class _appending:
+    """A log that grows line by line; each is on disk before the next measurement begins. Without a path nothing is written."""
+
+    def __init__(self, path: Path | None, study: Study, known: list[Measurement]):
+        self.path, self.study, self.known = path, study, known
+
+    def __enter__(self) -> Callable[[Measurement], None]:
+        if self.path is None:
+            return lambda _: None
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.known:
+                whole = self.path.read_bytes()
+                os.truncate(self.path, whole.rindex(b"\n") + 1)  # without what was being written when it was interrupted
+            self.stream = self.path.open("a" if self.known else "w", encoding="utf-8")
+            if not self.known:
+                self._say({"tenon tuning": _FORMAT, **asdict(self.study)})
+        except OSError as error:
+            raise UserError(f"{self.path}: {error.strerror}") from None
+        return self._write
+
+    def __exit__(self, *_) -> None:
+        if self.path is not None:
+            self.stream.close()
+
+    def _write(self, measurement: Measurement) -> None:
+        try:
+            self._say(asdict(measurement))
+        except OSError as error:
+            raise UserError(f"{self.path}: {error.strerror}; what is in it is whole, and --resume goes on") from None
+
+    def _say(self, entry: dict) -> None:
+        self.stream.write(json.dumps(entry) + "\n")
+        self.stream.flush()
+
+
+def _read(path: Path, study: Study) -> list[Measurement]:
+    """The measurements of a log of the same study; a last line that was cut off does not count."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if not any(lines):
+        return []
+    try:
+        head = json.loads(lines[0])
+        version = head.pop("tenon tuning")
+        theirs = Study(**{**head, "start": tuple(head["start"])})
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise UserError(f"{path}: is no log of tenon tune") from None
+    if version != _FORMAT:
+        raise UserError(f"{path}: was written by another version of tenon")
+    for name, of in (("model", "model"), ("covenant", "hardware"), ("space", "space of mappings, which has changed since"),
+                     ("tuner", "tuner"), ("seed", "seed"), ("start", "first mapping")):
+        if getattr(theirs, name) != getattr(study, name):
+            raise UserError(f"{path}: is of another {of}: {getattr(theirs, name)}, not {getattr(study, name)}")
+    found = []
+    for number, line in enumerate(lines[1:], 2):
+        try:
+            entry = json.loads(line)
+            found.append(Measurement(**{**entry, "point": tuple(entry["point"])}))
+        except (ValueError, TypeError, KeyError):
+            if number >= len(lines):  # what was being written when it was interrupted, or nothing
+                break
+            raise UserError(f"{path}: line {number} is no measurement") from None
+    return found
