@@ -1,4 +1,4 @@
-"""Search for a layer's mapping: from the most promising one on, whatever neighbour of the best takes less time."""
+"""Search for a layer's mapping: from the best of the most promising ones on, whatever neighbour of the best takes less time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from tenon.compiler.tokens import place_tokens
 
 __all__ = ["DEFAULT_EFFORT", "neighbours", "search"]
 
-DEFAULT_EFFORT = 20  # mappings of a layer that are timed
+DEFAULT_EFFORT = 24  # mappings of a layer that are timed
+_FIRST = 4  # of them the most promising ones, which differ in kind where they can
 _PATIENCE = 40  # points that cannot be lowered before the layer is given up
 _REACH = 2  # options up and down that are tried of a choice between numbers
 _WORTH = 1.3  # neighbours that are estimated to take so much longer than the best are not tried
@@ -51,8 +52,8 @@ def search(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
         twice, _ = joined(code, code)
         return time_program(machine.graph, place_tokens(machine.graph, twice)).cycles
 
-    best, least = _first(machine, graph, layer, homes, space, cycles)
-    timed, again = {best}, effort > 1
+    best, least, timed = _first(machine, graph, layer, homes, space, cycles, min(effort, _FIRST))
+    again = effort > 1
     while again:
         again = False
         for mapping in _promising(machine, graph, layer, homes, space, best):
@@ -71,19 +72,32 @@ def search(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
     return best
 
 
-def _first(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], space: Space, cycles) -> tuple[Mapping, int]:
-    """The most promising mapping of those that can be lowered."""
+def _first(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], space: Space, cycles,
+           count: int) -> tuple[Mapping, int, set[Mapping]]:
+    """The quickest of the ``count`` most promising mappings that can be lowered, its time, and all that were timed."""
     reason: CompileError | None = None
-    for failed, mapping in enumerate(ranked(machine, graph, layer, homes, space)):
-        if failed == _PATIENCE:
-            break
+    best: tuple[int, Mapping] | None = None
+    timed: set[Mapping] = set()
+    failed = 0
+    for mapping in ranked(machine, graph, layer, homes, space):
         try:
-            return mapping, cycles(mapping)
+            found = cycles(mapping)
         except CompileError as error:
             reason = reason or error
-    if reason is None:  # nothing seems to fit: the smallest tiles say why
-        return space[0], cycles(space[0])
-    raise reason
+            failed += 1
+            if failed == _PATIENCE:
+                break
+            continue
+        timed.add(mapping)
+        if best is None or found < best[0]:
+            best = found, mapping
+        if len(timed) == count:
+            break
+    if best is None:
+        if reason is not None:
+            raise reason
+        best = cycles(space[0]), space[0]  # nothing seems to fit: the smallest tiles say why
+    return best[1], best[0], timed | {best[1]}
 
 
 def neighbours(space: Space, mapping: Mapping) -> Iterator[Mapping]:
