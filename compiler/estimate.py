@@ -38,7 +38,7 @@ def ranked(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
     if isinstance(layer.main, Matrices):
         layer, homes, _ = next(layer.main.matrices(graph, layer, homes))
     options = {c.name: list(c.options) for c in space.choices}
-    fixed = {name: options.pop(name) for name in ("ramp", "ahead") if name in options}
+    fixed = {name: options.pop(name) for name in ("ramp", "ahead", "early") if name in options}
     while math.prod(map(len, options.values())) > _FEW:
         longest = max(options, key=lambda n: len(options[n]))
         options[longest] = options[longest][::-1][::2][::-1]  # the largest stays
@@ -84,7 +84,7 @@ def _completed(layer: Layer, homes: dict[str, Home], space: Space, picked: dict,
     """With the choices that are not estimated: a small first chunk where chunks lie apart in memory."""
     if fixed:
         apart = homes[layer.main.x].block > 0
-        picked = picked | {"ramp": 1 if apart and picked.get("stage") == "box" else 0, "ahead": 8}
+        picked = picked | {"ramp": 1 if apart and picked.get("stage") == "box" else 0, "ahead": 8, "early": 1}
     return Mapping({c.name: picked[c.name] for c in space.choices})
 
 

@@ -27,6 +27,7 @@ from tenon.compiler.mapping import Mapping, NetworkMapping
 from tenon.compiler.move import Move
 from tenon.compiler.order import ordered
 from tenon.compiler.parts import in_parts
+from tenon.compiler.product import Matrices
 from tenon.compiler.program import LayerRecord, Placed, Program
 from tenon.compiler.regroup import regrouped
 from tenon.compiler.residence import Residence, residents, room_of
@@ -71,6 +72,7 @@ class Network:
         for number in range(len(self.layers)):
             reserved = residence.reserved[number] if residence.reserved else {}
             self.machines.append(machines.setdefault(tuple(reserved.items()), Machine(covenant, reserved, machine.selected)))
+        self.turns = _turns(self.graph, self.layers, self.homes)
         self._searched: dict[tuple, Mapping] = {}
 
     def constants(self) -> Constants:
@@ -99,7 +101,8 @@ class Network:
         """A layer's instructions, the last of them marked; its own constants begin in a page of their own, so that their transfers
         take as long wherever that is."""
         constants.align(_PAGE)
-        code = lower(self.machines[number], self.graph, self.layers[number], self.homes, mapping, constants, number)
+        code = lower(self.machines[number], self.graph, self.layers[number], self.homes, mapping, constants, number,
+                     self.turns[number])
         code[-1] = replace(code[-1], header=Header(mark=self.mark(number)))
         return code
 
@@ -148,6 +151,18 @@ class Network:
         engine = next((unit for unit in working if unit in units), code[0].mnemonic.unit)
         return LayerRecord(layer.name, layer.op, engine, tuple(n for k in layer.kernels for n in k.nodes),
                            all(k.exact for k in layer.kernels), macs, first, last, self.mark(number), bound, written)
+
+
+def _turns(graph: Graph, layers: list[Layer], homes: dict[str, Home]) -> list[int]:
+    """Of each layer, how many sets of weights those before it have."""
+    turns, count = [], 0
+    for layer in layers:
+        turns.append(count)
+        if isinstance(layer.main, Matrices):
+            count += sum(1 for _ in layer.main.matrices(graph, layer, homes))
+        else:
+            count += isinstance(layer.main, Conv) and layer.products
+    return turns
 
 
 def linked(codes: list[list[Instruction]]) -> tuple[list[Instruction], list[int]]:

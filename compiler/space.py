@@ -72,6 +72,9 @@ class Space:
         return (self[i] for i in range(self.size))
 
 
+_EARLY = Choice("early", (1, 2, 4, 8, 16, 32))
+
+
 def space_of(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home]) -> Space:
     """The space of a layer. Every point can be given to ``lower``, which makes a program of it or says why not."""
     if isinstance(layer.main, Move):
@@ -94,7 +97,7 @@ def space_of(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home
             windows.insert(0, "slide")
         return Space((*tiles, Choice("depth", (1, 2, 3)), Choice("windows", tuple(windows))))
     if is_depthwise(machine, k):
-        return Space((*tiles, Choice("order", ("spatial", "channels")), Choice("ahead", (2, 4, 8, 16))))
+        return Space((*tiles, Choice("order", ("spatial", "channels")), Choice("ahead", (2, 4, 8, 16)), _EARLY))
     x = homes[k.x]
     blocks = math.ceil(x.shape[3] / block)
     stages = ["box"]
@@ -103,7 +106,7 @@ def space_of(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home
         stages.append("windows")
     return Space((
         *tiles, Choice("chunk_x", _cuts(blocks)), Choice("chunk_w", _cuts(blocks)), Choice("order", ("spatial", "channels")),
-        Choice("stage", tuple(stages)), Choice("ramp", (0, 1, 2, 4)), Choice("ahead", (2, 4, 8, 16)),
+        Choice("stage", tuple(stages)), Choice("ramp", (0, 1, 2, 4)), Choice("ahead", (2, 4, 8, 16)), _EARLY,
     ))
 
 

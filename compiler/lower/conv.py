@@ -22,6 +22,7 @@ from tenon.compiler.placing import Tile
 __all__ = ["lower_conv"]
 
 _KINDS = 4  # transfers that one step may need
+_CONSTANT = ("bias", "w")  # kinds that no layer before has to compute, where weights are no tensor
 
 
 def lower_conv(plan: ConvPlan, out: Emitter, table: int | None) -> None:
@@ -87,6 +88,9 @@ class _Lowering:
         room = self.machine.graph.sequencer.queue_depth - _KINDS
         fetched = 0
         transfers = [0] * len(steps)
+        for first in range(min(plan.choices.early, len(steps))):
+            if not self.fetch(first, 0, _CONSTANT):
+                break
         for now, step in enumerate(steps):
             while fetched <= now:
                 self.fetch(fetched, now)
@@ -104,10 +108,12 @@ class _Lowering:
                 transfers[fetched] += len(self.out.instructions) - before
                 fetched += 1
 
-    def fetch(self, wanted: int, now: int) -> bool:
-        """Brings in what step ``wanted`` needs; False if some of it has no room yet."""
+    def fetch(self, wanted: int, now: int, kinds: tuple[str, ...] = tuple(CONTENTS)) -> bool:
+        """Brings in what step ``wanted`` needs of these kinds; False if some of it has no room yet."""
         step = self.plan.steps[wanted]
         for what, unit, low, high in self.needs(step):
+            if what not in kinds:
+                continue
             slots = self.slots[what]
             if not slots.claim(unit, wanted, now):
                 if wanted == now:

@@ -35,6 +35,7 @@ class ConvChoices:
     stage: str = "box"  # activations on chip: the box of the tensor, or a window for each output
     ramp: int = 1  # blocks of the very first chunk, doubled from chunk to chunk; 0: no small chunks
     ahead: int = 8  # steps that transfers may run ahead
+    early: int = 1  # steps whose constants come before any activations: while the layer before still works
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,9 @@ class ConvPlan:
     """
 
     def __init__(self, machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], choices: ConvChoices,
-                 number: int = 0, weights: Home | None = None, columns: bool = False):
+                 turn: int = 0, weights: Home | None = None, columns: bool = False):
         self.machine, self.graph, self.layer, self.choices = machine, graph, layer, choices
-        self.from_top = number % 2 == 1  # layers take turns, so that one's weights can come while the last ones are in use
+        self.from_top = turn % 2 == 1  # layers take turns, so that one's weights can come while the last ones are in use
         self.kernel: Conv = layer.main
         self.weight_home, self.columns = weights, columns
         self.x, self.y = homes[self.kernel.x], homes[layer.writes]

@@ -34,9 +34,9 @@ class DepthwisePlan(ConvPlan):
     """
 
     def __init__(self, machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], choices: Mapping[str, int | str],
-                 number: int = 0):
+                 turn: int = 0):
         whole = choices["tile_c"]
-        super().__init__(machine, graph, layer, homes, ConvChoices(**choices, chunk_x=whole, chunk_w=whole, ramp=0), number)
+        super().__init__(machine, graph, layer, homes, ConvChoices(**choices, chunk_x=whole, chunk_w=whole, ramp=0), turn)
         k = self.kernel
         lanes = machine.window_lanes
         self.kw = machine.window_columns(self.kh, self.kw, k.strides, k.dilations)

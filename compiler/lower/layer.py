@@ -28,13 +28,13 @@ _TABLE_BYTES = 256
 
 
 def lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], mapping: Mapping, constants: Constants,
-          number: int = 0) -> list[Instruction]:
+          number: int = 0, turn: int = 0) -> list[Instruction]:
     """The layer's instructions, tokens not yet placed; what it reads from memory is added to ``constants``.
 
     Parameters
     ----------
-    number :
-        Of the layer: constants of successive layers lie apart on chip.
+    number, turn :
+        Of the layer among all, and among those with weights: tables, and weights, of successive layers lie apart on chip.
 
     Raises
     ------
@@ -50,23 +50,23 @@ def lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
         data = table.table.astype("uint8").tobytes()
         out.load([Walk(_TABLE_BYTES, 1, 1)], (CONSTANTS, constants.put(data)), (memory, address), "table")
     try:
-        _lower(machine, graph, layer, homes, mapping, number, out, address)
+        _lower(machine, graph, layer, homes, mapping, turn, out, address)
     except TooSmall as reason:
         raise out.fail(f"{reason}; a configuration with a larger one may hold it") from None
     return out.instructions
 
 
-def _lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], mapping: Mapping, number: int, out: Emitter,
+def _lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], mapping: Mapping, turn: int, out: Emitter,
            address: int | None) -> None:
     """By the kind of the layer's kernel. ``address``: of its table on chip, if it has one."""
     if isinstance(layer.main, Conv) and is_depthwise(machine, layer.main):
-        lower_conv(DepthwisePlan(machine, graph, layer, homes, mapping.choices, number), out, address)
+        lower_conv(DepthwisePlan(machine, graph, layer, homes, mapping.choices, turn), out, address)
     elif isinstance(layer.main, Conv):
-        lower_conv(ConvPlan(machine, graph, layer, homes, ConvChoices(**mapping.choices), number), out, address)
+        lower_conv(ConvPlan(machine, graph, layer, homes, ConvChoices(**mapping.choices), turn), out, address)
     elif isinstance(layer.main, Matrices):
         choices = ConvChoices(**mapping.choices)
         for i, (matrix, places, weights) in enumerate(layer.main.matrices(graph, layer, homes)):  # they take turns, as layers do
-            lower_conv(ConvPlan(machine, graph, matrix, places, choices, number + i, weights, layer.main.columns), out, address)
+            lower_conv(ConvPlan(machine, graph, matrix, places, choices, turn + i, weights, layer.main.columns), out, address)
     elif isinstance(layer.main, Move):
         lower_move(machine, layer, homes, MoveChoices(**mapping.choices), out)
     elif isinstance(layer.main, Rows):

@@ -1,5 +1,6 @@
 """Programs against the kernels' definition, by the functional simulator: random models, shapes of arrays and mappings."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -141,7 +142,7 @@ def test_a_mapping_outside_the_space_is_refused():
     layers = dict(mapping.layers)
     name = graph.kernels[0].name
     layers[name] = type(layers[name])({**layers[name].choices, "tile_h": 1000})
-    with pytest.raises(CompileError, match=r"^a mapping's tile_h must be one of 1, .*, not 1000$"):
+    with pytest.raises(CompileError, match=rf"^layer {re.escape(name)}: a mapping's tile_h must be one of 1, .*, not 1000$"):
         compile_graph(graph, COVENANTS["tiny"], mapping=NetworkMapping(layers))
 
 

@@ -1,6 +1,7 @@
 """Networks laid out for a machine."""
 
 from tenon.compiler.hazards import footprints
+from tenon.compiler.mapping import Mapping
 from tenon.compiler.network import Network
 from tenon.tb.kernel_networks import COVENANTS, small_network
 
@@ -15,3 +16,32 @@ def test_each_layers_constants_begin_in_a_page():
         size = constants.size
     assert len(first) > 2 and all(at % 4096 == 0 for at in first) and first == sorted(set(first))
     assert len(constants.bytes()) == constants.size == size
+
+
+def test_weights_of_successive_layers_lie_apart():
+    """Whatever stands between them: a layer's weights can come while the last ones are in use."""
+    network = Network(small_network(), COVENANTS["edge8"], on_chip=True)
+    bought, kinds = [], []
+    for number in range(len(network.layers)):
+        code = network.lower(number, network.searched(number, 1), network.constants())
+        writes = [f for i in code for f in footprints(i) if f.memory == "WGT" and f.write]
+        kinds.append(bool(writes))
+        if writes:
+            bought.append((min(f.low for f in writes), max(f.high for f in writes)))
+    assert len(bought) > 2 and not all(kinds[1:-1]), "some layer without weights stands between two with them"
+    assert all(before[1] < after[0] or after[1] < before[0] for before, after in zip(bought, bought[1:]))
+
+
+def test_early_constants_come_before_any_activations():
+    network = Network(small_network(), COVENANTS["edge8"])
+    counts = {}
+    for number in range(len(network.layers)):
+        space = network.space(number)
+        if not any(choice.name == "early" for choice in space.choices):
+            continue
+        for early in (1, 32):
+            mapping = Mapping({**network.searched(number, 1).choices, "early": early})
+            head = network.lower(number, mapping, network.constants())
+            brings = [any(f.memory == "CONSTANTS" for f in footprints(i)) for i in head]
+            counts.setdefault(early, []).append(brings.index(False))
+    assert all(late <= soon for late, soon in zip(counts[1], counts[32])) and sum(counts[1]) < sum(counts[32])
