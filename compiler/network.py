@@ -34,6 +34,7 @@ from tenon.compiler.residence import Residence, residents, room_of
 from tenon.compiler.search import search
 from tenon.compiler.space import Space, space_of
 from tenon.compiler.tokens import place_tokens
+from tenon.compiler.touched import touched_bytes
 from tenon.compiler.turn import Turn, turned
 
 __all__ = ["MOST_INSTRUCTIONS", "Network", "linked"]
@@ -142,7 +143,10 @@ class Network:
         layer, machine, graph, homes = self.layers[number], self.machines[number], self.graph, self.homes
         macs = sum(graph.macs(k) for k in layer.kernels) if layer.products else 0
         written = (layer.y,) if layer.finishes else ()
-        traffic = sum(math.prod(homes[n].shape) for n in {*layer.inputs, *written} if not homes[n].on_chip)
+        outputs = homes[layer.writes].shape
+        reads = {n: touched_bytes(layer.main, homes[n].shape, outputs) if n in layer.main.inputs else math.prod(homes[n].shape)
+                 for n in layer.inputs}
+        traffic = sum(size for n, size in (reads | {n: math.prod(homes[n].shape) for n in written}).items() if not homes[n].on_chip)
         traffic += sum(k.weight.size for k in layer.kernels if isinstance(k, Conv) and layer.products)
         peak = self.covenant.peak_macs_per_cycle
         bound = max(math.ceil(macs / peak) if macs and peak else 0, math.ceil(traffic / self.covenant.bus_bytes))

@@ -18,7 +18,7 @@ from tenon.compiler.machine import Machine
 from tenon.compiler.mapping import Mapping
 from tenon.compiler.space import Space, space_of
 from tenon.compiler.timing import available, time_program
-from tenon.compiler.tokens import place_tokens
+from tenon.compiler.tokens import token_masks
 
 __all__ = ["DEFAULT_EFFORT", "neighbours", "search"]
 
@@ -50,7 +50,7 @@ def search(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
         if effort == 1:
             return 0
         twice, _ = joined(code, code)
-        return time_program(machine.graph, place_tokens(machine.graph, twice)).cycles
+        return time_program(machine.graph, twice, masks=token_masks(machine.graph, twice)).cycles
 
     best, least, timed = _first(machine, graph, layer, homes, space, cycles, min(effort, _FIRST))
     again = effort > 1

@@ -16,7 +16,7 @@ from tenon.compiler.instruction import Instruction
 from tenon.compiler.timing import native
 from tenon.compiler.timing.footprints import footprint_rows, memories_of
 
-__all__ = ["place_tokens"]
+__all__ = ["Masks", "place_tokens", "token_masks"]
 
 Masks = tuple[Sequence[int], Sequence[int], Sequence[int]]  # waits, releases, dones of each instruction
 Clock = dict[tuple[str, str], int]  # (unit, "release" | "done"): the latest of its instructions known to be that far
@@ -34,8 +34,13 @@ def place_tokens(graph: Graph, instructions: Sequence[Instruction]) -> list[Inst
     CompileError
         If the machine has too few counters.
     """
-    waits, release, done = (_compiled if native.available() else _masks)(graph, instructions)
+    waits, release, done = token_masks(graph, instructions)
     return [replace(i, header=Header(waits[k], release[k], done[k], i.header.mark)) for k, i in enumerate(instructions)]
+
+
+def token_masks(graph: Graph, instructions: Sequence[Instruction]) -> Masks:
+    """What ``place_tokens`` places, apart from the instructions: to time them that is enough."""
+    return (_compiled if native.available() else _masks)(graph, instructions)
 
 
 def _compiled(graph: Graph, instructions: Sequence[Instruction]) -> Masks:

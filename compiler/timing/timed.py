@@ -41,9 +41,11 @@ class Timed:
     moments: np.ndarray
 
 
-def time_program(graph: Graph, instructions: Sequence[Instruction], *, latency: int = 40, outstanding: int = 32) -> Timed:
-    """Times ``instructions``, tokens in place and without END, on the hardware of ``graph``.
+def time_program(graph: Graph, instructions: Sequence[Instruction], *, masks: Sequence[Sequence[int]] | None = None,
+                 latency: int = 40, outstanding: int = 32) -> Timed:
+    """Times ``instructions``, without END, on the hardware of ``graph``.
 
+    ``masks`` are the waits, releases and dones of each; if not given, they are in place (``tokens.place_tokens``).
     ``latency`` (cycles) and ``outstanding`` (bursts in each direction) are the DRAM's.
 
     Raises
@@ -56,6 +58,10 @@ def time_program(graph: Graph, instructions: Sequence[Instruction], *, latency: 
     machine = np.array([*astuple(pace_of(graph)), beats, graph.sequencer.queue_depth, graph.bus_bytes, burst, latency, outstanding])
     units = [u.name for u in graph.units]
     program, moved = _arrays(graph, instructions, units)
+    if masks is None:
+        masks = [[getattr(i.header, mask) for i in instructions] for mask in ("waits", "release", "done")]
+    for column, values in zip((_WAITS, _RELEASE, _DONE), masks, strict=True):
+        program[:, column] = values
     moments, busy, waited, (cycles, read, written, dispatched, queued) = run_events(machine, program, moved, len(units))
     return Timed(int(cycles), bool(dispatched == len(instructions) and not queued), int(read), int(written),
                  dict(zip(units, busy.tolist(), strict=True)), dict(zip(units, waited.tolist(), strict=True)), moments)
@@ -77,8 +83,6 @@ def _arrays(graph: Graph, instructions: Sequence[Instruction], units: Sequence[s
             all_moved.append(moved)
             count_moved += len(mine)
         program[mine] = rows
-    for column, mask in ((_WAITS, "waits"), (_RELEASE, "release"), (_DONE, "done")):
-        program[:, column] = [getattr(i.header, mask) for i in instructions]
     return program, np.concatenate(all_moved)
 
 

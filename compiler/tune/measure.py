@@ -6,7 +6,7 @@ from tenon.compiler.errors import CompileError
 from tenon.compiler.instruction import Instruction
 from tenon.compiler.network import linked
 from tenon.compiler.timing import time_program
-from tenon.compiler.tokens import place_tokens
+from tenon.compiler.tokens import token_masks
 from tenon.compiler.tune.space import NetworkSpace, Point
 
 __all__ = ["Measure"]
@@ -33,7 +33,7 @@ class Measure:
         covenant = self.space.network.covenant
         codes = [self._code(number, point[part]) for number, part in enumerate(self.space.slices)]
         instructions, _ = linked(codes)
-        return time_program(covenant, place_tokens(covenant, instructions)).cycles
+        return time_program(covenant, instructions, masks=token_masks(covenant, instructions)).cycles
 
     def _code(self, number: int, part: Point) -> list[Instruction]:
         key = number, part
