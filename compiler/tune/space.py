@@ -111,12 +111,15 @@ class NetworkSpace:
         """Whether every layer should find room."""
         return bool(np.isfinite(self.estimate(point)).all())
 
-    def mutated(self, point: Point, rng: np.random.Generator) -> Point:
-        """``point`` with one to three knobs changed, of one layer or of two that follow each other."""
+    def near(self, rng: np.random.Generator) -> list[int]:
+        """A layer that has choices, or two that follow each other."""
         layers = [number for number, part in enumerate(self.slices) if part.stop > part.start]
         at = int(rng.integers(len(layers)))
-        near = layers[at:at + 1 + int(rng.integers(2))]
-        knobs = [k for number in near for k in range(self.slices[number].start, self.slices[number].stop)]
+        return layers[at:at + 1 + int(rng.integers(2))]
+
+    def mutated(self, point: Point, rng: np.random.Generator) -> Point:
+        """``point`` with one to three knobs changed, of one layer or of two that follow each other."""
+        knobs = [k for number in self.near(rng) for k in range(self.slices[number].start, self.slices[number].stop)]
         changed = list(point)
         for k in rng.choice(knobs, size=min(len(knobs), 1 + int(rng.integers(_MOST_CHANGED))), replace=False):
             count, here = len(self.knobs[k].choice.options), point[k]

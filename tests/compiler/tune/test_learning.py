@@ -39,13 +39,14 @@ def test_the_policys_gradient():
     rng = np.random.default_rng(1)
     logits, actions = rng.normal(size=(64, 5, 3)), rng.integers(3, size=(64, 5))
     logs = logits - np.log(np.exp(logits).sum(axis=2, keepdims=True))
-    now = np.take_along_axis(logs, actions[..., None], axis=2).sum(axis=(1, 2))
+    free = (rng.random((64, 5)) < 0.7).astype(float)
+    now = (np.take_along_axis(logs, actions[..., None], axis=2)[..., 0] * free).sum(axis=1)
     before, advantages = now + rng.normal(0, 0.3, 64), rng.normal(size=64)
     ratio = np.exp(now - before)
     clipped = ((ratio > 1.2) & (advantages > 0)) | ((ratio < 0.8) & (advantages < 0))
     assert 10 < clipped.sum() < 40 and ((ratio > 1.2) & (advantages < 0)).any()
-    _, slope = policy_slope(logits, actions, before, advantages)
-    wanted = differences(lambda: policy_slope(logits, actions, before, advantages)[0], logits)
+    _, slope = policy_slope(logits, actions, free, before, advantages)
+    wanted = differences(lambda: policy_slope(logits, actions, free, before, advantages)[0], logits)
     np.testing.assert_allclose(slope, wanted, rtol=1e-4, atol=1e-8)
 
 
