@@ -33,7 +33,7 @@ POLL, INTERRUPT, WORK = 0, 1, 2
 
 IMAGES = 6
 LIST_BYTES = 64  # classify.c's list without its entries, and each entry
-PROGRAM = 0x2000
+PROGRAM, SLOT = 0x2000, 0x1_0000  # the network's image, and steps between others
 SCRATCH, SCRATCH_WORDS = 0xC_0000, 16
 DATA, STRIDE = 0x10_0000, 0x2000  # memory of the runs
 OUTPUTS, ARENA = 0x400, 0x800  # within that
@@ -165,6 +165,7 @@ def test_digits_by_polling_and_by_interrupt(firmware):
 
 def test_what_goes_wrong_is_told_and_forgotten(firmware):
     board = Board(2)
+    assert PROGRAM + len(board.code) <= SLOT
     unknown = bytes([15]) + bytes(INSTRUCTION_BYTES - 1)
     outside = bytearray(board.code[board.header["code"]:][:INSTRUCTION_BYTES])
     assert outside[0] & 15 == 1, "the first instruction is a LOAD"
@@ -176,18 +177,18 @@ def test_what_goes_wrong_is_told_and_forgotten(firmware):
 
     expected = []
     for way in (POLL, INTERRUPT):
-        at = 0x4_0000 + way * 0x4_0000
+        at = (1 + 3 * way) * SLOT
         expected += [
             (board.add(0, way, image=board.spoilt(at, 7, unknown)), ErrorCode.OPCODE, 7),
-            (board.add(0, way, image=board.spoilt(at + 0x8000, 3, outside)), None, 3),
-            (board.add(0, way, image=board.put(at + 0x1_0000, endless)), ErrorCode.NO_END, board.header["instructions"] - 1),
+            (board.add(0, way, image=board.spoilt(at + SLOT, 3, outside)), None, 3),
+            (board.add(0, way, image=board.put(at + 2 * SLOT, endless)), ErrorCode.NO_END, board.header["instructions"] - 1),
             (board.add(0, way, inputs=OUTSIDE), ErrorCode.LOAD_BUS, None),
             (board.add(0, way, outputs=OUTSIDE, into=1), ErrorCode.STORE_BUS, None),
             (board.add(0, way), ErrorCode.NONE, board.header["instructions"]),
         ]
-    refused = [(board.add(1, INTERRUPT, image=board.put(0x3_0000, foreign)), OTHER_HARDWARE),
+    refused = [(board.add(1, INTERRUPT, image=board.put(7 * SLOT, foreign)), OTHER_HARDWARE),
                (board.add(1, INTERRUPT, size=len(board.code) - 1), BAD_IMAGE),
-               (board.add(1, INTERRUPT, image=board.put(0x3_8040, board.code)), MISALIGNED)]
+               (board.add(1, INTERRUPT, image=board.put(8 * SLOT + 64, board.code)), MISALIGNED)]
     late = board.add(1, POLL, cycles=1000)
     last = board.add(1, INTERRUPT)
     _, answers, _ = board.run(firmware)
