@@ -39,13 +39,12 @@ class Machine:
 
     def select(self, statement: Nest, kind: Hashable = None) -> Template | None:
         """The instruction that does ``statement``, or None. Those of one ``kind`` differ in numbers alone."""
-        known = self.selected.patterns
-        if kind is None or kind not in known:
+        patterns = self.selected.patterns.get(kind)
+        if patterns is None:
             patterns = patterns_of(self.graph.mnemonics, statement)
-            if kind is None:
-                return select(patterns, statement)
-            known[kind] = patterns
-        return select(known[kind], statement)
+            if kind is not None:
+                self.selected.patterns[kind] = patterns
+        return select(patterns, statement)
 
     @cached_property
     def products(self) -> Route:

@@ -65,8 +65,9 @@ class Network:
             graph = turned(machine, by_columns(graph))
         self.graph, parts = folded(graph, covenant.block)
         self.layers, residence = _arranged(machine, self.graph, parts, schedule, on_chip)
+        self._tensors = {name: np.ascontiguousarray(array).tobytes() for name, array in self.graph.constants.items()}
         constants = self.constants()
-        self.fixed = {name: constants.put(np.ascontiguousarray(array).tobytes()) for name, array in self.graph.constants.items()}
+        self.fixed = {name: constants.put(data) for name, data in self._tensors.items()}
         self.homes, self.segments = homes_of(self.graph, self.layers, covenant, parts, residence.homes, self.fixed)
         machines: dict[tuple, Machine] = {}
         self.machines = []  # of each layer: what others keep on chip meanwhile is not there for it
@@ -79,8 +80,8 @@ class Network:
     def constants(self) -> Constants:
         """The constant segment as far as no mapping changes it: the graph's constant tensors."""
         constants = Constants(max(ALIGNMENT, self.covenant.bus_bytes))
-        for array in self.graph.constants.values():
-            constants.put(np.ascontiguousarray(array).tobytes())
+        for data in self._tensors.values():
+            constants.put(data)
         return constants
 
     def space(self, number: int) -> Space:

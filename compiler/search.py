@@ -25,7 +25,6 @@ __all__ = ["DEFAULT_EFFORT", "neighbours", "search"]
 DEFAULT_EFFORT = 24  # mappings of a layer that are timed
 _FIRST = 4  # of them the most promising ones, which differ in kind where they can
 _PATIENCE = 40  # points that cannot be lowered before the layer is given up
-_REACH = 2  # options up and down that are tried of a choice between numbers
 _WORTH = 1.3  # neighbours that are estimated to take so much longer than the best are not tried
 
 
@@ -101,12 +100,10 @@ def _first(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
 
 
 def neighbours(space: Space, mapping: Mapping) -> Iterator[Mapping]:
-    """Mappings with one choice of ``mapping``'s changed: to an option a few up or down, or to any other if they are names."""
+    """Mappings with one choice of ``mapping``'s changed to an option beside it."""
     for choice in space.choices:
-        here = choice.options.index(mapping.choices[choice.name])
-        for there, option in enumerate(choice.options):
-            if there != here and (isinstance(option, str) or abs(there - here) <= _REACH):
-                yield Mapping({**mapping.choices, choice.name: option})
+        for there in choice.near(choice.options.index(mapping.choices[choice.name])):
+            yield Mapping({**mapping.choices, choice.name: choice.options[there]})
 
 
 def _promising(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], space: Space, best: Mapping) -> list[Mapping]:

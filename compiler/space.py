@@ -22,12 +22,24 @@ from tenon.compiler.rows import Normalise, Rows, run_of
 __all__ = ["Choice", "Space", "space_of"]
 
 
+_REACH = 2  # options up and down that are beside one
+
+
 @dataclass(frozen=True)
 class Choice:
     """A named decision with its options."""
 
     name: str
     options: tuple[int | str, ...]
+
+    @property
+    def ordered(self) -> bool:
+        """Whether its options are numbers."""
+        return not isinstance(self.options[0], str)
+
+    def near(self, here: int) -> list[int]:
+        """Options beside option ``here``, all by their numbers: a few up and down, or all others if they are names."""
+        return [there for there in range(len(self.options)) if there != here and (not self.ordered or abs(there - here) <= _REACH)]
 
 
 @dataclass(frozen=True)

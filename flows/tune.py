@@ -13,7 +13,6 @@ from pathlib import Path
 from tenon.compiler.errors import CompileError
 from tenon.compiler.mapping import NetworkMapping
 from tenon.compiler.network import Network
-from tenon.compiler.search import DEFAULT_EFFORT
 from tenon.compiler.tune import TUNERS, Measure, NetworkSpace, make_tuner
 from tenon.flows.errors import UserError
 from tenon.flows.outputs import check_file
@@ -82,7 +81,7 @@ def tune(network: Network, model: str, *, tuner: str = "release", budget: int = 
     """
     _require(tuner)
     space = NetworkSpace(network)
-    start = space.point({layer.name: network.searched(n, DEFAULT_EFFORT) for n, layer in enumerate(network.layers)})
+    start = space.start()
     study = Study(model, network.covenant.fingerprint, space.signature, tuner, seed, start)
     known = _read(log, study) if log is not None and resume and log.exists() else []
     if log is not None:

@@ -7,14 +7,14 @@ import xgboost
 
 __all__ = ["Boosted"]
 
-# TVM v0.19's XGBoostCostModel, but for the objective: throughput itself is learned, not the order.
+# TVM v0.19's XGBoostCostModel, but for the objective: scores themselves are learned, not their order.
 _TREES = {"max_depth": 3, "eta": 0.3, "gamma": 1e-4, "min_child_weight": 1, "subsample": 1.0, "lambda": 1.0, "alpha": 0.0,
           "objective": "reg:squarederror", "verbosity": 0, "nthread": 1}
 _MOST_ROUNDS, _LOOK, _PATIENCE, _RECALL = 8000, 2, 20, 64
 
 
 class Boosted:
-    """Predicts throughput in units of the best so far: 1 for that, 0 for what cannot be lowered.
+    """Predicts the scores that it was fitted to: 1 for the best so far, 0 for what cannot be lowered.
 
     ``queries`` counts the points that it was asked about.
     """

@@ -57,8 +57,9 @@ class Policy:
         self.actor = Perceptron((2 * knobs, 20, 20, 3 * knobs), rng)
         self.critic = Perceptron((2 * knobs, 20, 20, 20, 1), rng)
 
-    def propose(self, predict: Callable[[Sequence[Point]], np.ndarray], best: Sequence[Point], seen) -> list[Point]:
-        """Every point that fits and that the agents came by, but those in ``seen``; they learn on the way."""
+    def propose(self, predict: Callable[[Sequence[Point]], np.ndarray], best: Sequence[Point], seen, count: int) -> list[Point]:
+        """The ``count`` points with the best predictions that fit and that the agents came by, the best first, without those in
+        ``seen``. The agents learn on the way."""
         rng, top = self.rng, np.array(self.space.sizes) - 1
         at = np.array([best[i % len(best)] for i in range(_EPISODES)])
         free = np.zeros(at.shape)
@@ -66,7 +67,7 @@ class Policy:
             for number in self.space.near(rng):
                 row[self.space.slices[number]] = 1
         steps: list[tuple] = []
-        visited: dict[Point, None] = {}
+        visited: dict[Point, float] = {}
         for _ in range(_STEPS):
             state = np.hstack([at / top, free])
             logs = _log_softmax(self.actor(state).reshape(len(at), -1, 3))
@@ -74,14 +75,15 @@ class Policy:
             moved = (at + _MOVES[drawn] * free.astype(int)).clip(0, top)
             points = [tuple(row) for row in moved.tolist()]
             fit = np.array([self.space.fits(point) for point in points])
+            scores = np.where(fit, predict(points), 0.0)
             for k in np.flatnonzero(fit):
                 if points[k] not in seen:
-                    visited[points[k]] = None
+                    visited[points[k]] = scores[k]
             taken = (np.take_along_axis(logs, drawn[..., None], axis=2)[..., 0] * free).sum(axis=1)
-            steps.append((state, drawn, taken, np.where(fit, predict(points), 0.0)))
+            steps.append((state, drawn, taken, scores))
             at = np.where(fit[:, None], moved, at)
         self._learn(free, *map(np.array, zip(*steps)))
-        return list(visited)
+        return sorted(visited, key=visited.get, reverse=True)[:count]
 
     def _learn(self, free, states, actions, logs, rewards) -> None:
         """From whole episodes, (steps, episodes, ...): advantages by their traces, then batches of several episodes."""

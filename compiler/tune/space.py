@@ -14,6 +14,7 @@ from tenon.compiler.errors import CompileError
 from tenon.compiler.estimate import estimated
 from tenon.compiler.mapping import Mapping
 from tenon.compiler.network import Network
+from tenon.compiler.search import DEFAULT_EFFORT
 from tenon.compiler.space import Choice
 
 __all__ = ["Knob", "NetworkSpace", "Point"]
@@ -31,11 +32,6 @@ class Knob:
     layer: int
     choice: Choice
 
-    @property
-    def ordered(self) -> bool:
-        """Whether its options are numbers."""
-        return not isinstance(self.choice.options[0], str)
-
 
 class NetworkSpace:
     """Points of ``network``.
@@ -43,6 +39,7 @@ class NetworkSpace:
     Attributes
     ----------
     knobs : in the order of layers; those of one layer are ``slices[layer]``.
+    sizes : how many options each has.
     signature : a hash of all knobs, and of the layers that they belong to: points of spaces that agree in it mean the same.
     """
 
@@ -58,12 +55,9 @@ class NetworkSpace:
         names = [(network.layers[k.layer].name, k.choice.name, k.choice.options) for k in self.knobs]
         shapes = [repr(network.shape(number)) for number in range(len(network.layers))]
         self.signature = hashlib.sha256(json.dumps([names, shapes]).encode()).hexdigest()[:16]
+        self.sizes = [len(k.choice.options) for k in self.knobs]
+        self._layers = [number for number, part in enumerate(self.slices) if part.stop > part.start]
         self._estimates: dict[tuple[int, Point], float] = {}
-
-    @property
-    def sizes(self) -> list[int]:
-        """Options of each knob."""
-        return [len(k.choice.options) for k in self.knobs]
 
     @property
     def size(self) -> int:
@@ -95,6 +89,11 @@ class NetworkSpace:
             found += [c.options.index(mappings[layer.name].choices[c.name]) for c in space.choices if len(c.options) > 1]
         return tuple(found)
 
+    def start(self) -> Point:
+        """What the compiler chooses by itself."""
+        network = self.network
+        return self.point({layer.name: network.searched(number, DEFAULT_EFFORT) for number, layer in enumerate(network.layers)})
+
     def estimate(self, point: Point) -> np.ndarray:
         """What each layer is estimated to take by itself; infinity if it does not fit."""
         return np.array([self.layer_estimate(number, point[part]) for number, part in enumerate(self.slices)])
@@ -113,18 +112,17 @@ class NetworkSpace:
 
     def near(self, rng: np.random.Generator) -> list[int]:
         """A layer that has choices, or two that follow each other."""
-        layers = [number for number, part in enumerate(self.slices) if part.stop > part.start]
-        at = int(rng.integers(len(layers)))
-        return layers[at:at + 1 + int(rng.integers(2))]
+        at = int(rng.integers(len(self._layers)))
+        return self._layers[at:at + 1 + int(rng.integers(2))]
 
     def mutated(self, point: Point, rng: np.random.Generator) -> Point:
         """``point`` with one to three knobs changed, of one layer or of two that follow each other."""
         knobs = [k for number in self.near(rng) for k in range(self.slices[number].start, self.slices[number].stop)]
         changed = list(point)
         for k in rng.choice(knobs, size=min(len(knobs), 1 + int(rng.integers(_MOST_CHANGED))), replace=False):
-            count, here = len(self.knobs[k].choice.options), point[k]
+            count, here = self.sizes[k], point[k]
             steps = [there for there in (here - 1, here + 1) if 0 <= there < count]
-            if self.knobs[k].ordered and rng.random() < _NEAR:
+            if self.knobs[k].choice.ordered and rng.random() < _NEAR:
                 changed[k] = int(rng.choice(steps))
             else:
                 changed[k] = int((here + 1 + rng.integers(count - 1)) % count)
@@ -139,7 +137,7 @@ class NetworkSpace:
         columns = []
         digits = np.array(points)
         for k, knob in enumerate(self.knobs):
-            if knob.ordered:
+            if knob.choice.ordered:
                 columns.append(np.log2(1 + np.array(knob.choice.options, float))[digits[:, k]])
             else:
                 columns += [(digits[:, k] == option).astype(float) for option in range(len(knob.choice.options))]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tenon.compiler.tune.annealing import Annealing
+from tenon.compiler.tune.policy import Policy
 from tenon.compiler.tune.space import NetworkSpace, Point
 
 __all__ = ["TUNERS", "Tuner", "make_tuner"]
@@ -14,6 +16,7 @@ _PLAN = 64  # points that are measured before a model learns, and of each round 
 _ROUND = 32
 _RANDOM_SHARE = 0.05  # of a round, so that a model that is wrong about a region hears of it
 _ELITE = 8  # best points that proposals start from
+_CROWD = 4  # proposals for each that is to represent them
 
 
 class Tuner:
@@ -91,26 +94,31 @@ class Descent(Tuner):
 
     def propose(self, count: int) -> list[Point]:
         (best,) = self.best() or [self._plan[0]]
-        near = []
-        for k, knob in enumerate(self.space.knobs):
-            for option in range(len(knob.choice.options)):
-                if option != best[k] and (abs(option - best[k]) <= 2 or not knob.ordered):
-                    near.append((*best[:k], option, *best[k + 1:]))
+        near = [(*best[:k], option, *best[k + 1:]) for k, knob in enumerate(self.space.knobs) for option in knob.choice.near(best[k])]
         self.rng.shuffle(near)
         new = [p for p in map(tuple, near) if p not in self._asked and self.space.fits(p)]
         return new[:1] or self._around(best, self.rng, count)
 
 
 class _Learning(Tuner):
-    """A cost model learns from all that was measured; a search on it proposes, and some of what that finds is measured."""
+    """A cost model learns from all that was measured; ``proposer`` searches it, and some of what that finds is measured.
+
+    Attributes
+    ----------
+    proposer : what is made of the space and the generator of random numbers: its ``propose`` finds points that the model predicts well.
+    sampled, synthesis : whether representatives of those are measured, and not the best; ``representatives`` has the other.
+    """
 
     learns = True
+    proposer: type[Annealing] | type[Policy]
+    sampled = synthesis = False
 
     def __init__(self, space: NetworkSpace, start: Point, seed: int):
-        from tenon.compiler.tune.boosted import Boosted
+        from tenon.compiler.tune.boosted import Boosted  # not everybody has its library
 
         super().__init__(space, start, seed)
         self.model = Boosted(seed)
+        self.proposals = self.proposer(space, self.rng)
 
     def propose(self, count: int) -> list[Point]:
         elite = self.best(_ELITE)
@@ -118,16 +126,21 @@ class _Learning(Tuner):
             return [self.space.random(self.rng) for _ in range(count)]
         points = list(self.measured)
         self.model.fit(self.space.features(points), _scores([self.measured[p] for p in points]))
-        found = self.search(elite, count)
-        found = [found[k] for k in np.argsort(-self.predict(found), kind="stable")] if found else []
+        found = self.proposals.propose(self.predict, elite, self._asked, _CROWD * count if self.sampled else count)
+        if self.sampled:
+            found = self._sampled(found)
         extra = max(1, round(_RANDOM_SHARE * count))
         return [*found[:count - extra], *self._around(elite[0], self.rng, extra)]
 
+    def _sampled(self, points: list[Point]) -> list[Point]:
+        """Representatives of ``points``, the best by prediction first."""
+        from tenon.compiler.tune.sampling import representatives  # scikit-learn takes a second to load
+
+        chosen = representatives(self.space, points, self._asked, self.rng, synthesis=self.synthesis)
+        return [chosen[k] for k in np.argsort(-self.predict(chosen), kind="stable")] if chosen else []
+
     def predict(self, points: Sequence[Point]) -> np.ndarray:
         return self.model(self.space.features(list(points)))
-
-    def search(self, elite: Sequence[Point], count: int) -> list[Point]:
-        raise NotImplementedError
 
 
 def _scores(cycles: Sequence[int | None]) -> np.ndarray:
@@ -144,19 +157,7 @@ def _scores(cycles: Sequence[int | None]) -> np.ndarray:
 class Anneal(_Learning):
     """Simulated annealing on the model: AutoTVM's tuner."""
 
-    sampled = False
-
-    def __init__(self, space: NetworkSpace, start: Point, seed: int):
-        from tenon.compiler.tune.annealing import Annealing
-
-        super().__init__(space, start, seed)
-        self.annealing = Annealing(space, self.rng)
-
-    def search(self, elite: Sequence[Point], count: int) -> list[Point]:
-        from tenon.compiler.tune.sampling import representatives
-
-        found = self.annealing.propose(self.predict, elite, self._asked, 4 * count if self.sampled else count)
-        return representatives(self.space, found, self._asked, self.rng, synthesis=False) if self.sampled else found
+    proposer = Annealing
 
 
 class SampledAnneal(Anneal):
@@ -168,21 +169,8 @@ class SampledAnneal(Anneal):
 class Release(_Learning):
     """A learned policy walks on the model; representatives of the points that it came by are measured: ReLeASE."""
 
-    synthesis = False
-
-    def __init__(self, space: NetworkSpace, start: Point, seed: int):
-        from tenon.compiler.tune.policy import Policy
-
-        super().__init__(space, start, seed)
-        self.policy = Policy(space, self.rng)
-
-    def search(self, elite: Sequence[Point], count: int) -> list[Point]:
-        from tenon.compiler.tune.sampling import representatives
-
-        visited = self.policy.propose(self.predict, elite, self._asked)
-        order = np.argsort(-self.predict(visited), kind="stable") if visited else []
-        promising = [visited[k] for k in order[:4 * count]]
-        return representatives(self.space, promising, self._asked, self.rng, synthesis=self.synthesis)
+    proposer = Policy
+    sampled = True
 
 
 class Chameleon(Release):

@@ -1,7 +1,6 @@
 import pytest
 
 from tenon.compiler.network import Network
-from tenon.compiler.search import DEFAULT_EFFORT
 from tenon.compiler.tune import NetworkSpace
 from tenon.tb.kernel_networks import COVENANTS, small_network
 
@@ -13,4 +12,4 @@ def space():
 
 @pytest.fixture(scope="session")
 def start(space):
-    return space.point({layer.name: space.network.searched(n, DEFAULT_EFFORT) for n, layer in enumerate(space.network.layers)})
+    return space.start()
