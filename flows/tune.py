@@ -109,9 +109,9 @@ def tune(network: Network, model: str, *, tuner: str = "release", budget: int = 
                 measurements.append(measurement)
                 progress(_line(measurements, budget, len(known), time.monotonic() - clock))
             proposals.tell(points, [m.cycles for m in found])
-    start_cycles = next((m.cycles for m in measurements if m.point == start), None)
+    start_cycles = measurements[0].cycles  # every tuner begins there
     if start_cycles is None:
-        raise CompileError(f"{model}: what the compiler chooses by itself was not measured; give a larger --budget")
+        raise CompileError(f"{model}: {measurements[0].reason}")
     best = min((m for m in measurements if m.cycles is not None), key=lambda m: m.cycles)
     mapping = NetworkMapping(space.mappings(best.point))
     return Tuned(study, len(space.knobs), space.size, tuple(measurements), mapping, best.cycles, start_cycles)
@@ -128,11 +128,16 @@ def read_mappings(path: Path | None) -> NetworkMapping | None:
     if path is None:
         return None
     try:
-        return NetworkMapping.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        return NetworkMapping.from_json(_text(path))
     except CompileError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _require(tuner: str) -> None:
@@ -199,10 +204,7 @@ class _appending:
 
 def _read(path: Path, study: Study) -> list[Measurement]:
     """The measurements of a log of the same study; a last line that was cut off does not count."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    lines = _text(path).split("\n")
     if not any(lines):
         return []
     try:

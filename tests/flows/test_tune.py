@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from tenon.compiler.errors import CompileError
 from tenon.compiler.network import Network
 from tenon.compiler.timing import time_program
-from tenon.compiler.tune import Measure, NetworkSpace
+from tenon.compiler.tune import TUNERS, Measure, NetworkSpace
+from tenon.flows import cli
+from tenon.flows import tune as tuning
 from tenon.flows.cli import main
 from tenon.flows.compile import read_source
 from tenon.flows.errors import UserError
@@ -131,3 +134,13 @@ def test_without_the_library(network, monkeypatch):
     with pytest.raises(UserError, match=r"^the tuner release learns with xgboost, which is missing: pip install 'tenon\[tune\]'$"):
         tune(network, "digits", budget=2)
     assert tune(network, "digits", tuner="descent", budget=2).cycles
+
+
+def test_commands_know_every_tuner():
+    assert set(cli._TUNERS) == set(TUNERS)
+
+
+def test_where_the_compilers_own_choice_is_none(network, monkeypatch):
+    monkeypatch.setattr(tuning, "_measured", lambda *_: (None, "layer conv1: too small"))
+    with pytest.raises(CompileError, match="^digits: layer conv1: too small$"):
+        tune(network, "digits", tuner="descent", budget=1)
