@@ -9,7 +9,7 @@ from tenon.acg.expr import Aff, Choose, Expr, Load, Lookup, Loop, Nest, Op, Oper
 from tenon.acg.mnemonic import Field, Mnemonic, extent, integer, option, real, stride
 from tenon.hw.params import SystolicParams
 
-__all__ = ["WINDOW_ROWS", "load", "matrix", "store", "vector", "window"]
+__all__ = ["WINDOW_ROWS", "load", "matrix", "store", "vector", "window", "window_words"]
 
 WINDOW_ROWS = 8  # kernel rows whose weights WINDOW can hold
 
@@ -195,10 +195,7 @@ def window(p: SystolicParams, *, latency: int = 0, release: int = 0, drain: int 
         integer("d", *_BASE), *(stride(f"d_{n}") for n in ("n", "o1", "o0", "x")),
         integer("b", *_BASE), stride("b_n"), integer("z", *_BASE), stride("z_n"),
     )
-    # Columns that windows share are read once.
-    fresh = "n_t" if p.window_taps == 1 else "min(n_t, 1 + n_t * (a_x != a_t)" + "".join(
-        f", {hop} + n_t * (a_x != {hop} * a_t)" for hop in range(2, p.window_taps)) + ")"
-    words_read = f"n_o1 * n_o0 * (n_t + (n_x - 1) * {fresh}) * n_k1"
+    words_read = window_words(p)
     weights = "(kind <= 1) * (n_k1 * n_t + zero_per_column{}) + (kind >= 2)"
     fill, period = weights.format(""), weights.format(f" + {refill}")
     # A pass that continues sums hides the next one's weights: those take a cycle more than words at most, and ``drain`` is longer.
@@ -212,6 +209,13 @@ def window(p: SystolicParams, *, latency: int = 0, release: int = 0, drain: int 
         f"kind >= 2 or n_k1 <= {WINDOW_ROWS}", "act_signed == 1 and za <= 127 or act_signed == 0 and za >= 0",
         "kind >= 2 or zero_per_column == 1 or kind == 1 and zw <= 127 or kind == 0 and zw >= 0",
     ))
+
+
+def window_words(p: SystolicParams) -> str:
+    """Words of activations that a pass of WINDOW reads, as a formula: columns that windows share are read once."""
+    fresh = "n_t" if p.window_taps == 1 else "min(n_t, 1 + n_t * (a_x != a_t)" + "".join(
+        f", {hop} + n_t * (a_x != {hop} * a_t)" for hop in range(2, p.window_taps)) + ")"
+    return f"n_o1 * n_o0 * (n_t + (n_x - 1) * {fresh}) * n_k1"
 
 
 def _dma(base: str, loops: dict[str, Loop], b: Loop) -> Aff:

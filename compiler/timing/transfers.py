@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,7 +13,7 @@ from tenon.compiler.errors import CompileError
 from tenon.compiler.timing.columns import Columns, affine, chosen
 from tenon.compiler.timing.native import GUARDS, LEVELS
 
-__all__ = ["TRANSFER_COLUMNS", "moves", "transfers", "transfer_fields"]
+__all__ = ["TRANSFER_COLUMNS", "bus_words", "moves", "transfers", "transfer_fields"]
 
 _AFFINE = 1 + LEVELS
 _GUARD = _AFFINE + 2
@@ -85,6 +86,38 @@ def transfers(mnemonic: Mnemonic, columns: Columns, count: int, on_chip: frozens
             for mask, value in _alternatives(limit, columns, np.ones(count, bool)):
                 rows[mask, at + _AFFINE + 1] = affine(value.value, "", columns, count)[mask]
     return rows
+
+
+def bus_words(rows: np.ndarray, bus_bytes: int) -> tuple[int, int]:
+    """Words of the bus that all of ``transfers``' rows read from DRAM, and write there. Segments begin at whole words.
+
+    Transfers that differ in where they are, not in how, are looked at once.
+    """
+    rows = rows.copy()
+    rows[:, 2 + LEVELS] %= bus_bytes
+    rows[:, 2 + LEVELS + _AFFINE:2 + LEVELS + 2 * _AFFINE] = 0  # on chip
+    alike = Counter(map(bytes, rows))
+    rows, times = np.frombuffer(b"".join(alike), np.int64).reshape(-1, TRANSFER_COLUMNS), np.fromiter(alike.values(), np.int64)
+    runs = rows[:, 1:1 + LEVELS].prod(1)
+    each = np.repeat(np.arange(len(rows)), runs)
+    steps, left = np.ones((len(each), _AFFINE), np.int64), np.arange(len(each)) - np.repeat(np.cumsum(runs) - runs, runs)
+    for level in reversed(range(LEVELS)):
+        left, steps[:, 1 + level] = np.divmod(left, rows[each, 1 + level])
+
+    def at(first: int) -> np.ndarray:
+        """The address, or coordinate, whose base and steps begin in this column; of each run."""
+        return (rows[:, first:first + _AFFINE][each] * steps).sum(1)
+
+    low, high = np.zeros(len(each), np.int64), rows[each, 1 + LEVELS]
+    for number in range(GUARDS):
+        first = 2 + LEVELS + 2 * _AFFINE + number * _GUARD
+        place, along, limit = at(first), rows[each, first + _AFFINE], rows[each, first + _AFFINE + 1]
+        low = np.where(along == 1, np.maximum(low, -place), low)
+        high = np.where(along == 1, np.minimum(high, limit - place), np.where((place >= 0) & (place < limit), high, 0))
+    source = at(2 + LEVELS)
+    words = np.where(high > low, (source + high - 1) // bus_bytes - (source + low) // bus_bytes + 1, 0) * times[each]
+    write = rows[each, 0] == 1
+    return int(words[~write].sum()), int(words[write].sum())
 
 
 def _extent(loop, columns: Columns) -> np.ndarray | int:
