@@ -313,6 +313,8 @@ def tune(model: str, config: str, tuner: str, budget: int, seed: int, output: Pa
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report there, for other tools.")
 @click.option("--trace", type=click.Path(path_type=Path), help="Write a timeline of the first run there, for Perfetto (ui.perfetto.dev).")
 @click.option("--power", is_flag=True, help="Estimate the energy of the first run, in standard cells of 180 nm (Verilator only).")
+@click.option("--energy-table", metavar="FILE", is_flag=False, flag_value="45nm",
+              help="Energy of a run by counts: what the program does, times this TOML table, that of 45 nm unless you say otherwise.")
 @click.option("--waves", type=click.Path(path_type=Path), help="Record all signals there: .vcd, or .fst (RTL only).")
 @click.option("--waves-from", type=click.IntRange(0), help="Record from this cycle of the first run on.")
 @click.option("--waves-to", type=click.IntRange(1), help="Record until this cycle of the first run.")
@@ -320,8 +322,9 @@ def tune(model: str, config: str, tuner: str, budget: int, seed: int, output: Pa
 @_arranging
 @_replaying
 def run(model: str, config: str | None, inputs: Path | None, runs: int | None, simulator: str, dram_text: str | None,
-        output: Path | None, json_file: Path | None, trace: Path | None, power: bool, waves: Path | None, waves_from: int | None,
-        waves_to: int | None, shapes: tuple[str, ...], schedule: str | None, on_chip: bool, mappings: Path | None) -> None:
+        output: Path | None, json_file: Path | None, trace: Path | None, power: bool, energy_table: str | None, waves: Path | None,
+        waves_from: int | None, waves_to: int | None, shapes: tuple[str, ...], schedule: str | None, on_chip: bool,
+        mappings: Path | None) -> None:
     """Runs a model, or a program folder, and compares every tensor with ONNX Runtime.
 
     Exit status 1 if anything differs from the reference that must be equal.
@@ -358,6 +361,11 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
             raise UserError("--output needs values: use it with --simulator verilator, icarus or functional")
         if output is not None and output.suffix != ".npz":
             raise UserError(f"--output: {output} must end in .npz")
+        if energy_table is not None:
+            from tenon.flows.energy_table import load_table
+            from tenon.flows.run import with_energy
+
+            table = load_table(energy_table)
         for path in filter(None, (output, json_file, trace, waves)):
             check_file(path)
         recorder = _waves(waves, waves_from, waves_to)
@@ -378,6 +386,8 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
         if power:
             with _status(f"power of {job.name} on {job.params.name}") as say:
                 report = with_power(job, report, dram=dram, progress=say)
+        if energy_table is not None:
+            report = with_energy(job, report, table)
         print_report(report)
         if output is not None:
             save_outputs(output, outputs_of(job.compiled, job.feeds, execution.tensors))

@@ -13,6 +13,7 @@ from tenon.compiler.traffic import traffic_of
 from tenon.flows.clock import Clock
 from tenon.flows.comparison import REFERENCE, Comparison
 from tenon.flows.compile import Placement
+from tenon.flows.energy import Energy
 from tenon.flows.engine_use import EngineUse, use_by_counters, use_by_timeline
 from tenon.flows.execution import Execution, Simulator
 from tenon.flows.hardware.power.power import Power
@@ -80,6 +81,7 @@ class Report:
     placements: Sequence[Placement]
     clock: Clock | None = None
     power: Power | None = None
+    energy: Energy | None = None
 
     @property
     def utilization(self) -> float | None:
@@ -101,9 +103,10 @@ class Report:
         total = compared.total if compared else None
         timed = {"time_us": self.time_us, "clock_mhz": self.clock.mhz, "clock_from": self.clock.source} if self.time_us is not None else {}
         power = {"power": self.power.fields(self.clock)} if self.power is not None else {}
+        energy = {"energy": self.energy.fields()} if self.energy is not None else {}
         fields = {
             "tenon": version(), "config": self.config, "model": self.model, "simulator": self.simulator,
-            "runs": self.runs, "cycles": self.cycles, "total_cycles": self.total_cycles, **timed, **power, "macs": self.macs,
+            "runs": self.runs, "cycles": self.cycles, "total_cycles": self.total_cycles, **timed, **power, **energy, "macs": self.macs,
             "peak_macs_per_cycle": self.peak_macs_per_cycle, "utilization": self.utilization,
             "dram_read_bytes": self.dram_read_bytes, "dram_write_bytes": self.dram_write_bytes,
             "reference": REFERENCE if compared else None, "outputs_compared": total.elements if total else 0,

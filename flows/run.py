@@ -16,6 +16,8 @@ from tenon.compiler.mapping import NetworkMapping
 from tenon.flows.clock import Clock
 from tenon.flows.comparison import compare
 from tenon.flows.compile import Compiled, compile_source, load_folder, placements
+from tenon.flows.energy import energy_of
+from tenon.flows.energy_table import EnergyTable
 from tenon.flows.errors import UserError
 from tenon.flows.execution import Execution, Simulator, Tensors, execute
 from tenon.flows.host_parts import enter
@@ -27,7 +29,7 @@ from tenon.tb.gateware import graph_of
 from tenon.tb.rtl import Dram
 from tenon.tb.waves import Waves
 
-__all__ = ["Job", "job_of", "prepare", "run", "with_power"]
+__all__ = ["Job", "job_of", "prepare", "run", "with_energy", "with_power"]
 
 _IMAGES = 100  # test images of a network that has some
 
@@ -149,6 +151,13 @@ def with_power(job: Job, report: Report, *, dram: Dram | None = None, progress: 
     inputs = read_inputs(compiled.graph, enter(compiled.parts, job.feeds[:1])[0])
     power = power_of(job.params, compiled.program, inputs, report.cycles, report.macs, dram=dram, progress=progress)
     return replace(report, power=power)
+
+
+def with_energy(job: Job, report: Report, table: EnergyTable) -> Report:
+    """``report`` of ``job`` with the energy of a run by counts."""
+    # Notes are of this version, whichever it was that compiled a program folder.
+    program = replace(job.compiled.program, covenant=graph_of(job.params))
+    return replace(report, energy=energy_of(program, table, cycles=report.cycles))
 
 
 def _accuracy(compiled: Compiled, labels: np.ndarray, results: Sequence[Tensors], expected: Sequence[dict]) -> Accuracy:

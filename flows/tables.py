@@ -12,6 +12,7 @@ from tenon.compiler.program import Program
 from tenon.compiler.traffic import traffic_of
 from tenon.flows.compile import Placement
 from tenon.flows.doctor import Check
+from tenon.flows.energy import Energy
 from tenon.flows.hardware.area import Area
 from tenon.flows.hardware.timing import Timing
 from tenon.flows.quantize import Drift, Right
@@ -84,6 +85,8 @@ def print_report(report: Report) -> None:
         console.print(f"{report.time_us:,.1f} us at {report.clock.mhz:g} MHz ({report.clock.source})", soft_wrap=True)
     if report.power is not None:
         _print_power(console, report)
+    if report.energy is not None:
+        _print_energy(console, report.energy)
     untimed = sum(layer.cycles is None for layer in report.layers) if report.cycles is not None else 0
     if untimed:
         console.print(f"{untimed:,} layers have no time of their own: there are more of them than time stamps; a configuration with "
@@ -125,6 +128,25 @@ def _print_power(console: Console, report: Report) -> None:
                   soft_wrap=True)
     for condition in power.conditions:
         console.print(f"  {condition}", soft_wrap=True)
+
+
+def _print_energy(console: Console, energy: Energy) -> None:
+    """What a run is counted to do, and what that takes."""
+    table = Table(title=f"energy of a run ({energy.label})", title_justify="left")
+    table.add_column("what")
+    for name in ("count", "of", "pJ each", "uJ", "share"):
+        table.add_column(name, justify="left" if name == "of" else "right", no_wrap=True)
+    for row in energy.rows:
+        if row.count:
+            total = row.total_pj
+            priced = ("-", "-", "-") if total is None else (
+                f"{row.pj:.4g}", f"{1e-6 * total:,.3f}", _percent(total / energy.pj if energy.pj else None))
+            table.add_row(row.what, _number(row.count), f"{row.unit}s", *priced)
+    table.add_section()
+    table.add_row("total", "", "", "", f"{energy.uj:,.3f}", _percent(1.0))
+    console.print(table)
+    per_mac = f"{energy.pj_per_mac:,.2f} pJ for each MAC of the network" if energy.pj_per_mac is not None else "no MACs"
+    console.print(f"{energy.uj:,.3f} uJ a run, {per_mac} ({energy.label}); counted, not measured: \"-\" is in no sum", soft_wrap=True)
 
 
 def _print_comparison(console: Console, report: Report) -> None:

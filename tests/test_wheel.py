@@ -30,8 +30,8 @@ def test_the_wheel_alone_runs_a_network_in_rtl(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     subprocess.run([*pip, "--python", python, "install", wheel], check=True)
     (empty := tmp_path / "empty").mkdir()
-    command = [python.with_name("tenon"), "run", "zoo:digits", "--config", "tiny", "--runs", "2"]
+    command = [python.with_name("tenon"), "run", "zoo:digits", "--config", "tiny", "--runs", "2", "--energy-table"]
     done = subprocess.run(command, cwd=empty, capture_output=True, text=True)
-    assert done.returncode == 0 and "all equal" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0 and "all equal" in done.stdout and "45 nm table" in done.stdout, done.stdout + done.stderr
     (top,) = {path.relative_to(tmp_path / "alone").parts[3] for path in (tmp_path / "alone").rglob("hw/params.py")}
     assert top == "tenon"
