@@ -4,35 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tenon.compiler.code import Code
 from tenon.compiler.hazards import Footprint, footprints
-from tenon.compiler.instruction import Instruction
 
 __all__ = ["joined"]
 
 _FIXED = "CONSTANTS"  # the segment that nothing writes
 
 
-def joined(before: Sequence[Instruction], after: Sequence[Instruction]) -> tuple[list[Instruction], int]:
-    """Both in order, and how many instructions of ``after`` went into ``before``.
+def joined(codes: Sequence[Code]) -> tuple[Code, list[int]]:
+    """Layers in one sequence, and where each ends: what is fetched early stands before the last instructions of the layer before, and
+    counts as its own.
 
-    Transfers of constants at the head of ``after`` move up to the last instruction of their own unit, as long as
+    Transfers of constants at the head of a layer move up to the last instruction of their own unit, as long as
     they pass nothing that touches the same bytes: executed in order, the program means the same.
     """
-    head = 0
-    while head < len(after) and _brings_constants(after[head]):
-        head += 1
-    place = len(before)
-    if head and before:
-        unit = after[0].mnemonic.unit
-        wanted = [f for i in after[:head] for f in footprints(i)]
-        while place and before[place - 1].mnemonic.unit != unit and not _meet(wanted, footprints(before[place - 1])):
+    code = Code.chained(codes)
+    units, order = code.units(), list(range(len(code)))
+    ends: list[int] = []
+    begin = 0
+    for layer in codes:
+        end, head = begin + len(layer), begin
+        wanted: list[Footprint] = []
+        while begin and head < end and _brings_constants(found := footprints(code[head])):
+            wanted += found
+            head += 1
+        place = begin
+        while wanted and place and units[order[place - 1]] != units[begin] and not _meet(wanted, footprints(code[order[place - 1]])):
             place -= 1
-    moved = head if place < len(before) else 0
-    return [*before[:place], *after[:moved], *before[place:], *after[moved:]], moved
+        if place < begin:
+            order[place:head] = [*order[begin:head], *order[place:begin]]
+            ends[-1] += head - begin
+        ends.append(end - 1)
+        begin = end
+    return code.take(order), ends
 
 
-def _brings_constants(instruction: Instruction) -> bool:
-    return any(f.memory == _FIXED and not f.write for f in footprints(instruction))
+def _brings_constants(found: list[Footprint]) -> bool:
+    return any(f.memory == _FIXED and not f.write for f in found)
 
 
 def _meet(ours: list[Footprint], theirs: list[Footprint]) -> bool:

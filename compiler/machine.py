@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from tenon.acg.expr import Expr, Load, Lookup, Nest, Op, Operand, Reduce
 from tenon.acg.graph import Graph
+from tenon.compiler.code import Forms
 from tenon.compiler.codelets import Codelet, add, conv, depthwise, normalise
 from tenon.compiler.errors import CompileError
 from tenon.compiler.layout import column_layout, dense
@@ -23,10 +24,16 @@ _PLAIN = {"stride_h": 1, "stride_w": 1, "dilation_h": 1, "dilation_w": 1, "pad_t
 
 @dataclass(frozen=True, eq=False)
 class Selected:
-    """What has been selected for a graph: templates by the statement and where its operands lie, patterns by the statement's kind."""
+    """What has been selected for a graph: forms by the statement and where its operands lie, patterns by the statement's kind."""
 
-    templates: dict[Hashable, Template | None]
-    patterns: dict[Hashable, list[Pattern]]
+    forms: Forms = field(default_factory=Forms)
+    numbers: dict[Hashable, int | None] = field(default_factory=dict)  # of forms; None: there is none
+    patterns: dict[Hashable, list[Pattern]] = field(default_factory=dict)
+
+    def keep(self, key: Hashable, template: Template | None, parameters: Sequence[str]) -> int | None:
+        """The number of what has been selected."""
+        self.numbers[key] = None if template is None else self.forms.add(template, parameters)
+        return self.numbers[key]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +42,7 @@ class Machine:
 
     graph: Graph
     reserved: Mapping[str, int] = field(default_factory=dict)  # bytes at the top of memories, for what stays there
-    selected: Selected = field(default_factory=lambda: Selected({}, {}))
+    selected: Selected = field(default_factory=Selected)
 
     def select(self, statement: Nest, kind: Hashable = None) -> Template | None:
         """The instruction that does ``statement``, or None. Those of one ``kind`` differ in numbers alone."""

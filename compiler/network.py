@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping as Mapped
-from dataclasses import replace
 
 import numpy as np
 
 from tenon.acg.graph import Graph as Covenant
-from tenon.acg.mnemonic import Header
 from tenon.compiler.chains import unchained
+from tenon.compiler.code import Code
 from tenon.compiler.columns import by_columns
 from tenon.compiler.errors import CompileError
 from tenon.compiler.fold import folded
 from tenon.compiler.home import ALIGNMENT, Home, homes_of
-from tenon.compiler.instruction import Instruction
 from tenon.compiler.ir import Conv, Graph
 from tenon.compiler.join import joined
 from tenon.compiler.large_windows import cut_windows
@@ -37,7 +35,7 @@ from tenon.compiler.tokens import place_tokens
 from tenon.compiler.touched import touched_bytes
 from tenon.compiler.turn import Turn, turned
 
-__all__ = ["MOST_INSTRUCTIONS", "Network", "linked"]
+__all__ = ["MOST_INSTRUCTIONS", "Network"]
 
 MOST_INSTRUCTIONS = 1 << 18  # of a program: dispatching more would take longer than whole networks do
 _PAGE = 4096  # bytes between which no burst passes
@@ -99,14 +97,13 @@ class Network:
             self._searched[key] = search(self.machines[number], self.graph, self.layers[number], self.homes, effort=effort)
         return self._searched[key]
 
-    def lower(self, number: int, mapping: Mapping, constants: Constants) -> list[Instruction]:
+    def lower(self, number: int, mapping: Mapping, constants: Constants) -> Code:
         """A layer's instructions, the last of them marked; its own constants begin in a page of their own, so that their transfers
         take as long wherever that is."""
         constants.align(_PAGE)
         code = lower(self.machines[number], self.graph, self.layers[number], self.homes, mapping, constants, number,
                      self.turns[number])
-        code[-1] = replace(code[-1], header=Header(mark=self.mark(number)))
-        return code
+        return code.marked(self.mark(number))
 
     def mark(self, number: int) -> int:
         """The mark of a layer's last instruction; 0 if there are too few marks."""
@@ -121,7 +118,7 @@ class Network:
             If a layer cannot be mapped so, or all take too many instructions.
         """
         constants = self.constants()
-        codes: list[list[Instruction]] = []
+        codes: list[Code] = []
         for number, layer in enumerate(self.layers):
             codes.append(self.lower(number, mappings[layer.name], constants))
             if sum(map(len, codes)) > MOST_INSTRUCTIONS:
@@ -129,7 +126,7 @@ class Network:
                 nodes = ", ".join(n for k in self.layers[longest].kernels for n in k.nodes)
                 raise CompileError(f"layer {self.layers[longest].name} ({nodes}) takes most of more than {MOST_INSTRUCTIONS} "
                                    f"instructions: change the model there, or the configuration")
-        instructions, ends = linked(codes)
+        instructions, ends = joined(codes)
         instructions = place_tokens(self.covenant, instructions)
         data = constants.bytes()
         placed = {name: Placed(self.graph.tensors[name], home) for name, home in self.homes.items()
@@ -140,7 +137,7 @@ class Network:
         return Program(self.graph.name, self.covenant, tuple(instructions), data, {**self.segments, "CONSTANTS": len(data)}, placed,
                        tuple(self.graph.inputs), tuple(self.graph.outputs), tuple(records), aliases, NetworkMapping(dict(mappings)))
 
-    def _record(self, number: int, code: list[Instruction], first: int, last: int) -> LayerRecord:
+    def _record(self, number: int, code: Code, first: int, last: int) -> LayerRecord:
         layer, machine, graph, homes = self.layers[number], self.machines[number], self.graph, self.homes
         macs = sum(graph.macs(k) for k in layer.kernels) if layer.products else 0
         written = (layer.y,) if layer.finishes else ()
@@ -151,9 +148,9 @@ class Network:
         traffic += sum(k.weight.size for k in layer.kernels if isinstance(k, Conv) and layer.products)
         peak = self.covenant.peak_macs_per_cycle
         bound = max(math.ceil(macs / peak) if macs and peak else 0, math.ceil(traffic / self.covenant.bus_bytes))
-        units = {i.mnemonic.unit for i in code}
+        units = code.units()
         working = (route.mnemonic.unit for route in (machine.products, machine.windows, machine.elementwise) if route)
-        engine = next((unit for unit in working if unit in units), code[0].mnemonic.unit)
+        engine = next((unit for unit in working if unit in units), units[0])
         return LayerRecord(layer.name, layer.op, engine, tuple(n for k in layer.kernels for n in k.nodes),
                            all(k.exact for k in layer.kernels), macs, first, last, self.mark(number), bound, written)
 
@@ -168,19 +165,6 @@ def _turns(graph: Graph, layers: list[Layer], homes: dict[str, Home]) -> list[in
         else:
             count += isinstance(layer.main, Conv) and layer.products
     return turns
-
-
-def linked(codes: list[list[Instruction]]) -> tuple[list[Instruction], list[int]]:
-    """Layers' instructions in one sequence, and where each layer ends: what is fetched early stands before the last instructions of the
-    layer before, and counts as its own."""
-    instructions: list[Instruction] = []
-    ends: list[int] = []
-    for code in codes:
-        instructions, early = joined(instructions, code)
-        if ends:
-            ends[-1] += early
-        ends.append(len(instructions) - 1)
-    return instructions, ends
 
 
 def _arranged(machine: Machine, graph: Graph, parts: dict, schedule: str, on_chip: bool) -> tuple[list[Layer], Residence]:

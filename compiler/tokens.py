@@ -10,6 +10,7 @@ import numpy as np
 
 from tenon.acg.graph import Graph
 from tenon.acg.mnemonic import Header
+from tenon.compiler.code import Code
 from tenon.compiler.errors import CompileError
 from tenon.compiler.hazards import dependences
 from tenon.compiler.instruction import Instruction
@@ -49,8 +50,9 @@ def _compiled(graph: Graph, instructions: Sequence[Instruction]) -> Masks:
     by_name = {u.name: u for u in graph.units}
     ordered = np.array([[m in by_name[u].ordered for m in memories] for u in units], np.int64)
     number = {name: k for k, name in enumerate(units)}
-    unit = np.array([number[i.mnemonic.unit] for i in instructions], np.int64)
-    prints = footprint_rows(instructions, memories)
+    code = Code.of(instructions)
+    unit = np.array([number[u] for u in code.units()], np.int64)
+    prints = footprint_rows(graph, code)
     needed, masks = native.run_tokens(unit, len(units), prints, ordered, graph.sequencer.tokens, _most(graph))
     _check(graph, needed)
     return tuple(mask.tolist() for mask in masks)

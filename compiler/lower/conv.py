@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from tenon.compiler.code import Note
 from tenon.compiler.codelets import conv
 from tenon.compiler.home import Home
 from tenon.compiler.layout import Layout, dense
@@ -102,10 +103,10 @@ class _Lowering:
             if step.last and plan.layer.finishes:
                 self.finish(step, now)
             while fetched < len(steps) and fetched <= now + self.plan.choices.ahead and sum(transfers[now + 2:fetched]) <= room:
-                before = len(self.out.instructions)
+                before = len(self.out)
                 if not self.fetch(fetched, now):
                     break
-                transfers[fetched] += len(self.out.instructions) - before
+                transfers[fetched] += len(self.out) - before
                 fetched += 1
 
     def fetch(self, wanted: int, now: int, kinds: tuple[str, ...] = tuple(CONTENTS)) -> bool:
@@ -138,7 +139,7 @@ class _Lowering:
             size = 4 * plan.constant_words * plan.channel_tiles[channel][1]
             near = self.slots["bias"].base(unit) + (channel - first) * plan.constant_bytes
             self.out.load([Walk(size, 1, 1)], (CONSTANTS, self.stored("constants", channel)),
-                          (self.slots["bias"].memory, near), f"constants of channel tile {channel}")
+                          (self.slots["bias"].memory, near), ("constants of channel tile %d", channel))
 
     def fetch_w(self, step: Step, unit, low: int, high: int) -> None:
         plan = self.plan
@@ -149,7 +150,7 @@ class _Lowering:
         far = self.stored("weights", step.channel) + (low - plan.span(step.channel)[0]) * size
         near = self.slots["w"].base(unit) + (low - plan.w_low(unit)) * size
         self.out.load([Walk((high - low) * size, 1, 1)], (CONSTANTS, far), (self.slots["w"].memory, near),
-                      f"weights of channel tile {step.channel}, blocks {low}..{high - 1}")
+                      ("weights of channel tile %d, blocks %d..%d", step.channel, low, high - 1))
 
     def fetch_w_tensor(self, step: Step, low: int, high: int, near: int) -> None:
         """Rows of a matrix as weights; beyond its last row and column they are zero-points."""
@@ -174,7 +175,7 @@ class _Lowering:
             walks.append(Walk(extent // lanes, lanes, word, x=lanes))
         walks += [Walk(plan.granule, row, lanes, y=1), Walk(lanes, 1, 1, x=int(columns is not None))]
         self.out.load(walks, (home.segment, start), (self.slots["w"].memory, near),
-                      f"second operand, channel tile {step.channel}, blocks {low}..{high - 1}", fill=int(plan.kernel.zw[0]) & 255,
+                      ("second operand, channel tile %d, blocks %d..%d", step.channel, low, high - 1), fill=int(plan.kernel.zw[0]) & 255,
                       rows=(low * plan.granule, home.shape[2]), columns=columns)
 
     def fetch_w_columns(self, step: Step, low: int, high: int, near: int) -> None:
@@ -193,25 +194,25 @@ class _Lowering:
         if rows is None:
             walks = [replace(walk, y=0) for walk in walks]
         self.out.load(walks, (home.segment, home.offset + low * step_far + first * row), (self.slots["w"].memory, near),
-                      f"second operand by columns, channel tile {step.channel}, blocks {low}..{high - 1}",
+                      ("second operand by columns, channel tile %d, blocks %d..%d", step.channel, low, high - 1),
                       fill=int(plan.kernel.zw[0]) & 255, rows=rows, columns=(low * plan.granule, home.shape[3]) if ragged else None)
 
     def fetch_x(self, step: Step, unit, low: int, high: int) -> None:
         plan = self.plan
         spot, home, tile = plan.spots[step.spot], plan.x, plan.x_layout(unit)
         near = self.slots["x"].base(unit)
-        note = f"activations of tile {step.spot}"
+        note = "activations of tile %d", step.spot
         fill, memory = plan.kernel.zx & 255, self.slots["x"].memory
         if not (plan.windows and not home.block):
             near += tile.offset(c=(low - plan.x_blocks(unit)[0]) * plan.granule)
-            note += f", blocks {low}..{high - 1}"
+            note = "activations of tile %d, blocks %d..%d", step.spot, low, high - 1
         if plan.windows:
             walks, far, rows, columns = self.window_walks(spot, tile, low, high - low)
             self.out.load(walks, (home.segment, far), (memory, near), note, fill=fill, rows=rows, columns=columns)
         else:
             self.load_box(home, plan.x_box(spot, low, high - low), tile, (memory, near), note, fill)
 
-    def load_box(self, home: Home, box: Box, tile: Layout, near: tuple[str, int], note: str, fill: int = 0) -> None:
+    def load_box(self, home: Home, box: Box, tile: Layout, near: tuple[str, int], note: Note, fill: int = 0) -> None:
         """Brings in a box of a tensor, wherever its parts live."""
         for part, piece, offset in box_parts(home, box, tile):
             walks, far, rows, columns = box_walks(part, piece, tile)
@@ -243,7 +244,7 @@ class _Lowering:
         plan, spot = self.plan, self.plan.spots[step.spot]
         tile = plan.y_layout(plan.residual, spot, step.channel)
         self.load_box(plan.residual, plan.y_box(spot, step.channel), tile, (self.slots["r"].memory, self.slots["r"].base(unit)),
-                      f"residual operand of tile {step.spot}, channel tile {step.channel}")
+                      ("residual operand of tile %d, channel tile %d", step.spot, step.channel))
 
     def constant_tiles(self, channel: int) -> tuple[dict[str, Tile], dict[str, int]]:
         """Biases, zero-points and scales of a channel tile: where each lies."""
@@ -274,7 +275,7 @@ class _Lowering:
         bases["w"] = self.slots["w"].base(w_unit) + (step.low - plan.w_low(w_unit)) * plan.w_block_bytes(step.channel)
         extents = {"n": spot.n[1], "oh": spot.h[1], "ow": spot.w[1]} | plan.product_extents(step)
         self.out.compute(self.products, "start" if step.first and plan.layer.begins else "resume", tiles, extents, self.attributes, bases,
-                         f"tile {step.spot}, channel tile {step.channel}, blocks {step.low}..{step.high - 1}")
+                         ("tile %d, channel tile %d, blocks %d..%d", step.spot, step.channel, step.low, step.high - 1))
 
     def operand(self, step: Step, now: int) -> tuple[Tile, int]:
         """The activations of a step: a tile that was fetched, or a tensor that stays on chip; and where its box begins."""
@@ -321,7 +322,7 @@ class _Lowering:
         if self.table is not None:
             tiles["table"] = Tile(self.machine.memory("table"), dense([("i", 256, 1)]))
             bases["table"] = self.table
-        note = f"tile {step.spot}, channel tile {step.channel}"
+        note = "tile %d, channel tile %d", step.spot, step.channel
         extents = {"n": spot.n[1], "oh": spot.h[1], "ow": spot.w[1], "oc": extent}
         self.out.compute(self.codelet, "finish", tiles, extents, self.attributes, bases, note)
         if not plan.y.on_chip:

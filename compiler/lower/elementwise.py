@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+from tenon.compiler.code import Note
 from tenon.compiler.codelets import Codelet, add, largest, lookup, multiply
 from tenon.compiler.home import Home
 from tenon.compiler.ir import Add, Graph, Lookup, Pool
@@ -155,10 +156,10 @@ class _Lowering:
             if slots.missing(wanted, 0, 1):
                 tile, near = self.plan.source_layout(name, box), (slots.memory, slots.base(wanted))
                 for part, piece, offset in box_parts(home, self.plan.source_box(box), tile):
-                    self.load(part, piece, tile, (near[0], near[1] + offset), f"{name} of tile {wanted}")
+                    self.load(part, piece, tile, (near[0], near[1] + offset), ("%s of tile %d", name, wanted))
         return True
 
-    def load(self, home: Home, box: Box, tile: Layout, near: tuple[str, int], note: str) -> None:
+    def load(self, home: Home, box: Box, tile: Layout, near: tuple[str, int], note: Note) -> None:
         walks, far, rows, columns = box_walks(home, box, tile)
         fill = _fill(self.plan)
         room, given = tile.digits("c")[0].extent, walks[-1].extent
@@ -196,10 +197,10 @@ class _Lowering:
             if self.table is not None:
                 bases["table"] = self.table
             for statement in self.codelet.statements:
-                self.out.compute(self.codelet, statement, tiles, extents, self.attributes | attributes, bases, f"tile {now}")
+                self.out.compute(self.codelet, statement, tiles, extents, self.attributes | attributes, bases, ("tile %d", now))
         if not plan.y.on_chip:
             walks, far, _, _ = box_walks(plan.y, box, tiles["y"].layout)
-            self.out.store(walks, (tiles["y"].memory, begins["y"]), (plan.y.segment, far), f"tile {now}")
+            self.out.store(walks, (tiles["y"].memory, begins["y"]), (plan.y.segment, far), ("tile %d", now))
 
 
 def _operator(plan: PassPlan) -> tuple[Codelet, dict[str, int | float]]:

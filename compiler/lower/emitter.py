@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from tenon.acg.expr import Aff, Load, Loop, Nest, Op, Operand, Val, field
+from tenon.compiler.code import Code, Note
 from tenon.compiler.codelets import Codelet
 from tenon.compiler.errors import CompileError
-from tenon.compiler.instruction import Instruction
 from tenon.compiler.lower.tiles import Walk
 from tenon.compiler.machine import Machine
 from tenon.compiler.placing import Tile, place
-from tenon.compiler.select import Template
 
 __all__ = ["CONSTANTS", "Constants", "Emitter"]
 
 #: The DRAM segment of weights, tables and other constants.
 CONSTANTS = "CONSTANTS"
+
+_ENDS = "far", "near", "y", "x"  # parameters of transfers
 
 
 class Constants:
@@ -47,6 +51,14 @@ class Constants:
         return b"".join(self.parts)
 
 
+@dataclass(frozen=True)
+class Transfer:
+    """What moves bytes between DRAM and a memory on chip, wherever they lie in both: instructions, each with its form, what it adds to both
+    addresses, and the first coordinates of its guards."""
+
+    parts: tuple[tuple[int, int, int, int, int], ...]
+
+
 class Emitter:
     """Selects instructions for placed statements and appends them.
 
@@ -58,62 +70,98 @@ class Emitter:
 
     def __init__(self, machine: Machine, layer: str, constants: Constants):
         self.machine, self.layer, self.constants = machine, layer, constants
-        self.instructions: list[Instruction] = []
+        self._forms: list[int] = []
+        self._numbers: list[int] = []
+        self._notes: list[Note] = []
+
+    def __len__(self) -> int:
+        return len(self._forms)
+
+    def code(self) -> Code:
+        """What was appended."""
+        form, forms = np.array(self._forms, np.int64), self.machine.selected.forms
+        return Code(forms, form, forms.fields(form, self._numbers), np.zeros(len(form), np.int64), self._notes)
 
     def fail(self, reason: str) -> CompileError:
         return CompileError(f"layer {self.layer}: {reason}")
 
+    def append(self, form: int, numbers: Sequence[int], note: Note) -> None:
+        """``numbers``: the form's parameters in their order."""
+        self._forms.append(form)
+        self._numbers += numbers
+        self._notes.append(note)
+
     def compute(self, codelet: Codelet, statement: str, tiles: Mapping[str, Tile], extents: Mapping[str, int],
-                attributes: Mapping[str, int | float], bases: Mapping[str, int], note: str) -> None:
+                attributes: Mapping[str, int | float], bases: Mapping[str, int], note: Note) -> None:
         """Appends the instruction that executes a statement of ``codelet`` on tiles at ``bases``."""
+        self.append(self.form(codelet, statement, tiles, extents, attributes), [bases[name] for name in tiles], note)
+
+    def form(self, codelet: Codelet, statement: str, tiles: Mapping[str, Tile], extents: Mapping[str, int],
+             attributes: Mapping[str, int | float]) -> int:
+        """The form of the instruction that executes a statement of ``codelet`` on tiles: where they begin are its parameters."""
         numbers = tuple(attributes.items())
         key = codelet, statement, tuple(tiles.items()), tuple(extents.items()), numbers
-        known = self.machine.selected.templates
-        if key not in known:
+        selected = self.machine.selected
+        if key in selected.numbers:
+            number = selected.numbers[key]
+        else:
             try:
                 nest = place(codelet.statements[statement], codelet.dims, tiles, extents, attributes)
             except ValueError as error:
                 raise self.fail(f"{codelet.name} ({statement}): {error}") from None
             kind = codelet, statement, tuple((n, t.memory) for n, t in tiles.items()), numbers
-            known[key] = self.machine.select(nest, kind)
-        template = known[key]
-        if template is None:
+            number = selected.keep(key, self.machine.select(nest, kind), tuple(tiles))
+        if number is None:
             raise self.fail(f"no instruction computes {codelet.name} ({statement}) on a tile of "
                             + ", ".join(f"{n}={e}" for n, e in extents.items()))
-        self.append(template, bases, note)
+        return number
 
-    def append(self, template: Template, parameters: Mapping[str, int | float], note: str) -> None:
-        self.instructions.append(Instruction(template.mnemonic, template.at(**parameters), note=note))
-
-    def load(self, walks: Sequence[Walk], far: tuple[str, int], near: tuple[str, int], note: str, *,
+    def load(self, walks: Sequence[Walk], far: tuple[str, int], near: tuple[str, int], note: Note, *,
              fill: int = 0, rows: tuple[int, int] | None = None, columns: tuple[int, int] | None = None) -> None:
         """Brings bytes from DRAM (memory, address) on chip; ``rows``, ``columns``: first coordinate and limit of the
         guards, outside of which ``fill`` is written."""
+        self.move(self.inward(walks, far[0], near[0], fill=fill, rows=rows, columns=columns), far[1], near[1], note)
+
+    def store(self, walks: Sequence[Walk], near: tuple[str, int], far: tuple[str, int], note: Note) -> None:
+        """Takes bytes to DRAM."""
+        self.move(self.outward(walks, near[0], far[0]), far[1], near[1], note)
+
+    def move(self, transfer: Transfer, far: int, near: int, note: Note) -> None:
+        """Appends a transfer between these addresses."""
+        for form, far_step, near_step, y, x in transfer.parts:
+            self.append(form, (far + far_step, near + near_step, y, x), note)
+
+    def inward(self, walks: Sequence[Walk], far: str, near: str, *, fill: int = 0, rows: tuple[int, int] | None = None,
+               columns: tuple[int, int] | None = None) -> Transfer:
+        """What ``load`` appends, from memory ``far`` to ``near``."""
         loops = tuple(w for w in walks if w.extent > 1)
         rows, columns = (_near_zero(guard or (0, 1), sum((w.extent - 1) * getattr(w, axis) for w in loops))
                          for guard, axis in ((rows, "y"), (columns, "x")))
-        self._move(loops, far, near, note, True, fill, rows, columns)
+        return Transfer(tuple(self._parts(loops, far, near, True, fill, rows, columns)))
 
-    def store(self, walks: Sequence[Walk], near: tuple[str, int], far: tuple[str, int], note: str) -> None:
-        """Takes bytes to DRAM."""
-        self._move(tuple(w for w in walks if w.extent > 1), far, near, note, False, 0, (0, 1), (0, 1))
+    def outward(self, walks: Sequence[Walk], near: str, far: str) -> Transfer:
+        """What ``store`` appends."""
+        return Transfer(tuple(self._parts(tuple(w for w in walks if w.extent > 1), far, near, False, 0, (0, 1), (0, 1))))
 
-    def _move(self, walks, far, near, note, inward, fill, rows, columns) -> None:
-        key = (walks, far[0], near[0], inward, fill, rows[1], columns[1])
-        known = self.machine.selected.templates
-        if key not in known:
-            nest = _copy(walks, far[0], near[0], inward, fill, rows[1], columns[1])
-            known[key] = self.machine.select(nest, (far[0], near[0], inward))
-        template = known[key]
-        if template is not None:
-            self.append(template, {"far": far[1], "near": near[1], "y": rows[0], "x": columns[0]}, note)
+    def _parts(self, walks: tuple[Walk, ...], far: str, near: str, inward: bool, fill: int, rows: tuple[int, int],
+               columns: tuple[int, int]) -> Iterator[tuple[int, int, int, int, int]]:
+        key = walks, far, near, inward, fill, rows[1], columns[1]
+        selected = self.machine.selected
+        if key in selected.numbers:
+            form = selected.numbers[key]
+        else:
+            nest = _copy(walks, far, near, inward, fill, rows[1], columns[1])
+            form = selected.keep(key, self.machine.select(nest, (far, near, inward)), _ENDS)
+        if form is not None:
+            yield form, 0, 0, rows[0], columns[0]
             return
         if not walks:
-            raise self.fail(f"no instruction copies between {far[0]} and {near[0]}")
+            raise self.fail(f"no instruction copies between {far} and {near}")
         outer, *rest = walks  # more loops than an instruction has levels: the outermost is the program's
         for i in range(outer.extent):
-            self._move(tuple(rest), (far[0], far[1] + i * outer.far), (near[0], near[1] + i * outer.near), note, inward, fill,
-                       (rows[0] + i * outer.y, rows[1]), (columns[0] + i * outer.x, columns[1]))
+            for inner, far_step, near_step, y, x in self._parts(tuple(rest), far, near, inward, fill, (rows[0] + i * outer.y, rows[1]),
+                                                                (columns[0] + i * outer.x, columns[1])):
+                yield inner, far_step + i * outer.far, near_step + i * outer.near, y, x
 
 
 def _near_zero(guard: tuple[int, int], reach: int) -> tuple[int, int]:

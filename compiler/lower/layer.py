@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tenon.compiler.code import Code
 from tenon.compiler.home import Home
-from tenon.compiler.instruction import Instruction
 from tenon.compiler.ir import Conv, Graph, Lookup
 from tenon.compiler.layer import Layer
 from tenon.compiler.lower.conv import lower_conv
@@ -28,7 +28,7 @@ _TABLE_BYTES = 256
 
 
 def lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], mapping: Mapping, constants: Constants,
-          number: int = 0, turn: int = 0) -> list[Instruction]:
+          number: int = 0, turn: int = 0) -> Code:
     """The layer's instructions, tokens not yet placed; what it reads from memory is added to ``constants``.
 
     Parameters
@@ -48,12 +48,12 @@ def lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
         memory = machine.memory("table")
         address = number % (machine.size(memory) // _TABLE_BYTES) * _TABLE_BYTES
         data = table.table.astype("uint8").tobytes()
-        out.load([Walk(_TABLE_BYTES, 1, 1)], (CONSTANTS, constants.put(data)), (memory, address), "table")
+        out.load([Walk(_TABLE_BYTES, 1, 1)], (CONSTANTS, constants.put(data)), (memory, address), ("table",))
     try:
         _lower(machine, graph, layer, homes, mapping, turn, out, address)
     except TooSmall as reason:
         raise out.fail(f"{reason}; a configuration with a larger one may hold it") from None
-    return out.instructions
+    return out.code()
 
 
 def _lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], mapping: Mapping, turn: int, out: Emitter,

@@ -62,7 +62,7 @@ def lower_move(machine: Machine, layer: Layer, homes: dict[str, Home], choices: 
                     inward.insert(0, Walk(extent, x_step, dense))
                     outward.insert(0, Walk(extent, y_step, dense))
                     dense *= extent
-                note = f"part {parts - 1}"
+                note = "part %d", parts - 1
                 out.load(inward, (x.segment, far), near, note)
                 out.store(outward, near, (y.segment, to), note)
 
@@ -71,11 +71,11 @@ def _fill(y: Home, value: int, near: tuple[str, int], size: int, out: Emitter) -
     """Writes ``value`` over the whole tensor."""
     total = y.layout.bytes
     size = min(size, total, _RUN)
-    out.load([Walk(size, 1, 1)], (y.segment, y.offset), near, "fill", fill=value, rows=(0, 0))
+    out.load([Walk(size, 1, 1)], (y.segment, y.offset), near, ("fill",), fill=value, rows=(0, 0))
     whole, rest = divmod(total, size)
-    out.store([Walk(whole, size, 0), Walk(size, 1, 1)], near, (y.segment, y.offset), "fill")
+    out.store([Walk(whole, size, 0), Walk(size, 1, 1)], near, (y.segment, y.offset), ("fill",))
     if rest:
-        out.store([Walk(rest, 1, 1)], near, (y.segment, y.offset + whole * size), "fill")
+        out.store([Walk(rest, 1, 1)], near, (y.segment, y.offset + whole * size), ("fill",))
 
 
 def _strides(home: Home) -> tuple[int, int, int, int, int]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from tenon.compiler.code import Note
 from tenon.compiler.codelets import Codelet, normalise, softmax
 from tenon.compiler.layout import Axis, Layout, dense
 from tenon.compiler.lower.emitter import CONSTANTS, Emitter
@@ -80,7 +81,7 @@ class _Lowering:
             columns, room = None, tile.digits("c")[0].extent
             if walks[-1].extent < room:  # what a tile holds beyond its columns is the same each time
                 columns, walks[-1] = (0, walks[-1].extent), Walk(room, 1, 1, x=1)
-            note = f"x of tile {unit[0]}, chunk {unit[1]}"
+            note = "x of tile %d, chunk %d", *unit
             self.out.load(walks, (home.segment, far), (plan.bytes, base + offset), note, columns=columns)
 
     def operand(self, chunk: int) -> Region:
@@ -95,18 +96,18 @@ class _Lowering:
         regions = self.plan.regions[name]
         return regions[turn % len(regions)]
 
-    def constant(self, values: np.ndarray, near: tuple[str, int], note: str) -> None:
+    def constant(self, values: np.ndarray, near: tuple[str, int], note: Note) -> None:
         """Brings constants, laid out as they are to lie, on chip."""
         data = values.tobytes()
         self.out.load([Walk(len(data), 1, 1)], (CONSTANTS, self.out.constants.put(data)), near, note)
 
     def numbers(self, values: np.ndarray, region: Region) -> None:
-        self.constant(values.astype(np.float32), (region.memory, region.base), "constants")
+        self.constant(values.astype(np.float32), (region.memory, region.base), ("constants",))
 
     def store(self, chunk: int) -> None:
         y = self.result(chunk)
         walks, far, _, _ = box_walks(self.plan.y, self.plan.box(self.tile, chunk), y.layout)
-        self.out.store(walks, (y.memory, y.base), (self.plan.y.segment, far), f"tile {self.tile}, chunk {chunk}")
+        self.out.store(walks, (y.memory, y.base), (self.plan.y.segment, far), ("tile %d, chunk %d", self.tile, chunk))
 
     def compute(self, statement: str, extents: Mapping[str, int], attributes: Mapping[str, int | float] | None = None,
                 bases: Mapping[str, int] | None = None, *, columns: int | None = None, **operands: Region | Tile) -> None:
@@ -114,7 +115,7 @@ class _Lowering:
         tiles = {name: r.tile if isinstance(r, Region) else r for name, r in operands.items()}
         begins = {name: r.base for name, r in operands.items() if isinstance(r, Region)} | dict(bases or {})
         self.out.compute(self.codelet, statement, tiles, {"c": columns or self.plan.tiles[self.tile][1], **extents},
-                         {"run": self.plan.run, **(attributes or {})}, begins, f"tile {self.tile}, {statement}")
+                         {"run": self.plan.run, **(attributes or {})}, begins, ("tile %d, %s", self.tile, statement))
 
     def refined(self, total: Region, *, square: bool) -> Region:
         """1 / total, or its square root."""
@@ -179,7 +180,7 @@ class _SoftmaxLowering(_Lowering):
         """Address of a plane's table, which is brought in unless it is there."""
         place = plane % self.slots
         if self.tables[place] != plane:
-            self.constant(self.kernel.planes[plane], (self.table_memory, place * _TABLE_BYTES), "table")
+            self.constant(self.kernel.planes[plane], (self.table_memory, place * _TABLE_BYTES), ("table",))
             self.tables[place] = plane
         return place * _TABLE_BYTES
 

@@ -7,41 +7,40 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tenon.acg.graph import Graph
-from tenon.acg.mnemonic import accesses
-from tenon.compiler.instruction import Instruction
+from tenon.acg.mnemonic import Mnemonic, accesses
+from tenon.compiler.code import Code
 from tenon.compiler.timing.columns import chosen, columns_of
 
-__all__ = ["footprint_rows", "memories_of", "places_by_mnemonic"]
+__all__ = ["footprint_rows", "memories_of"]
+
+_PRINT = 4  # memory by its number (-1: no such access), first and last byte, whether it is written
 
 
-def places_by_mnemonic(instructions: Sequence[Instruction]) -> dict[str, list[int]]:
-    """Where the instructions of each mnemonic are."""
-    places: dict[str, list[int]] = {}
-    for place, instruction in enumerate(instructions):
-        places.setdefault(instruction.mnemonic.name, []).append(place)
-    return places
+def footprint_rows(graph: Graph, code: Code) -> np.ndarray:
+    """Rows of instruction, memory by its number in ``memories_of``, first and last byte, and whether it is written; by instruction."""
+    most = max(len(accesses(m)) for m in graph.mnemonics)
+    prints = code.rows(graph, _prints, most * _PRINT).reshape(-1, _PRINT)
+    made = prints[:, 0] >= 0
+    return np.column_stack([np.repeat(np.arange(len(code)), most)[made], prints[made]])
 
 
-def footprint_rows(instructions: Sequence[Instruction], memories: Mapping[str, int]) -> np.ndarray:
-    """Rows of instruction, memory by its number in ``memories``, first and last byte, and whether it is written; by instruction."""
-    found = [np.zeros((0, 5), np.int64)]
-    for mine in places_by_mnemonic(instructions).values():
-        kinds = accesses(instructions[mine[0]].mnemonic)
-        wanted = frozenset().union(*(a.fields for a in kinds))
-        columns, here = columns_of([instructions[k].fields for k in mine], wanted), np.array(mine)
-        for access in kinds:
-            low = columns[access.base].copy()
-            high = low.copy()
-            for stride, extent in access.terms:
-                reach = (columns[stride] if isinstance(stride, str) else stride) * (columns[extent] - 1)
-                low += np.minimum(reach, 0)
-                high += np.maximum(reach, 0)
-            rows = np.empty((len(mine), 5), np.int64)
-            rows[:, 0], rows[:, 1], rows[:, 4] = here, memories[access.memory], access.write
-            rows[:, 2], rows[:, 3] = low * access.unit, high * access.unit + access.span - 1
-            found.append(rows[chosen(access, columns, len(mine))])
-    rows = np.concatenate(found)
-    return rows[np.argsort(rows[:, 0], kind="stable")]
+def _prints(graph: Graph, mnemonic: Mnemonic, fields: Sequence[Mapping[str, object]]) -> np.ndarray:
+    """The accesses of each, one behind the other."""
+    kinds, memories, count = accesses(mnemonic), memories_of(graph), len(fields)
+    columns = columns_of(fields, frozenset().union(*(a.fields for a in kinds)))
+    most = max(len(accesses(m)) for m in graph.mnemonics)
+    rows = np.zeros((count, most, _PRINT), np.int64)
+    rows[:, :, 0] = -1
+    for k, access in enumerate(kinds):
+        low = columns[access.base].copy()
+        high = low.copy()
+        for stride, extent in access.terms:
+            reach = (columns[stride] if isinstance(stride, str) else stride) * (columns[extent] - 1)
+            low += np.minimum(reach, 0)
+            high += np.maximum(reach, 0)
+        rows[:, k, 0] = np.where(chosen(access, columns, count), memories[access.memory], -1)
+        rows[:, k, 1], rows[:, k, 2], rows[:, k, 3] = low * access.unit, high * access.unit + access.span - 1, access.write
+    return rows.reshape(count, -1)
 
 
 def memories_of(graph: Graph) -> dict[str, int]:

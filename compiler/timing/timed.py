@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 
 import numpy as np
@@ -11,9 +11,9 @@ from tenon.acg.formula import evaluate_all, names
 from tenon.acg.graph import Graph
 from tenon.acg.mnemonic import INSTRUCTION_BYTES, Mnemonic, accesses
 from tenon.acg.pace import pace_of
+from tenon.compiler.code import Code
 from tenon.compiler.instruction import Instruction
 from tenon.compiler.timing.columns import chosen, columns_of
-from tenon.compiler.timing.footprints import places_by_mnemonic
 from tenon.compiler.timing.native import run_events
 from tenon.compiler.timing.transfers import TRANSFER_COLUMNS, moves, transfer_fields, transfers
 
@@ -57,7 +57,7 @@ def time_program(graph: Graph, instructions: Sequence[Instruction], *, masks: Se
     beats = max(1, INSTRUCTION_BYTES // graph.bus_bytes)
     machine = np.array([*astuple(pace_of(graph)), beats, graph.sequencer.queue_depth, graph.bus_bytes, burst, latency, outstanding])
     units = [u.name for u in graph.units]
-    program, moved = _arrays(graph, instructions, units)
+    program, moved = _arrays(graph, Code.of(instructions))
     if masks is None:
         masks = [[getattr(i.header, mask) for i in instructions] for mask in ("waits", "release", "done")]
     for column, values in zip((_WAITS, _RELEASE, _DONE), masks, strict=True):
@@ -67,37 +67,35 @@ def time_program(graph: Graph, instructions: Sequence[Instruction], *, masks: Se
                  dict(zip(units, busy.tolist(), strict=True)), dict(zip(units, waited.tolist(), strict=True)), moments)
 
 
-def _arrays(graph: Graph, instructions: Sequence[Instruction], units: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    on_chip = frozenset(graph.memory_bytes)
-    program = np.zeros((len(instructions), 11), np.int64)
-    all_moved = [np.zeros((0, TRANSFER_COLUMNS), np.int64)]
-    count_moved = 0
-    for mine in places_by_mnemonic(instructions).values():
-        mnemonic = instructions[mine[0]].mnemonic
-        rows, moved = _rows(mnemonic, [instructions[k].fields for k in mine], on_chip)
-        rows[:, _UNIT] = units.index(mnemonic.unit)
-        if moved is None:
-            rows[:, _TRANSFER] = -1
-        else:
-            rows[:, _TRANSFER] = np.arange(count_moved, count_moved + len(mine))
-            all_moved.append(moved)
-            count_moved += len(mine)
-        program[mine] = rows
-    return program, np.concatenate(all_moved)
+def _arrays(graph: Graph, code: Code) -> tuple[np.ndarray, np.ndarray]:
+    program = code.rows(graph, _costs, _TRANSFER + 1)
+    moving = np.flatnonzero(program[:, _TRANSFER])
+    program[:, _TRANSFER] = -1
+    program[moving, _TRANSFER] = np.arange(len(moving))
+    return program, code.take(moving).rows(graph, _moved, TRANSFER_COLUMNS)
 
 
-def _rows(mnemonic: Mnemonic, fields, on_chip: frozenset[str]) -> tuple[np.ndarray, np.ndarray | None]:
-    """What instructions of one mnemonic cost, and what they move."""
-    count, far = len(fields), moves(mnemonic, on_chip)
+def _costs(graph: Graph, mnemonic: Mnemonic, fields: Sequence[Mapping[str, object]]) -> np.ndarray:
+    """What instructions of one mnemonic cost, tokens apart, and whether each is a transfer."""
+    count, on_chip = len(fields), frozenset(graph.memory_bytes)
+    far = moves(mnemonic, on_chip)
     formulas = {} if far else {column: mnemonic.cost[what] for what, column in _COSTS.items() if what in mnemonic.cost}
     near = [a for a in accesses(mnemonic) if a.memory in on_chip]
-    wanted = {name for formula in formulas.values() for name in names(formula)} | {f for a in near for f, _ in a.conditions}
-    columns = columns_of(fields, wanted | (transfer_fields(mnemonic) if far else set()))
-    rows = np.zeros((count, 11), np.int64)
+    columns = columns_of(fields, {name for formula in formulas.values() for name in names(formula)} | {f for a in near for f, _ in a.conditions})
+    rows = np.zeros((count, _TRANSFER + 1), np.int64)
     for access in near:
         rows[:, _WALK] += np.where(chosen(access, columns, count), access.steps, 1)
     for column, formula in formulas.items():
         rows[:, column] = evaluate_all(formula, columns)
     if _STEP not in formulas:
         rows[:, _STEP] = rows[:, _OCCUPANCY]
-    return rows, transfers(mnemonic, columns, count, on_chip) if far else None
+    rows[:, _UNIT], rows[:, _TRANSFER] = [u.name for u in graph.units].index(mnemonic.unit), far
+    return rows
+
+
+def _moved(graph: Graph, mnemonic: Mnemonic, fields: Sequence[Mapping[str, object]]) -> np.ndarray:
+    """What transfers of one mnemonic move; nothing for other mnemonics."""
+    count, on_chip = len(fields), frozenset(graph.memory_bytes)
+    if not moves(mnemonic, on_chip):
+        return np.zeros((count, TRANSFER_COLUMNS), np.int64)
+    return transfers(mnemonic, columns_of(fields, transfer_fields(mnemonic)), count, on_chip)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tenon.compiler.code import Code
 from tenon.compiler.errors import CompileError
-from tenon.compiler.instruction import Instruction
-from tenon.compiler.network import linked
+from tenon.compiler.join import joined
 from tenon.compiler.timing import time_program
 from tenon.compiler.tokens import token_masks
 from tenon.compiler.tune.space import NetworkSpace, Point
@@ -20,7 +20,7 @@ class Measure:
 
     def __init__(self, space: NetworkSpace):
         self.space, self.lowered = space, 0
-        self._codes: dict[tuple[int, Point], list[Instruction] | CompileError] = {}
+        self._codes: dict[tuple[int, Point], Code | CompileError] = {}
 
     def __call__(self, point: Point) -> int:
         """Cycles of the whole network.
@@ -32,10 +32,10 @@ class Measure:
         """
         covenant = self.space.network.covenant
         codes = [self._code(number, point[part]) for number, part in enumerate(self.space.slices)]
-        instructions, _ = linked(codes)
+        instructions, _ = joined(codes)
         return time_program(covenant, instructions, masks=token_masks(covenant, instructions)).cycles
 
-    def _code(self, number: int, part: Point) -> list[Instruction]:
+    def _code(self, number: int, part: Point) -> Code:
         key = number, part
         if key not in self._codes:
             self.lowered += 1
