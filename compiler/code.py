@@ -19,7 +19,7 @@ __all__ = ["Code", "Forms", "Note"]
 Note = tuple
 
 _MOST = 8  # parameters of a form, and fields that they decide
-_FIELDS = ("factors", "constants", "units", "lowest", "highest")
+_FIELDS = ("factors", "constants", "units", "lowest", "highest", "counts")
 
 #: Numbers of many forms of one mnemonic, a row each, affine in the fields that parameters decide.
 Rows = Callable[[Graph, Mnemonic, Sequence[Mapping[str, object]]], np.ndarray]
@@ -48,8 +48,9 @@ class Forms:
     def __init__(self) -> None:
         self.templates: list[Template] = []
         self.parameters: list[tuple[str, ...]] = []
-        self._solved = {name: _Table(_MOST, *([_MOST] if name == "factors" else [])) for name in _FIELDS}
-        self._computed: dict[Rows, tuple[_Table, _Table]] = {}
+        shapes = {"factors": (_MOST, _MOST), "counts": ()}
+        self._solved = {name: _Table(*shapes.get(name, (_MOST,))) for name in _FIELDS}
+        self._computed: dict[Rows, tuple[_Table, _Table, set[int]]] = {}
 
     def add(self, template: Template, parameters: Sequence[str]) -> int:
         """Its number. ``parameters``: in the order in which their values are given."""
@@ -67,8 +68,7 @@ class Forms:
             As ``Template.at``.
         """
         self._solve()
-        factors, constants, units, lowest, highest = (self._solved[name].rows[form] for name in _FIELDS)
-        counts = np.fromiter(map(len, self.parameters), np.int64, len(self.parameters))[form]
+        factors, constants, units, lowest, highest, counts = (self._solved[name].rows[form] for name in _FIELDS)
         given = np.zeros((len(form), _MOST), np.int64)
         given[np.arange(_MOST) < counts[:, None]] = numbers
         totals = np.einsum("nfp,np->nf", factors, given) + constants
@@ -84,6 +84,7 @@ class Forms:
         rows = {name: np.zeros((len(new), *self._solved[name].rows.shape[1:]), np.int64) for name in _FIELDS}
         rows["units"][:] = 1
         for k, number in enumerate(new):
+            rows["counts"][k] = len(self.parameters[number])
             template, place = self.templates[number], {name: i for i, name in enumerate(self.parameters[number])}
             for f, (name, (terms, unit)) in enumerate(template.linear.items()):
                 field = template.mnemonic.field(name)
@@ -96,11 +97,11 @@ class Forms:
         for name, table in self._solved.items():
             table.extend(rows[name])
 
-    def computed(self, graph: Graph, rows: Rows, width: int) -> tuple[np.ndarray, np.ndarray]:
-        """``rows`` of every form where parameters decide on 0 everywhere, and what 1 in each such field adds."""
+    def computed(self, graph: Graph, rows: Rows, width: int) -> tuple[np.ndarray, np.ndarray, set[int]]:
+        """``rows`` of every form where parameters decide on 0 everywhere, what 1 in each such field adds, and in which it adds anything."""
         if rows not in self._computed:
-            self._computed[rows] = _Table(width), _Table(_MOST, width)
-        base, slopes = self._computed[rows]
+            self._computed[rows] = _Table(width), _Table(_MOST, width), set()
+        base, slopes, adding = self._computed[rows]
         new = self.templates[base.count:]
         added, more = np.zeros((len(new), width), np.int64), np.zeros((len(new), _MOST, width), np.int64)
         kinds: dict[int, list[int]] = {}
@@ -116,7 +117,8 @@ class Forms:
                 more[which, f] = found[len(mine):] - added[list(which)]
         base.extend(added)
         slopes.extend(more)
-        return base.rows, slopes.rows
+        adding |= set(np.flatnonzero(more.any(axis=(0, 2))).tolist())
+        return base.rows, slopes.rows, adding
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,15 +172,14 @@ class Code(Sequence[Instruction]):
         form, fields, marks = (np.concatenate([getattr(code, name) for code in codes]) for name in ("form", "fields", "marks"))
         return Code(codes[0].forms, form, fields, marks, list(itertools.chain.from_iterable(code.notes for code in codes)))
 
-    def units(self) -> list[str]:
-        """The unit of each."""
-        of_form = [t.mnemonic.unit for t in self.forms.templates]
-        return [of_form[k] for k in self.form.tolist()]
+    def unit(self, place: int) -> str:
+        """The unit of one of them."""
+        return self.forms.templates[self.form[place]].mnemonic.unit
 
     def rows(self, graph: Graph, rows: Rows, width: int) -> np.ndarray:
         """``rows`` of each instruction."""
-        base, slopes = self.forms.computed(graph, rows, width)
+        base, slopes, adding = self.forms.computed(graph, rows, width)
         found = base[self.form]
-        for k in np.flatnonzero(slopes.any(axis=(0, 2))):
+        for k in adding:
             found += slopes[self.form, k] * self.fields[:, k, None]
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from tenon.acg.graph import Graph as Covenant
 from tenon.compiler.errors import CompileError
@@ -36,7 +37,14 @@ class Home:
     on_chip: bool = False
     margin: tuple[int, int, int, int] = (0, 0, 0, 0)
 
-    @property
+    @cached_property
+    def strides(self) -> tuple[int, int, int, int, int]:
+        """Bytes from one coordinate to the next along n, h, w, c, and from one channel block to the next."""
+        axes = {a.dim: a.stride for a in self.layout.axes if a.dim != "c"}
+        lanes, *blocks = (a.stride for a in self.layout.digits("c"))
+        return axes["n"], axes["h"], axes["w"], lanes, blocks[0] if blocks else 0
+
+    @cached_property
     def resident(self) -> bool:
         """Whether any of it stays on chip."""
         return self.on_chip or any(home.on_chip for _, home in self.pieces)

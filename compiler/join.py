@@ -20,7 +20,7 @@ def joined(codes: Sequence[Code]) -> tuple[Code, list[int]]:
     they pass nothing that touches the same bytes: executed in order, the program means the same.
     """
     code = Code.chained(codes)
-    units, order = code.units(), list(range(len(code)))
+    order = list(range(len(code)))
     ends: list[int] = []
     begin = 0
     for layer in codes:
@@ -30,7 +30,7 @@ def joined(codes: Sequence[Code]) -> tuple[Code, list[int]]:
             wanted += found
             head += 1
         place = begin
-        while wanted and place and units[order[place - 1]] != units[begin] and not _meet(wanted, footprints(code[order[place - 1]])):
+        while wanted and place and code.unit(order[place - 1]) != code.unit(begin) and not _meet(wanted, footprints(code[order[place - 1]])):
             place -= 1
         if place < begin:
             order[place:head] = [*order[begin:head], *order[place:begin]]

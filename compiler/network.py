@@ -148,9 +148,9 @@ class Network:
         traffic += sum(k.weight.size for k in layer.kernels if isinstance(k, Conv) and layer.products)
         peak = self.covenant.peak_macs_per_cycle
         bound = max(math.ceil(macs / peak) if macs and peak else 0, math.ceil(traffic / self.covenant.bus_bytes))
-        units = code.units()
+        units = {code.unit(k) for k in np.unique(code.form, return_index=True)[1]}
         working = (route.mnemonic.unit for route in (machine.products, machine.windows, machine.elementwise) if route)
-        engine = next((unit for unit in working if unit in units), units[0])
+        engine = next((unit for unit in working if unit in units), code.unit(0))
         return LayerRecord(layer.name, layer.op, engine, tuple(n for k in layer.kernels for n in k.nodes),
                            all(k.exact for k in layer.kernels), macs, first, last, self.mark(number), bound, written)
 

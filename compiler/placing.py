@@ -7,7 +7,7 @@ serves every tile of the same shape.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tenon.acg.expr import Aff, Choose, Expr, Load, Lookup, Loop, Nest, Op, Operand, Reduce, Val, field, walk
 from tenon.compiler.layout import Layout
@@ -15,8 +15,7 @@ from tenon.compiler.layout import Layout
 __all__ = ["Tile", "place"]
 
 
-@dataclass(frozen=True)
-class Tile:
+class Tile(NamedTuple):
     """Where a tile of an operand lies: a memory's name, and its layout there."""
 
     memory: str

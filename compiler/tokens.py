@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from tenon.acg.graph import Graph
-from tenon.acg.mnemonic import Header
+from tenon.acg.mnemonic import Header, Mnemonic
 from tenon.compiler.code import Code
 from tenon.compiler.errors import CompileError
 from tenon.compiler.hazards import dependences
@@ -46,16 +46,18 @@ def token_masks(graph: Graph, instructions: Sequence[Instruction]) -> Masks:
 
 def _compiled(graph: Graph, instructions: Sequence[Instruction]) -> Masks:
     """``_masks``, by tokens.cpp."""
-    units, memories = sorted(u.name for u in graph.units), memories_of(graph)
-    by_name = {u.name: u for u in graph.units}
-    ordered = np.array([[m in by_name[u].ordered for m in memories] for u in units], np.int64)
-    number = {name: k for k, name in enumerate(units)}
+    units, memories = sorted(graph.units, key=lambda unit: unit.name), memories_of(graph)
+    ordered = np.array([[m in unit.ordered for m in memories] for unit in units], np.int64)
     code = Code.of(instructions)
-    unit = np.array([number[u] for u in code.units()], np.int64)
-    prints = footprint_rows(graph, code)
+    unit, prints = code.rows(graph, _units, 1)[:, 0], footprint_rows(graph, code)
     needed, masks = native.run_tokens(unit, len(units), prints, ordered, graph.sequencer.tokens, _most(graph))
     _check(graph, needed)
     return tuple(mask.tolist() for mask in masks)
+
+
+def _units(graph: Graph, mnemonic: Mnemonic, fields: Sequence[object]) -> np.ndarray:
+    """The unit of each, numbered in the order of names."""
+    return np.full((len(fields), 1), sorted(u.name for u in graph.units).index(mnemonic.unit))
 
 
 def _masks(graph: Graph, instructions: Sequence[Instruction]) -> Masks:

@@ -6,18 +6,15 @@ constants come in units that occupy slots. What a step needs is fetched some ste
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-
-from tenon.compiler.code import Note
 from tenon.compiler.codelets import conv
 from tenon.compiler.home import Home
 from tenon.compiler.layout import Layout, dense
+from tenon.compiler.lower.boxes import Boxes
 from tenon.compiler.lower.conv_plan import ConvPlan, Spot, Step
 from tenon.compiler.lower.emitter import CONSTANTS, Emitter
 from tenon.compiler.lower.margin import surround
 from tenon.compiler.lower.slots import CONTENTS, Slots, TooSmall
-from tenon.compiler.lower.tiles import Box, Walk, binary32, box_parts, box_walks, element
+from tenon.compiler.lower.tiles import BoxWalks, Walk, binary32, box_walks, element
 from tenon.compiler.placing import Tile
 
 __all__ = ["lower_conv"]
@@ -39,7 +36,7 @@ def lower_conv(plan: ConvPlan, out: Emitter, table: int | None) -> None:
 
 class _Lowering:
     def __init__(self, plan: ConvPlan, out: Emitter, table: int | None):
-        self.plan, self.out, self.table = plan, out, table
+        self.plan, self.out, self.boxes, self.table = plan, out, Boxes(out), table
         self.machine = plan.machine
         k, layer = plan.kernel, plan.layer
         tensors = plan.graph.tensors
@@ -59,9 +56,12 @@ class _Lowering:
             a = layer.add
             self.attributes |= {"ra": binary32(a.ra), "rb": binary32(a.rb), "fixed": binary32(a.fixed), "sum_lo": int(a.lo),
                                 "sum_hi": int(a.hi)}
+        self.needed = [self.needs(step) for step in plan.steps]
+        self.w_block_bytes = [plan.w_block_bytes(channel) for channel in range(len(plan.channel_tiles))]
+        self.forms: dict[tuple, int] = {}
         uses: dict[str, dict] = {what: {} for what in plan.slots}
-        for t, step in enumerate(plan.steps):
-            for what, unit, _, _ in self.needs(step):
+        for t, (step, needed) in enumerate(zip(plan.steps, self.needed)):
+            for what, (unit, _, _) in needed.items():
                 uses[what].setdefault(unit, []).append(t)
             for what in ("acc", "y")[:1 + step.last]:
                 if what in uses:
@@ -69,18 +69,19 @@ class _Lowering:
         self.slots = {what: Slots(memory, bases, uses[what]) for what, (memory, bases) in plan.slots.items()}
         self.constants: dict[tuple[str, int], int] = {}
 
-    def needs(self, step: Step) -> Iterator[tuple[str, tuple, int, int]]:
-        """What is fetched for a step: kind, unit, and the part of the unit."""
+    def needs(self, step: Step) -> dict[str, tuple[tuple, int, int]]:
+        """What is fetched for a step: by its kind the unit, and the part of the unit."""
         plan = self.plan
         # Biases, zero-points and scales of a tile stay from its first step to its last.
-        yield "bias", (step.channel // plan.constant_group,), step.channel, step.channel + 1
+        needed = {"bias": ((step.channel // plan.constant_group,), step.channel, step.channel + 1)}
         if plan.layer.products:
-            yield "w", plan.w_unit(step), step.low, step.high
+            needed["w"] = plan.w_unit(step), step.low, step.high
         if plan.layer.products and plan.held(step.low) is None:
             whole = plan.windows and not plan.x.block
-            yield "x", plan.x_unit(step), *((0, 1) if whole else (step.low, step.high))
+            needed["x"] = plan.x_unit(step), *((0, 1) if whole else (step.low, step.high))
         if step.last and "r" in plan.slots:
-            yield "r", (step.spot, step.channel), 0, 1
+            needed["r"] = (step.spot, step.channel), 0, 1
+        return needed
 
     def run(self) -> None:
         plan, steps = self.plan, self.plan.steps
@@ -111,17 +112,16 @@ class _Lowering:
 
     def fetch(self, wanted: int, now: int, kinds: tuple[str, ...] = tuple(CONTENTS)) -> bool:
         """Brings in what step ``wanted`` needs of these kinds; False if some of it has no room yet."""
-        step = self.plan.steps[wanted]
-        for what, unit, low, high in self.needs(step):
+        for what, (unit, low, high) in self.needed[wanted].items():
             if what not in kinds:
                 continue
             slots = self.slots[what]
-            if not slots.claim(unit, wanted, now):
+            if unit not in slots.place and not slots.claim(unit, wanted, now):
                 if wanted == now:
                     raise TooSmall(f"buffer {slots.memory} too small for {CONTENTS[what]} beside what it holds")
                 return False
             for a, b in slots.missing(unit, low, high):
-                getattr(self, f"fetch_{what}")(step, unit, a, b)
+                getattr(self, f"fetch_{what}")(self.plan.steps[wanted], unit, a, b)
         return True
 
     def stored(self, kind: str, channel: int) -> int:
@@ -138,18 +138,18 @@ class _Lowering:
         for channel in range(low, high):
             size = 4 * plan.constant_words * plan.channel_tiles[channel][1]
             near = self.slots["bias"].base(unit) + (channel - first) * plan.constant_bytes
-            self.out.load([Walk(size, 1, 1)], (CONSTANTS, self.stored("constants", channel)),
+            self.out.load_run(size, (CONSTANTS, self.stored("constants", channel)),
                           (self.slots["bias"].memory, near), ("constants of channel tile %d", channel))
 
     def fetch_w(self, step: Step, unit, low: int, high: int) -> None:
         plan = self.plan
-        size = plan.w_block_bytes(step.channel)
+        size = self.w_block_bytes[step.channel]
         if plan.weight_home is not None:
             self.fetch_w_tensor(step, low, high, self.slots["w"].base(unit) + (low - plan.w_low(unit)) * size)
             return
         far = self.stored("weights", step.channel) + (low - plan.span(step.channel)[0]) * size
         near = self.slots["w"].base(unit) + (low - plan.w_low(unit)) * size
-        self.out.load([Walk((high - low) * size, 1, 1)], (CONSTANTS, far), (self.slots["w"].memory, near),
+        self.out.load_run((high - low) * size, (CONSTANTS, far), (self.slots["w"].memory, near),
                       ("weights of channel tile %d, blocks %d..%d", step.channel, low, high - 1))
 
     def fetch_w_tensor(self, step: Step, low: int, high: int, near: int) -> None:
@@ -192,7 +192,7 @@ class _Lowering:
                  Walk(lanes_out, row, lanes_out, y=1), Walk(lanes_in, 1, 1, x=ragged)]
         rows = (first, home.shape[2]) if first + extent > home.shape[2] else None
         if rows is None:
-            walks = [replace(walk, y=0) for walk in walks]
+            walks = [walk._replace(y=0) for walk in walks]
         self.out.load(walks, (home.segment, home.offset + low * step_far + first * row), (self.slots["w"].memory, near),
                       ("second operand by columns, channel tile %d, blocks %d..%d", step.channel, low, high - 1),
                       fill=int(plan.kernel.zw[0]) & 255, rows=rows, columns=(low * plan.granule, home.shape[3]) if ragged else None)
@@ -202,129 +202,135 @@ class _Lowering:
         spot, home, tile = plan.spots[step.spot], plan.x, plan.x_layout(unit)
         near = self.slots["x"].base(unit)
         note = "activations of tile %d", step.spot
-        fill, memory = plan.kernel.zx & 255, self.slots["x"].memory
         if not (plan.windows and not home.block):
-            near += tile.offset(c=(low - plan.x_blocks(unit)[0]) * plan.granule)
+            near += self.chunk(tile, low - plan.x_blocks(unit)[0])
             note = "activations of tile %d, blocks %d..%d", step.spot, low, high - 1
-        if plan.windows:
-            walks, far, rows, columns = self.window_walks(spot, tile, low, high - low)
-            self.out.load(walks, (home.segment, far), (memory, near), note, fill=fill, rows=rows, columns=columns)
-        else:
-            self.load_box(home, plan.x_box(spot, low, high - low), tile, (memory, near), note, fill)
+        walks = (lambda _home, _box, tile: self.window_walks(spot, tile, high - low)) if plan.windows else box_walks
+        self.boxes.load(home, plan.x_box(spot, low, high - low), tile, (self.slots["x"].memory, near), note, fill=plan.kernel.zx & 255,
+                        walks=walks)
 
-    def load_box(self, home: Home, box: Box, tile: Layout, near: tuple[str, int], note: Note, fill: int = 0) -> None:
-        """Brings in a box of a tensor, wherever its parts live."""
-        for part, piece, offset in box_parts(home, box, tile):
-            walks, far, rows, columns = box_walks(part, piece, tile)
-            self.out.load(walks, (part.segment, far), (near[0], near[1] + offset), note, fill=fill, rows=rows, columns=columns)
+    def chunk(self, tile: Layout, block: int) -> int:
+        """The offset of a block of channels in a tile of activations."""
+        return tile.offset(c=block * self.plan.granule) if block else 0
 
-    def window_walks(self, spot: Spot, tile: Layout, low: int, count: int):
+    def window_walks(self, spot: Spot, tile: Layout, count: int) -> BoxWalks:
         """Loops that gather, for each output, what it reads: kernel rows, kernel columns and channels side by side."""
         plan, home, k = self.plan, self.plan.x, self.plan.kernel
         (sh, sw), (dh, dw), (top, left, bottom, right) = k.strides, k.dilations, k.pads
-        (n0, n), (h0, h), (w0, w) = spot.n, spot.h, spot.w
-        far = {a.dim: a.stride for a in home.layout.axes if a.dim != "c"}
+        (_, n), (h0, h), (w0, w) = spot
         near = {a.dim: a.stride for a in tile.axes if a.dim != "c"}
-        channels, pixel = home.shape[3], far["w"]
+        image, row, pixel, _, block = home.strides
+        channels = home.shape[3]
         y, x = int(top + bottom > 0), int(left + right > 0)
-        walks = [Walk(n, far["n"], near["n"])]
-        start = home.offset + far["n"] * n0 + far["h"] * (h0 * sh - top) + pixel * (w0 * sw - left)
+        walks = [Walk(n, image, near["n"])]
         if home.block:
-            walks.append(Walk(count, home.layout.digits("c")[1].stride, tile.digits("c")[1].stride))
-            start += low * home.layout.digits("c")[1].stride
+            walks.append(Walk(count, block, tile.digits("c")[1].stride))
             channels = home.block
-        walks += [Walk(h, far["h"] * sh, near["h"], y=y * sh), Walk(w, pixel * sw, near["w"], x=x * pixel * sw),
-                  Walk(plan.kh, far["h"] * dh, plan.kw * channels, y=y * dh), Walk(plan.kw, pixel * dw, channels, x=x * pixel * dw),
+        walks += [Walk(h, row * sh, near["h"], y=y * sh), Walk(w, pixel * sw, near["w"], x=x * pixel * sw),
+                  Walk(plan.kh, row * dh, plan.kw * channels, y=y * dh), Walk(plan.kw, pixel * dw, channels, x=x * pixel * dw),
                   Walk(channels, 1, 1, x=x)]
         rows = (h0 * sh - top, home.shape[1]) if y else None
         columns = ((w0 * sw - left) * pixel, home.shape[2] * pixel) if x else None
-        return walks, start, rows, columns
+        return walks, rows, columns
 
     def fetch_r(self, step: Step, unit, low: int, high: int) -> None:
         plan, spot = self.plan, self.plan.spots[step.spot]
         tile = plan.y_layout(plan.residual, spot, step.channel)
-        self.load_box(plan.residual, plan.y_box(spot, step.channel), tile, (self.slots["r"].memory, self.slots["r"].base(unit)),
-                      ("residual operand of tile %d, channel tile %d", step.spot, step.channel))
+        self.boxes.load(plan.residual, plan.y_box(spot, step.channel), tile, (self.slots["r"].memory, self.slots["r"].base(unit)),
+                        ("residual operand of tile %d, channel tile %d", step.spot, step.channel))
 
-    def constant_tiles(self, channel: int) -> tuple[dict[str, Tile], dict[str, int]]:
-        """Biases, zero-points and scales of a channel tile: where each lies."""
-        plan, slots = self.plan, self.slots["bias"]
-        extent = plan.channel_tiles[channel][1]
-        tile = Tile(slots.memory, dense([("oc", extent, 1)], 4))
-        unit = (channel // plan.constant_group,)
+    def constant_tiles(self, channel: int) -> dict[str, Tile]:
+        """Biases, zero-points and scales of a channel tile."""
+        plan = self.plan
+        tile = Tile(self.slots["bias"].memory, dense([("oc", plan.channel_tiles[channel][1], 1)], 4))
+        return {name: tile for name in ["bias"] + ["zero"] * plan.zero_per_channel + ["scale"] * plan.scale_per_channel}
+
+    def constant_bases(self, channel: int, now: int) -> list[int]:
+        """Where each of them begins, when step ``now`` uses them."""
+        plan, slots, unit = self.plan, self.slots["bias"], self.needed[now]["bias"][0]
+        slots.touch(unit, now)
         base = slots.base(unit) + (channel - unit[0] * plan.constant_group) * plan.constant_bytes
-        names = ["bias"] + ["zero"] * plan.zero_per_channel + ["scale"] * plan.scale_per_channel
-        return {n: tile for n in names}, {n: base + 4 * extent * i for i, n in enumerate(names)}
+        size = 4 * plan.channel_tiles[channel][1]
+        return [base + size * i for i in range(plan.constant_words)]
 
     def sum(self, step: Step, now: int) -> None:
         """Adds one chunk of products to a tile's sums."""
         plan = self.plan
-        spot, tile_unit = plan.spots[step.spot], (step.spot, step.channel)
-        w_unit = plan.w_unit(step)
+        tile_unit, (w_unit, _, _) = (step.spot, step.channel), self.needed[now]["w"]
         if "acc" in self.slots:
             if not self.slots["acc"].claim(tile_unit, now, now):
                 raise TooSmall(f"buffer {self.slots['acc'].memory} too small for {CONTENTS['acc']} beside what it holds")
             self.slots["acc"].touch(tile_unit, now)
         self.slots["w"].touch(w_unit, now)
-        tiles, bases = self.constant_tiles(step.channel)
-        self.slots["bias"].touch((step.channel // plan.constant_group,), now)
-        tiles["x"], bases["x"] = self.operand(step, now)
-        tiles["acc"], bases["acc"] = self.totals(step)
-        w_count = min(plan.choices.chunk_w, plan.span(step.channel)[1] - plan.w_low(w_unit))
-        tiles["w"] = Tile(self.slots["w"].memory, plan.w_layout(step.channel, w_count))
-        bases["w"] = self.slots["w"].base(w_unit) + (step.low - plan.w_low(w_unit)) * plan.w_block_bytes(step.channel)
-        extents = {"n": spot.n[1], "oh": spot.h[1], "ow": spot.w[1]} | plan.product_extents(step)
-        self.out.compute(self.products, "start" if step.first and plan.layer.begins else "resume", tiles, extents, self.attributes, bases,
-                         ("tile %d, channel tile %d, blocks %d..%d", step.spot, step.channel, step.low, step.high - 1))
+        blocks = step.low - plan.w_low(w_unit)
+        w_count = min(plan.choices.chunk_w, plan.span(step.channel)[1] - step.low + blocks)
+        memory, layout, x_base = self.operand(step, now)
+        bases = [*self.constant_bases(step.channel, now), x_base, self.totals(step),
+                 self.slots["w"].base(w_unit) + blocks * self.w_block_bytes[step.channel]]
+        begins = step.first and plan.layer.begins
+        key = begins, plan.extents[step.spot], plan.channel_tiles[step.channel][1], step.high - step.low, w_count, id(layout)
+        if key not in self.forms:
+            tiles = self.constant_tiles(step.channel) | {"x": Tile(memory, layout), "acc": self.totals_tile(step)}
+            tiles["w"] = Tile(self.slots["w"].memory, plan.w_layout(step.channel, w_count))
+            extents = dict(zip(("n", "oh", "ow"), plan.extents[step.spot])) | plan.product_extents(step)
+            self.forms[key] = self.out.form(self.products, "start" if begins else "resume", tiles, extents, self.attributes)
+        self.out.append(self.forms[key], bases, ("tile %d, channel tile %d, blocks %d..%d", *tile_unit, step.low, step.high - 1))
 
-    def operand(self, step: Step, now: int) -> tuple[Tile, int]:
-        """The activations of a step: a tile that was fetched, or a tensor that stays on chip; and where its box begins."""
+    def operand(self, step: Step, now: int) -> tuple[str, Layout, int]:
+        """The activations of a step, a tile that was fetched or a tensor that stays on chip: memory, layout there, and where its box
+        begins."""
         plan = self.plan
-        held = plan.held(step.low)
-        if held is None:
-            unit = plan.x_unit(step)
-            self.slots["x"].touch(unit, now)
+        if "x" in self.needed[now]:
+            slots, (unit, _, _) = self.slots["x"], self.needed[now]["x"]
+            slots.touch(unit, now)
             tile = plan.x_layout(unit)
-            begin = tile.offset(c=(step.low - plan.x_blocks(unit)[0]) * plan.granule)
-            return Tile(self.slots["x"].memory, tile), self.slots["x"].base(unit) + begin
-        home, first = held
+            return slots.memory, tile, slots.base(unit) + self.chunk(tile, step.low - plan.x_blocks(unit)[0])
+        home, first = plan.held(step.low)
         box = plan.x_box(plan.spots[step.spot], step.low - first, step.high - step.low)
-        return Tile(home.segment, home.layout), home.offset + home.layout.offset(n=box.n[0], h=box.h[0], w=box.w[0], c=box.c[0])
+        return home.segment, home.layout, home.offset + home.layout.offset(n=box.n[0], h=box.h[0], w=box.w[0], c=box.c[0])
 
-    def totals(self, step: Step) -> tuple[Tile, int]:
+    def totals_tile(self, step: Step) -> Tile:
         """The sums of a step's tile."""
-        plan, spot = self.plan, self.plan.spots[step.spot]
+        plan = self.plan
         if plan.sums is None:
-            unit = step.spot, step.channel
-            return Tile(self.slots["acc"].memory, plan.acc_layout(spot, step.channel)), self.slots["acc"].base(unit)
-        return self.at(plan.sums, spot, step.channel)
+            return Tile(self.slots["acc"].memory, plan.acc_layout(plan.spots[step.spot], step.channel))
+        return Tile(plan.sums.segment, plan.sums.layout)
 
-    def at(self, home: Home, spot: Spot, channel: int) -> tuple[Tile, int]:
-        """A tile of a tensor that stays on chip."""
-        begin = home.layout.offset(n=spot.n[0], h=spot.h[0], w=spot.w[0], c=self.plan.channel_tiles[channel][0])
-        return Tile(home.segment, home.layout), home.offset + begin
+    def totals(self, step: Step) -> int:
+        """Where they begin."""
+        if self.plan.sums is None:
+            return self.slots["acc"].base((step.spot, step.channel))
+        return self.corner(self.plan.sums, step)
+
+    def corner(self, home: Home, step: Step) -> int:
+        """Where a step's tile of a tensor that stays on chip begins."""
+        n, h, w = self.plan.spots[step.spot]
+        return home.offset + home.layout.offset(n=n[0], h=h[0], w=w[0], c=self.plan.channel_tiles[step.channel][0])
 
     def finish(self, step: Step, now: int) -> None:
         """Turns a tile's sums into results and stores them."""
-        plan = self.plan
+        plan, slots = self.plan, self.slots
         spot, unit, extent = plan.spots[step.spot], (step.spot, step.channel), plan.channel_tiles[step.channel][1]
-        tiles, bases = self.constant_tiles(step.channel)
-        self.slots["bias"].touch((step.channel // plan.constant_group,), now)
-        tiles["acc"], bases["acc"] = self.totals(step)
-        for what, home in (("y", plan.y), ("r", plan.residual)):
-            if what in self.slots:
-                self.slots[what].claim(unit, now, now)
-                self.slots[what].touch(unit, now)
-                tiles[what] = Tile(self.slots[what].memory, plan.y_layout(home, spot, step.channel))
-                bases[what] = self.slots[what].base(unit)
-            elif home is not None:
-                tiles[what], bases[what] = self.at(home, spot, step.channel)
+        bases = [*self.constant_bases(step.channel, now), self.totals(step)]
+        others = [(what, home) for what, home in (("y", plan.y), ("r", plan.residual)) if home is not None]
+        for what, home in others:
+            if what in slots:
+                slots[what].claim(unit, now, now)
+                slots[what].touch(unit, now)
+            bases.append(slots[what].base(unit) if what in slots else self.corner(home, step))
         if self.table is not None:
-            tiles["table"] = Tile(self.machine.memory("table"), dense([("i", 256, 1)]))
-            bases["table"] = self.table
-        note = "tile %d, channel tile %d", step.spot, step.channel
-        extents = {"n": spot.n[1], "oh": spot.h[1], "ow": spot.w[1], "oc": extent}
-        self.out.compute(self.codelet, "finish", tiles, extents, self.attributes, bases, note)
+            bases.append(self.table)
+        key = plan.extents[step.spot], extent
+        if key not in self.forms:
+            tiles = self.constant_tiles(step.channel) | {"acc": self.totals_tile(step)}
+            for what, home in others:
+                tiles[what] = Tile(slots[what].memory, plan.y_layout(home, spot, step.channel)) if what in slots else Tile(home.segment, home.layout)
+            if self.table is not None:
+                tiles["table"] = Tile(self.machine.memory("table"), dense([("i", 256, 1)]))
+            extents = dict(zip(("n", "oh", "ow", "oc"), (*plan.extents[step.spot], extent)))
+            self.forms[key] = self.out.form(self.codelet, "finish", tiles, extents, self.attributes)
+        note = "tile %d, channel tile %d", *unit
+        self.out.append(self.forms[key], bases, note)
         if not plan.y.on_chip:
-            walks, far, _, _ = box_walks(plan.y, plan.y_box(spot, step.channel), tiles["y"].layout)
-            self.out.store(walks, (tiles["y"].memory, bases["y"]), (plan.y.segment, far), note)
+            near = slots["y"].memory, slots["y"].base(unit)
+            self.boxes.store(plan.y, plan.y_box(spot, step.channel), plan.y_layout(plan.y, spot, step.channel), near, note)

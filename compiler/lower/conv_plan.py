@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,8 +39,7 @@ class ConvChoices:
     early: int = 1  # steps whose constants come before any activations: while the layer before still works
 
 
-@dataclass(frozen=True)
-class Spot:
+class Spot(NamedTuple):
     """A spatial tile: first output coordinate and extent of each dimension."""
 
     n: tuple[int, int]
@@ -47,8 +47,7 @@ class Spot:
     w: tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One chunk of one output tile: blocks ``low..high`` of the reduction."""
 
     spot: int
@@ -102,6 +101,11 @@ class ConvPlan:
         return [Spot(a, b, d) for a in cut(n, c.tile_n) for b in cut(h, c.tile_h) for d in cut(w, c.tile_w)]
 
     @cached_property
+    def extents(self) -> list[tuple[int, int, int]]:
+        """Images, rows and columns of each spatial tile."""
+        return [(spot.n[1], spot.h[1], spot.w[1]) for spot in self.spots]
+
+    @cached_property
     def channel_tiles(self) -> list[tuple[int, int]]:
         """First output channel and padded extent of each channel tile."""
         total = math.ceil(self.channels_out / self.block)
@@ -109,6 +113,13 @@ class ConvPlan:
 
     def span(self, channel: int) -> tuple[int, int]:
         """Blocks of the reduction that a channel tile needs: all, or those of its groups."""
+        return self._spans[channel]
+
+    @cached_property
+    def _spans(self) -> list[tuple[int, int]]:
+        return [self._span(channel) for channel in range(len(self.channel_tiles))]
+
+    def _span(self, channel: int) -> tuple[int, int]:
         if self.kernel.group == 1:
             return 0, self.blocks
         first, extent = self.channel_tiles[channel]
@@ -123,23 +134,33 @@ class ConvPlan:
             tiles = [(s, c) for s in spots for c in channels]
         else:
             tiles = [(s, c) for c in channels for s in spots]
-        steps = []
+        steps: list[Step] = []
+        known: dict[tuple[int, int], list[tuple[int, int, bool, bool]]] = {}
         for k, (s, c) in enumerate(tiles):
             low, high = self.span(c)
             if not self.layer.products:
                 steps.append(Step(s, c, low, high, True, True))
                 continue
-            cuts = {low, high, *range(low, high, self.choices.chunk_w)}
-            cuts |= {b for b in range(0, high, self.choices.chunk_x) if b > low}
-            cuts |= {b for b in self.borders if low < b < high}
             if k == 0 and self.choices.ramp:
-                at, size = low, self.choices.ramp
-                while at < high:
-                    cuts.add(at)
-                    at, size = at + size, size * 2
-            edges = sorted(cuts)
-            steps += [Step(s, c, a, b, a == low, b == high) for a, b in zip(edges, edges[1:])]
+                chunks = self._chunks(low, high, self.choices.ramp)
+            else:
+                if (low, high) not in known:
+                    known[low, high] = self._chunks(low, high, 0)
+                chunks = known[low, high]
+            steps += [Step(s, c, *chunk) for chunk in chunks]
         return steps
+
+    def _chunks(self, low: int, high: int, ramp: int) -> list[tuple[int, int, bool, bool]]:
+        """Blocks ``low..high`` in chunks, with whether each is the first and the last; the first of ``ramp`` blocks, and so on."""
+        cuts = {low, high, *range(low, high, self.choices.chunk_w)}
+        cuts |= {b for b in range(0, high, self.choices.chunk_x) if b > low}
+        cuts |= {b for b in self.borders if low < b < high}
+        at = low
+        while ramp and at < high:
+            cuts.add(at)
+            at, ramp = at + ramp, ramp * 2
+        edges = sorted(cuts)
+        return [(a, b, a == low, b == high) for a, b in zip(edges, edges[1:])]
 
     # Activations.
 
@@ -150,6 +171,8 @@ class ConvPlan:
 
     def held(self, low: int) -> tuple[Home, int] | None:
         """Where the operand's block ``low`` stays on chip, and the first block there; None if it has to be fetched."""
+        if not self.x.resident:
+            return None
         pieces = self.x.pieces or ((0, self.x),)
         first, home = next((f, h) for f, h in reversed(pieces) if f <= low * self.granule)
         return (home, first // self.granule) if home.on_chip else None
@@ -170,6 +193,15 @@ class ConvPlan:
         return Box(spot.n, rows, columns, (low * self.granule, count * self.granule))
 
     def x_layout(self, unit: tuple[int, int]) -> Layout:
+        if unit not in self._x_layouts:
+            self._x_layouts[unit] = self._x_layout(unit)
+        return self._x_layouts[unit]
+
+    @cached_property
+    def _x_layouts(self) -> dict[tuple[int, int], Layout]:
+        return {}
+
+    def _x_layout(self, unit: tuple[int, int]) -> Layout:
         spot = self.spots[unit[0]]
         low, count = self.x_blocks(unit)
         box = self.x_box(spot, low, count)

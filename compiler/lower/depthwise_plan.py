@@ -52,12 +52,12 @@ class DepthwisePlan(ConvPlan):
         return [((low + b) * self.block, e * self.block)
                 for low, high in zip(edges, edges[1:]) for b, e in cut(high - low, self.choices.tile_c)]
 
-    def span(self, channel: int) -> tuple[int, int]:
+    def _span(self, channel: int) -> tuple[int, int]:
         first, extent = self.channel_tiles[channel]
         low = first // self.granule
         return low, low + math.ceil(min(extent, self.channels_out - first) / self.granule)
 
-    @property
+    @cached_property
     def steps(self) -> list[Step]:
         spots, channels = range(len(self.spots)), range(len(self.channel_tiles))
         tiles = [(s, c) for s in spots for c in channels]

@@ -16,11 +16,12 @@ from tenon.compiler.home import Home
 from tenon.compiler.ir import Add, Graph, Lookup, Pool
 from tenon.compiler.layer import Layer
 from tenon.compiler.layout import Layout, dense
+from tenon.compiler.lower.boxes import Boxes
 from tenon.compiler.lower.emitter import Emitter
 from tenon.compiler.lower.margin import surround
 from tenon.compiler.lower.pooling import Window, parts, pool_operator, window_of
 from tenon.compiler.lower.slots import CONTENTS, Slots, TooSmall
-from tenon.compiler.lower.tiles import Box, Walk, binary32, box_parts, box_walks, cut, element, tile_layout
+from tenon.compiler.lower.tiles import Box, Walk, binary32, box_start, cut, element, padded_walks, tile_layout
 from tenon.compiler.machine import Machine
 from tenon.compiler.pair import Largest, Multiply
 from tenon.compiler.placing import Tile
@@ -125,7 +126,7 @@ def lower_pass(plan: PassPlan, out: Emitter, table: int | None) -> None:
 
 class _Lowering:
     def __init__(self, plan: PassPlan, out: Emitter, table: int | None):
-        self.plan, self.out, self.table = plan, out, table
+        self.plan, self.out, self.boxes, self.table, self.fill = plan, out, Boxes(out), table, _fill(plan)
         self.codelet, self.attributes = _operator(plan)
         uses = {t: [t] for t in range(len(plan.boxes))}
         self.slots = {name: Slots(memory, bases, uses) for name, (memory, bases) in plan.slots.items()}
@@ -154,21 +155,16 @@ class _Lowering:
             if not slots.claim(wanted, wanted, now):
                 return False
             if slots.missing(wanted, 0, 1):
-                tile, near = self.plan.source_layout(name, box), (slots.memory, slots.base(wanted))
-                for part, piece, offset in box_parts(home, self.plan.source_box(box), tile):
-                    self.load(part, piece, tile, (near[0], near[1] + offset), ("%s of tile %d", name, wanted))
+                self.load(home, self.plan.source_box(box), self.plan.source_layout(name, box), (slots.memory, slots.base(wanted)),
+                          ("%s of tile %d", name, wanted))
         return True
 
     def load(self, home: Home, box: Box, tile: Layout, near: tuple[str, int], note: Note) -> None:
-        walks, far, rows, columns = box_walks(home, box, tile)
-        fill = _fill(self.plan)
-        room, given = tile.digits("c")[0].extent, walks[-1].extent
         # What a tile holds beyond its channels ends up beyond those of its result: let it be the same each time.
-        if given < room and columns is None:
-            walks[-1], columns = Walk(room, 1, 1, x=1), (0, given)
-        elif given < room:
-            self.out.load([Walk(tile.bytes, 1, 1)], (home.segment, far), near, note, fill=fill, rows=(0, 0))
-        self.out.load(walks, (home.segment, far), near, note, fill=fill, rows=rows, columns=columns)
+        (w0, w), (c0, c), (_, _, width, channels) = box.w, box.c, home.shape
+        if not home.block and min(c, channels - c0) < tile.digits("c")[0].extent and not 0 <= w0 <= width - w:
+            self.out.load([Walk(tile.bytes, 1, 1)], (home.segment, box_start(home, box)), near, note, fill=self.fill, rows=(0, 0))
+        self.boxes.load(home, box, tile, near, note, fill=self.fill, walks=padded_walks)
 
     def compute(self, now: int) -> None:
         plan, box = self.plan, self.plan.boxes[now]
@@ -199,8 +195,7 @@ class _Lowering:
             for statement in self.codelet.statements:
                 self.out.compute(self.codelet, statement, tiles, extents, self.attributes | attributes, bases, ("tile %d", now))
         if not plan.y.on_chip:
-            walks, far, _, _ = box_walks(plan.y, box, tiles["y"].layout)
-            self.out.store(walks, (tiles["y"].memory, begins["y"]), (plan.y.segment, far), ("tile %d", now))
+            self.boxes.store(plan.y, box, tiles["y"].layout, (tiles["y"].memory, begins["y"]), ("tile %d", now))
 
 
 def _operator(plan: PassPlan) -> tuple[Codelet, dict[str, int | float]]:

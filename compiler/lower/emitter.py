@@ -73,6 +73,7 @@ class Emitter:
         self._forms: list[int] = []
         self._numbers: list[int] = []
         self._notes: list[Note] = []
+        self._runs: dict[tuple[int, str, str], Transfer] = {}
 
     def __len__(self) -> int:
         return len(self._forms)
@@ -115,6 +116,13 @@ class Emitter:
             raise self.fail(f"no instruction computes {codelet.name} ({statement}) on a tile of "
                             + ", ".join(f"{n}={e}" for n, e in extents.items()))
         return number
+
+    def load_run(self, size: int, far: tuple[str, int], near: tuple[str, int], note: Note) -> None:
+        """Brings in bytes that lie together."""
+        key = size, far[0], near[0]
+        if key not in self._runs:
+            self._runs[key] = self.inward([Walk(size, 1, 1)], far[0], near[0])
+        self.move(self._runs[key], far[1], near[1], note)
 
     def load(self, walks: Sequence[Walk], far: tuple[str, int], near: tuple[str, int], note: Note, *,
              fill: int = 0, rows: tuple[int, int] | None = None, columns: tuple[int, int] | None = None) -> None:

@@ -15,7 +15,6 @@ from tenon.compiler.lower.move import MoveChoices, lower_move
 from tenon.compiler.lower.rows import lower_rows
 from tenon.compiler.lower.rows_plan import RowsChoices, RowsPlan
 from tenon.compiler.lower.slots import TooSmall
-from tenon.compiler.lower.tiles import Walk
 from tenon.compiler.machine import Machine
 from tenon.compiler.mapping import Mapping
 from tenon.compiler.move import Move
@@ -48,7 +47,7 @@ def lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
         memory = machine.memory("table")
         address = number % (machine.size(memory) // _TABLE_BYTES) * _TABLE_BYTES
         data = table.table.astype("uint8").tobytes()
-        out.load([Walk(_TABLE_BYTES, 1, 1)], (CONSTANTS, constants.put(data)), (memory, address), ("table",))
+        out.load_run(_TABLE_BYTES, (CONSTANTS, constants.put(data)), (memory, address), ("table",))
     try:
         _lower(machine, graph, layer, homes, mapping, turn, out, address)
     except TooSmall as reason:

@@ -78,15 +78,8 @@ def _fill(y: Home, value: int, near: tuple[str, int], size: int, out: Emitter) -
         out.store([Walk(rest, 1, 1)], near, (y.segment, y.offset + whole * size), ("fill",))
 
 
-def _strides(home: Home) -> tuple[int, int, int, int, int]:
-    """Bytes from one coordinate to the next along n, h, w, c, and from one channel block to the next."""
-    axes = {a.dim: a.stride for a in home.layout.axes if a.dim != "c"}
-    lanes, *blocks = (a.stride for a in home.layout.digits("c"))
-    return axes["n"], axes["h"], axes["w"], lanes, blocks[0] if blocks else 0
-
-
 def _address(home: Home, at: Sequence[int]) -> int:
-    n, h, w, lane, block = _strides(home)
+    n, h, w, lane, block = home.strides
     channel = at[_CHANNEL]
     blocks, channel = divmod(channel, home.block) if home.block else (0, channel)
     return home.offset + n * at[0] + h * at[1] + w * at[2] + lane * channel + block * blocks
@@ -94,7 +87,7 @@ def _address(home: Home, at: Sequence[int]) -> int:
 
 def _step(home: Home, vector: Sequence[int]) -> int:
     """Bytes that an affine loop steps."""
-    n, h, w, lane, block = _strides(home)
+    n, h, w, lane, block = home.strides
     channel = vector[_CHANNEL]
     whole = home.block and channel % home.block == 0
     return n * vector[0] + h * vector[1] + w * vector[2] + (channel // home.block * block if whole else lane * channel)

@@ -9,10 +9,11 @@ import numpy as np
 from tenon.compiler.code import Note
 from tenon.compiler.codelets import Codelet, normalise, softmax
 from tenon.compiler.layout import Axis, Layout, dense
+from tenon.compiler.lower.boxes import Boxes
 from tenon.compiler.lower.emitter import CONSTANTS, Emitter
 from tenon.compiler.lower.rows_plan import Region, RowsPlan
 from tenon.compiler.lower.slots import Slots
-from tenon.compiler.lower.tiles import Walk, binary32, box_parts, box_walks, element, tile_layout
+from tenon.compiler.lower.tiles import binary32, element, padded_walks, tile_layout
 from tenon.compiler.placing import Tile
 from tenon.compiler.rows import PLANES, REFINEMENTS, Softmax
 
@@ -39,7 +40,7 @@ class _Lowering:
     codelet: Codelet
 
     def __init__(self, plan: RowsPlan, out: Emitter):
-        self.plan, self.out, self.kernel = plan, out, plan.kernel
+        self.plan, self.out, self.boxes, self.kernel = plan, out, Boxes(out), plan.kernel
         self.x_type = element(plan.graph.tensors[plan.kernel.x].dtype)
         plan.check()
         # First all chunks of a tile, then all of them again; and once more if what was made of them did not stay.
@@ -76,13 +77,7 @@ class _Lowering:
     def load(self, unit: tuple[int, int], base: int) -> None:
         plan, box = self.plan, self.plan.box(*unit)
         tile = tile_layout(plan.x, box, plan.block)
-        for home, piece, offset in box_parts(plan.x, box, tile):
-            walks, far, _, _ = box_walks(home, piece, tile)
-            columns, room = None, tile.digits("c")[0].extent
-            if walks[-1].extent < room:  # what a tile holds beyond its columns is the same each time
-                columns, walks[-1] = (0, walks[-1].extent), Walk(room, 1, 1, x=1)
-            note = "x of tile %d, chunk %d", *unit
-            self.out.load(walks, (home.segment, far), (plan.bytes, base + offset), note, columns=columns)
+        self.boxes.load(plan.x, box, tile, (plan.bytes, base), ("x of tile %d, chunk %d", *unit), walks=padded_walks)
 
     def operand(self, chunk: int) -> Region:
         layout = tile_layout(self.plan.x, self.plan.box(self.tile, chunk), self.plan.block)
@@ -99,15 +94,15 @@ class _Lowering:
     def constant(self, values: np.ndarray, near: tuple[str, int], note: Note) -> None:
         """Brings constants, laid out as they are to lie, on chip."""
         data = values.tobytes()
-        self.out.load([Walk(len(data), 1, 1)], (CONSTANTS, self.out.constants.put(data)), near, note)
+        self.out.load_run(len(data), (CONSTANTS, self.out.constants.put(data)), near, note)
 
     def numbers(self, values: np.ndarray, region: Region) -> None:
         self.constant(values.astype(np.float32), (region.memory, region.base), ("constants",))
 
     def store(self, chunk: int) -> None:
         y = self.result(chunk)
-        walks, far, _, _ = box_walks(self.plan.y, self.plan.box(self.tile, chunk), y.layout)
-        self.out.store(walks, (y.memory, y.base), (self.plan.y.segment, far), ("tile %d, chunk %d", self.tile, chunk))
+        box = self.plan.box(self.tile, chunk)
+        self.boxes.store(self.plan.y, box, y.layout, (y.memory, y.base), ("tile %d, chunk %d", self.tile, chunk))
 
     def compute(self, statement: str, extents: Mapping[str, int], attributes: Mapping[str, int | float] | None = None,
                 bases: Mapping[str, int] | None = None, *, columns: int | None = None, **operands: Region | Tile) -> None:

@@ -28,20 +28,24 @@ class Slots:
     Parameters
     ----------
     uses : mapping of unit to sequence of int
-        The steps at which each unit is needed, ascending.
+        The steps at which each unit is needed, ascending. At each of them it is touched.
     """
 
     def __init__(self, memory: str, bases: Sequence[int], uses: Mapping[Hashable, Sequence[int]]):
         self.memory, self.bases, self.uses = memory, tuple(bases), uses
-        self.held: list[Hashable | None] = [None] * len(bases)
-        self.last = [-1] * len(bases)  # the latest step that uses what each slot holds, among those begun
-        self.coverage: dict[Hashable, list[tuple[int, int]]] = {}
+        self.held: list[Hashable] = []  # what each slot holds, those in use so far
+        self.place: dict[Hashable, int] = {}  # the slot of each held unit
+        self.last: list[int] = []  # the latest step that uses it, among those begun
+        self._next: list[int] = []  # the next step that needs it, if that is not over
+        self._refused: tuple[Hashable, int] | None = None  # the claim that failed last, which does so until then
+        self._until = 0
+        self._covered: dict[Hashable, list[tuple[int, int]]] = {}
 
     def base(self, unit: Hashable) -> int:
         """Byte address of a held unit."""
-        return self.bases[self.held.index(unit)]
+        return self.bases[self.place[unit]]
 
-    def next_use(self, unit: Hashable | None, step: int) -> int:
+    def _next_use(self, unit: Hashable, step: int) -> int:
         uses = self.uses.get(unit, ())
         i = bisect.bisect_left(uses, step)
         return uses[i] if i < len(uses) else _NEVER
@@ -51,35 +55,51 @@ class Slots:
 
         False if every slot holds something that is needed no later. Slots not in use longest come first among equals.
         """
-        if unit in self.held:
+        if unit in self.place:
             return True
-        best, keep = None, -1
-        for k, held in enumerate(self.held):
-            reuse = self.next_use(held, now)
-            if reuse <= step:  # needed before the newcomer, or in use
-                keep = max(keep, self.next_use(held, step + 1))
-                continue
-            rank = (reuse, -self.last[k], -k)
-            if best is None or rank > best[0]:
-                best = rank, k
-        if best is None:
+        if (unit, step) == self._refused and now < self._until:
             return False
-        if step > now + _SOON and keep > best[0][0]:
-            return False  # one that is still needed will be the better choice once it was used
-        k = best[1]
-        self.coverage.pop(self.held[k], None)
-        self.held[k], self.last[k] = unit, -1
-        self.coverage[unit] = []
+        if len(self.held) < len(self.bases):
+            k = len(self.held)
+            self.held.append(unit)
+            self.last.append(-1)
+            self._next.append(-1)
+        else:
+            k = self._giving_way(unit, step, now)
+            if k is None:
+                return False
+            del self.place[self.held[k]], self._covered[self.held[k]]
+            self.held[k], self.last[k], self._next[k] = unit, -1, -1
+        self.place[unit], self._covered[unit], self._refused = k, [], None
         return True
+
+    def _giving_way(self, unit: Hashable, step: int, now: int) -> int | None:
+        """The slot that ``claim`` takes, when all are in use."""
+        best, latest, needed = None, -1, []
+        for k, reuse in enumerate(self._next):
+            if reuse < now:
+                reuse = self._next[k] = self._next_use(self.held[k], now)
+            if reuse <= step:  # needed before the newcomer, or in use
+                needed.append(self.held[k])
+            elif reuse > latest or reuse == latest and self.last[k] < self.last[best]:
+                best, latest = k, reuse
+        if best is not None and (step <= now + _SOON or all(self._next_use(held, step + 1) <= latest for held in needed)):
+            return best
+        # Nothing is different until the first of those needed before has been used for the last time before.
+        self._refused = unit, step
+        self._until = min((uses[bisect.bisect_right(uses, step) - 1] + 1 for uses in map(self.uses.__getitem__, needed)), default=step)
+        if best is not None:  # one that is still needed will be the better choice once it was used, unless time is short
+            self._until = min(self._until, step - _SOON)
+        return None
 
     def touch(self, unit: Hashable, step: int) -> None:
         """Step ``step`` uses ``unit``."""
-        self.last[self.held.index(unit)] = step
+        self.last[self.place[unit]] = step
 
     def missing(self, unit: Hashable, low: int, high: int) -> list[tuple[int, int]]:
         """Parts of ``low..high`` (exclusive) of a held unit that are not there yet; they count as loaded from now on."""
-        gaps, at = [], low
-        for a, b in sorted(self.coverage[unit]):
+        gaps, at, covered = [], low, self._covered[unit]
+        for a, b in covered:
             if b <= at or a >= high:
                 continue
             if a > at:
@@ -87,5 +107,6 @@ class Slots:
             at = max(at, b)
         if at < high:
             gaps.append((at, high))
-        self.coverage[unit] += gaps
+        if gaps:
+            self._covered[unit] = sorted([*covered, *gaps])
         return gaps
