@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from tenon.acg.expr import Lookup, Nest, Operand, field
 from tenon.compiler.codelets.codelet import Codelet, Tensor, integer, loops, op, real
 
@@ -10,6 +12,7 @@ __all__ = ["add", "largest", "lookup", "multiply"]
 _NHWC = ("n", "h", "w", "c")
 
 
+@functools.cache
 def add(a_type: str, b_type: str) -> Codelet:
     """``y = clamp(rne(fma(a, ra, fma(b, rb, fixed))), lo, hi)`` on raw elements."""
     outer = loops("n oh ow oc")
@@ -19,6 +22,7 @@ def add(a_type: str, b_type: str) -> Codelet:
     return Codelet("add", {t.name: t.dims for t in (a, b, y)}, {"finish": Nest(outer, y[outer], byte)})
 
 
+@functools.cache
 def multiply(a_type: str, b_type: str) -> Codelet:
     """``y = clamp(rne(fma((a - za) * (b - zb), scale, zy)), lo, hi)``."""
     outer = loops("n oh ow oc")
@@ -28,6 +32,7 @@ def multiply(a_type: str, b_type: str) -> Codelet:
     return Codelet("multiply", {t.name: t.dims for t in (a, b, y)}, {"finish": Nest(outer, y[outer], byte)})
 
 
+@functools.cache
 def largest(a_type: str, b_type: str) -> Codelet:
     """``y = max(a, b)``."""
     outer = loops("n oh ow oc")
@@ -36,6 +41,7 @@ def largest(a_type: str, b_type: str) -> Codelet:
     return Codelet("largest", {t.name: t.dims for t in (a, b, y)}, {"finish": Nest(outer, y[outer], byte)})
 
 
+@functools.cache
 def lookup(x_type: str) -> Codelet:
     """``y = table[x]``, by the byte of ``x``."""
     outer = loops("n oh ow oc")

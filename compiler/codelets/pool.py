@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from tenon.acg.expr import Expr, Nest, Reduce, field
@@ -12,11 +13,13 @@ __all__ = ["average_pool", "global_pool", "max_pool"]
 _NHWC = ("n", "h", "w", "c")
 
 
+@functools.cache
 def max_pool(x_type: str, *, sliding: bool = False) -> Codelet:
     """``y = max(x)`` over each window; padding holds the smallest element."""
     return _pool(x_type, "max", lambda x: x, lambda largest: op("rne", largest), sliding)
 
 
+@functools.cache
 def average_pool(x_type: str) -> Codelet:
     """``y = clamp(rne(sum(sx * (x - zx)) / count / sy + zy), lo, hi)``; the sum in row-major order, in binary32.
 
@@ -27,6 +30,7 @@ def average_pool(x_type: str) -> Codelet:
     return _pool(x_type, "add", lambda x: x - integer("zx"), mean, False, scale=real("sx"))
 
 
+@functools.cache
 def global_pool(x_type: str, *, sliding: bool = False) -> Codelet:
     """``y = clamp(rne(sum(x - zx) * scale) + zy, lo, hi)``."""
     def mean(total: Expr) -> Expr:

@@ -20,6 +20,8 @@ from tenon.compiler.placing import Tile
 __all__ = ["lower_conv"]
 
 _KINDS = 4  # transfers that one step may need
+Need = tuple[tuple, int, int]  # a unit, and the part of it
+
 _CONSTANT = ("bias", "w")  # kinds that no layer before has to compute, where weights are no tensor
 
 
@@ -56,31 +58,37 @@ class _Lowering:
             a = layer.add
             self.attributes |= {"ra": binary32(a.ra), "rb": binary32(a.rb), "fixed": binary32(a.fixed), "sum_lo": int(a.lo),
                                 "sum_hi": int(a.hi)}
-        self.needed = [self.needs(step) for step in plan.steps]
+        self.needed = self.needs()
         self.w_block_bytes = [plan.w_block_bytes(channel) for channel in range(len(plan.channel_tiles))]
         self.forms: dict[tuple, int] = {}
         uses: dict[str, dict] = {what: {} for what in plan.slots}
-        for t, (step, needed) in enumerate(zip(plan.steps, self.needed)):
-            for what, (unit, _, _) in needed.items():
-                uses[what].setdefault(unit, []).append(t)
-            for what in ("acc", "y")[:1 + step.last]:
-                if what in uses:
+        for what, needed in self.needed.items():
+            for t, need in enumerate(needed):
+                if need is not None:
+                    uses[what].setdefault(need[0], []).append(t)
+        for what in uses.keys() & {"acc", "y"}:
+            for t, step in enumerate(plan.steps):
+                if step.last or what == "acc":
                     uses[what].setdefault((step.spot, step.channel), []).append(t)
         self.slots = {what: Slots(memory, bases, uses[what]) for what, (memory, bases) in plan.slots.items()}
         self.constants: dict[tuple[str, int], int] = {}
+        self.constant_offsets = [[channel % plan.constant_group * plan.constant_bytes + 4 * extent * i for i in range(plan.constant_words)]
+                                 for channel, (_, extent) in enumerate(plan.channel_tiles)]
 
-    def needs(self, step: Step) -> dict[str, tuple[tuple, int, int]]:
-        """What is fetched for a step: by its kind the unit, and the part of the unit."""
+    def needs(self) -> dict[str, list[Need | None]]:
+        """What is fetched for each step, by its kind."""
         plan = self.plan
+        spots, channels, lows, highs, _, lasts = zip(*plan.steps)
         # Biases, zero-points and scales of a tile stay from its first step to its last.
-        needed = {"bias": ((step.channel // plan.constant_group,), step.channel, step.channel + 1)}
+        needed = {"bias": [((c // plan.constant_group,), c, c + 1) for c in channels]}
         if plan.layer.products:
-            needed["w"] = plan.w_unit(step), step.low, step.high
-        if plan.layer.products and plan.held(step.low) is None:
+            needed["w"] = list(zip(map(plan.w_unit, plan.steps), lows, highs))
             whole = plan.windows and not plan.x.block
-            needed["x"] = plan.x_unit(step), *((0, 1) if whole else (step.low, step.high))
-        if step.last and "r" in plan.slots:
-            needed["r"] = (step.spot, step.channel), 0, 1
+            needed["x"] = list(zip(map(plan.x_unit, plan.steps), *(([0] * len(lows), [1] * len(lows)) if whole else (lows, highs))))
+            if plan.x.resident:
+                needed["x"] = [None if plan.held(low) else need for low, need in zip(lows, needed["x"])]
+        if "r" in plan.slots:
+            needed["r"] = [((s, c), 0, 1) if last else None for s, c, last in zip(spots, channels, lasts)]
         return needed
 
     def run(self) -> None:
@@ -112,10 +120,10 @@ class _Lowering:
 
     def fetch(self, wanted: int, now: int, kinds: tuple[str, ...] = tuple(CONTENTS)) -> bool:
         """Brings in what step ``wanted`` needs of these kinds; False if some of it has no room yet."""
-        for what, (unit, low, high) in self.needed[wanted].items():
-            if what not in kinds:
+        for what, needed in self.needed.items():
+            if needed[wanted] is None or what not in kinds:
                 continue
-            slots = self.slots[what]
+            slots, (unit, low, high) = self.slots[what], needed[wanted]
             if unit not in slots.place and not slots.claim(unit, wanted, now):
                 if wanted == now:
                     raise TooSmall(f"buffer {slots.memory} too small for {CONTENTS[what]} beside what it holds")
@@ -134,10 +142,9 @@ class _Lowering:
 
     def fetch_bias(self, step: Step, unit, low: int, high: int) -> None:
         plan = self.plan
-        first = unit[0] * plan.constant_group
         for channel in range(low, high):
             size = 4 * plan.constant_words * plan.channel_tiles[channel][1]
-            near = self.slots["bias"].base(unit) + (channel - first) * plan.constant_bytes
+            near = self.slots["bias"].base(unit) + self.constant_offsets[channel][0]
             self.out.load_run(size, (CONSTANTS, self.stored("constants", channel)),
                           (self.slots["bias"].memory, near), ("constants of channel tile %d", channel))
 
@@ -247,16 +254,15 @@ class _Lowering:
 
     def constant_bases(self, channel: int, now: int) -> list[int]:
         """Where each of them begins, when step ``now`` uses them."""
-        plan, slots, unit = self.plan, self.slots["bias"], self.needed[now]["bias"][0]
+        slots, (unit, _, _) = self.slots["bias"], self.needed["bias"][now]
         slots.touch(unit, now)
-        base = slots.base(unit) + (channel - unit[0] * plan.constant_group) * plan.constant_bytes
-        size = 4 * plan.channel_tiles[channel][1]
-        return [base + size * i for i in range(plan.constant_words)]
+        base = slots.base(unit)
+        return [base + offset for offset in self.constant_offsets[channel]]
 
     def sum(self, step: Step, now: int) -> None:
         """Adds one chunk of products to a tile's sums."""
         plan = self.plan
-        tile_unit, (w_unit, _, _) = (step.spot, step.channel), self.needed[now]["w"]
+        tile_unit, (w_unit, _, _) = (step.spot, step.channel), self.needed["w"][now]
         if "acc" in self.slots:
             if not self.slots["acc"].claim(tile_unit, now, now):
                 raise TooSmall(f"buffer {self.slots['acc'].memory} too small for {CONTENTS['acc']} beside what it holds")
@@ -280,8 +286,8 @@ class _Lowering:
         """The activations of a step, a tile that was fetched or a tensor that stays on chip: memory, layout there, and where its box
         begins."""
         plan = self.plan
-        if "x" in self.needed[now]:
-            slots, (unit, _, _) = self.slots["x"], self.needed[now]["x"]
+        if self.needed["x"][now] is not None:
+            slots, (unit, _, _) = self.slots["x"], self.needed["x"][now]
             slots.touch(unit, now)
             tile = plan.x_layout(unit)
             return slots.memory, tile, slots.base(unit) + self.chunk(tile, step.low - plan.x_blocks(unit)[0])

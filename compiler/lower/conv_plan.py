@@ -240,11 +240,11 @@ class ConvPlan:
         low, high = self.span(channel)
         first, extent = self.channel_tiles[channel]
         last = min(first + extent, self.channels_out)
-        zero = np.zeros(extent, np.int32)
+        zero = np.zeros(extent, np.uint8)
         zero[:last - first] = np.broadcast_to(k.zw, self.channels_out)[first:last]
         if len(k.zw) == 1:
-            zero[:] = k.zw[0]
-        full = np.empty((*self.taps, (high - low) * self.granule, extent), np.int32)
+            zero[:] = zero[0]
+        full = np.empty((*self.taps, (high - low) * self.granule, extent), np.uint8)
         full[:] = zero
         if self.windows and not self.x.block:
             flat = k.weight[..., first:last].reshape(-1, last - first)
@@ -257,7 +257,7 @@ class ConvPlan:
                 full[:, :, at:at + self.group_in, o - first] = k.weight[..., o]
         lanes_in, lanes_out = self.machine.reduction_lanes, self.machine.channel_lanes
         parts = full.reshape(*self.taps, high - low, self.granule // lanes_in, lanes_in, extent // lanes_out, lanes_out)
-        return (parts.transpose(2, 5, 0, 1, 3, 4, 6) & 255).astype(np.uint8).tobytes()
+        return parts.transpose(2, 5, 0, 1, 3, 4, 6).tobytes()
 
     def products(self, x_type: str, w_type: str) -> Codelet:
         """The codelet whose statements ``start`` and ``resume`` sum the products."""

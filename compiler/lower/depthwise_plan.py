@@ -77,12 +77,12 @@ class DepthwisePlan(ConvPlan):
         low, high = self.span(channel)
         first, extent = low * self.granule, (high - low) * self.granule
         last = min(first + extent, self.channels_out)
-        full = np.zeros((self.kh, self.kw, extent), np.int32)
+        full = np.zeros((self.kh, self.kw, extent), np.uint8)
         full[..., :last - first] = np.broadcast_to(k.zw, self.channels_out)[first:last]
         full[:, :k.weight.shape[1], :last - first] = k.weight[:, :, 0, first:last]
         lanes = self.machine.window_lanes
         parts = full.reshape(self.kh, self.kw, extent // lanes, lanes)
-        return (parts.transpose(2, 0, 1, 3) & 255).astype(np.uint8).tobytes()
+        return parts.transpose(2, 0, 1, 3).tobytes()
 
     def products(self, x_type: str, w_type: str) -> Codelet:
         return depthwise(x_type, w_type, zero_per_channel=self.zero_per_channel)

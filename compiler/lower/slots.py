@@ -32,23 +32,19 @@ class Slots:
     """
 
     def __init__(self, memory: str, bases: Sequence[int], uses: Mapping[Hashable, Sequence[int]]):
-        self.memory, self.bases, self.uses = memory, tuple(bases), uses
+        self.memory, self.bases = memory, tuple(bases)
         self.held: list[Hashable] = []  # what each slot holds, those in use so far
         self.place: dict[Hashable, int] = {}  # the slot of each held unit
-        self.last: list[int] = []  # the latest step that uses it, among those begun
-        self._next: list[int] = []  # the next step that needs it, if that is not over
+        self._uses = {unit: [*steps, _NEVER] for unit, steps in uses.items()}
+        self._next: list[tuple[list[int], int]] = []  # uses of what each slot holds, and how many of them are over, or more
+        self._last: list[int] = []  # the latest step that uses it, among those begun
+        self._covered: dict[Hashable, list[tuple[int, int]]] = {}
         self._refused: tuple[Hashable, int] | None = None  # the claim that failed last, which does so until then
         self._until = 0
-        self._covered: dict[Hashable, list[tuple[int, int]]] = {}
 
     def base(self, unit: Hashable) -> int:
         """Byte address of a held unit."""
         return self.bases[self.place[unit]]
-
-    def _next_use(self, unit: Hashable, step: int) -> int:
-        uses = self.uses.get(unit, ())
-        i = bisect.bisect_left(uses, step)
-        return uses[i] if i < len(uses) else _NEVER
 
     def claim(self, unit: Hashable, step: int, now: int) -> bool:
         """Makes room for ``unit``, which ``step`` needs, while step ``now`` is the latest in the program.
@@ -59,46 +55,51 @@ class Slots:
             return True
         if (unit, step) == self._refused and now < self._until:
             return False
-        if len(self.held) < len(self.bases):
-            k = len(self.held)
+        k = len(self.held)
+        if k < len(self.bases):
             self.held.append(unit)
-            self.last.append(-1)
-            self._next.append(-1)
+            self._last.append(-1)
+            self._next.append(([], 0))
         else:
             k = self._giving_way(unit, step, now)
             if k is None:
                 return False
             del self.place[self.held[k]], self._covered[self.held[k]]
-            self.held[k], self.last[k], self._next[k] = unit, -1, -1
+        self.held[k], self._last[k], self._next[k] = unit, -1, (self._uses.get(unit, [_NEVER]), 0)
         self.place[unit], self._covered[unit], self._refused = k, [], None
         return True
 
     def _giving_way(self, unit: Hashable, step: int, now: int) -> int | None:
         """The slot that ``claim`` takes, when all are in use."""
-        best, latest, needed = None, -1, []
-        for k, reuse in enumerate(self._next):
-            if reuse < now:
-                reuse = self._next[k] = self._next_use(self.held[k], now)
+        best, latest = None, -1
+        later, over = -1, _NEVER  # of what is needed before: the last to be needed after that, and when the first has been used
+        for k, (uses, i) in enumerate(self._next):
+            if uses[i] < now:
+                i = bisect.bisect_left(uses, now, i)
+                self._next[k] = uses, i
+            reuse = uses[i]
             if reuse <= step:  # needed before the newcomer, or in use
-                needed.append(self.held[k])
-            elif reuse > latest or reuse == latest and self.last[k] < self.last[best]:
+                while uses[i] <= step:
+                    i += 1
+                later, over = max(later, uses[i]), min(over, uses[i - 1] + 1)
+            elif reuse > latest or reuse == latest and self._last[k] < self._last[best]:
                 best, latest = k, reuse
-        if best is not None and (step <= now + _SOON or all(self._next_use(held, step + 1) <= latest for held in needed)):
+        if best is not None and (step <= now + _SOON or later <= latest):
             return best
-        # Nothing is different until the first of those needed before has been used for the last time before.
-        self._refused = unit, step
-        self._until = min((uses[bisect.bisect_right(uses, step) - 1] + 1 for uses in map(self.uses.__getitem__, needed)), default=step)
-        if best is not None:  # one that is still needed will be the better choice once it was used, unless time is short
-            self._until = min(self._until, step - _SOON)
+        # One that is still needed will be the better choice once it was used, unless time is short.
+        self._refused, self._until = (unit, step), over if best is None else min(over, step - _SOON)
         return None
 
     def touch(self, unit: Hashable, step: int) -> None:
         """Step ``step`` uses ``unit``."""
-        self.last[self.place[unit]] = step
+        self._last[self.place[unit]] = step
 
     def missing(self, unit: Hashable, low: int, high: int) -> list[tuple[int, int]]:
         """Parts of ``low..high`` (exclusive) of a held unit that are not there yet; they count as loaded from now on."""
-        gaps, at, covered = [], low, self._covered[unit]
+        covered = self._covered[unit]
+        if len(covered) == 1 and covered[0][0] <= low and high <= covered[0][1]:
+            return []
+        gaps, at = [], low
         for a, b in covered:
             if b <= at or a >= high:
                 continue
@@ -107,6 +108,8 @@ class Slots:
             at = max(at, b)
         if at < high:
             gaps.append((at, high))
-        if gaps:
+        if covered and covered[-1][1] == low:
+            covered[-1] = covered[-1][0], high  # as it mostly goes: one part after the other
+        elif gaps:
             self._covered[unit] = sorted([*covered, *gaps])
         return gaps
