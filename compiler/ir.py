@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -101,6 +102,16 @@ class Conv(Kernel):
     counted: int | None = None
 
     inputs = property(lambda self: (self.x,))
+
+    @cached_property
+    def lowest_weight(self) -> int:
+        """The smallest weight, or zero-point of weights."""
+        return int(min(self.weight.min(), self.zw.min()))
+
+    @cached_property
+    def packings(self) -> dict[tuple, tuple[bytes, int]]:
+        """What its constants are known by, in each way in which they were laid out."""
+        return {}
 
     def macs(self, tensors: Mapping[str, Tensor]) -> int:
         kh, kw, ci, _ = self.weight.shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping as Mapped
 
@@ -19,7 +20,7 @@ from tenon.compiler.join import joined
 from tenon.compiler.large_windows import cut_windows
 from tenon.compiler.layer import Layer, layers_of
 from tenon.compiler.lower import lower
-from tenon.compiler.lower.emitter import Constants
+from tenon.compiler.lower.constants import Constants, digest_of
 from tenon.compiler.machine import Machine
 from tenon.compiler.mapping import Mapping, NetworkMapping
 from tenon.compiler.move import Move
@@ -63,9 +64,10 @@ class Network:
             graph = turned(machine, by_columns(graph))
         self.graph, parts = folded(graph, covenant.block)
         self.layers, residence = _arranged(machine, self.graph, parts, schedule, on_chip)
-        self._tensors = {name: np.ascontiguousarray(array).tobytes() for name, array in self.graph.constants.items()}
+        data = {name: np.ascontiguousarray(array).tobytes() for name, array in self.graph.constants.items()}
+        self._tensors = {name: (digest_of(each), functools.partial(bytes, each)) for name, each in data.items()}
         constants = self.constants()
-        self.fixed = {name: constants.put(data) for name, data in self._tensors.items()}
+        self.fixed = {name: constants.place(*tensor) for name, tensor in self._tensors.items()}
         self.homes, self.segments = homes_of(self.graph, self.layers, covenant, parts, residence.homes, self.fixed)
         machines: dict[tuple, Machine] = {}
         self.machines = []  # of each layer: what others keep on chip meanwhile is not there for it
@@ -78,8 +80,8 @@ class Network:
     def constants(self) -> Constants:
         """The constant segment as far as no mapping changes it: the graph's constant tensors."""
         constants = Constants(max(ALIGNMENT, self.covenant.bus_bytes))
-        for data in self._tensors.values():
-            constants.put(data)
+        for tensor in self._tensors.values():
+            constants.place(*tensor)
         return constants
 
     def space(self, number: int) -> Space:

@@ -13,7 +13,7 @@ from tenon.compiler.ir import Graph
 from tenon.compiler.join import joined
 from tenon.compiler.layer import Layer
 from tenon.compiler.lower import lower
-from tenon.compiler.lower.emitter import Constants
+from tenon.compiler.lower.constants import Constants
 from tenon.compiler.machine import Machine
 from tenon.compiler.mapping import Mapping
 from tenon.compiler.space import Space, space_of

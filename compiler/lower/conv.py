@@ -6,12 +6,15 @@ constants come in units that occupy slots. What a step needs is fetched some ste
 
 from __future__ import annotations
 
+import functools
+
 from tenon.compiler.codelets import conv
 from tenon.compiler.home import Home
 from tenon.compiler.layout import Layout, dense
 from tenon.compiler.lower.boxes import Boxes
+from tenon.compiler.lower.constants import CONSTANTS, digest_of
 from tenon.compiler.lower.conv_plan import ConvPlan, Spot, Step
-from tenon.compiler.lower.emitter import CONSTANTS, Emitter
+from tenon.compiler.lower.emitter import Emitter
 from tenon.compiler.lower.margin import surround
 from tenon.compiler.lower.slots import CONTENTS, Slots, TooSmall
 from tenon.compiler.lower.tiles import BoxWalks, Walk, binary32, box_walks, element
@@ -43,7 +46,7 @@ class _Lowering:
         k, layer = plan.kernel, plan.layer
         tensors = plan.graph.tensors
         residual_type = tensors[layer.residual].dtype if layer.add else "uint8"
-        self.weight_type = "i8" if min(k.weight.min(), k.zw.min()) < 0 else "u8"
+        self.weight_type = "i8" if k.lowest_weight < 0 else "u8"
         self.products = plan.products(element(tensors[k.x].dtype), self.weight_type)
         self.codelet = conv(element(tensors[k.x].dtype), self.weight_type, scale_per_channel=plan.scale_per_channel,
                             zero_per_channel=plan.zero_per_channel, residual=layer.side or None,
@@ -136,8 +139,11 @@ class _Lowering:
         """Offset of a channel tile's weights or constants in the constant segment."""
         key = kind, channel
         if key not in self.constants:
-            data = self.plan.weights(channel) if kind == "weights" else self.plan.constants(channel)
-            self.constants[key] = self.out.constants.put(data)
+            make = functools.partial(self.plan.weights if kind == "weights" else self.plan.constants, channel)
+            known, way = self.plan.kernel.packings, (kind, *self.plan.packing(channel))
+            if way not in known:
+                known[way] = digest_of(make())
+            self.constants[key] = self.out.constants.place(known[way], make)
         return self.constants[key]
 
     def fetch_bias(self, step: Step, unit, low: int, high: int) -> None:

@@ -234,6 +234,12 @@ class ConvPlan:
             return self.w_layout(channel, 1).bytes
         return self.channel_tiles[channel][1] * self.taps[0] * self.taps[1] * self.granule
 
+    def packing(self, channel: int) -> tuple:
+        """What the weights and constants of a channel tile depend on, beside the kernel."""
+        lanes = self.machine.reduction_lanes, self.machine.channel_lanes
+        flat = self.windows and not self.x.block
+        return type(self), flat, self.taps, self.granule, *lanes, *self.channel_tiles[channel], *self.span(channel)
+
     def weights(self, channel: int) -> bytes:
         """The weights of a channel tile as they lie on chip. Lanes that hold no weight hold its zero-point."""
         k = self.kernel

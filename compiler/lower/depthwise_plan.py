@@ -72,6 +72,9 @@ class DepthwisePlan(ConvPlan):
     def w_block_bytes(self, channel: int) -> int:
         return self.kh * self.kw * self.granule
 
+    def packing(self, channel: int) -> tuple:
+        return *super().packing(channel), self.machine.window_lanes
+
     def weights(self, channel: int) -> bytes:
         k = self.kernel
         low, high = self.span(channel)

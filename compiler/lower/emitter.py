@@ -1,4 +1,4 @@
-"""What lowering of a layer writes into: instructions, constants, and placed statements that are remembered."""
+"""What lowering of a layer writes into: instructions and constants."""
 
 from __future__ import annotations
 
@@ -11,44 +11,14 @@ from tenon.acg.expr import Aff, Load, Loop, Nest, Op, Operand, Val, field
 from tenon.compiler.code import Code, Note
 from tenon.compiler.codelets import Codelet
 from tenon.compiler.errors import CompileError
+from tenon.compiler.lower.constants import Constants
 from tenon.compiler.lower.tiles import Walk
 from tenon.compiler.machine import Machine
 from tenon.compiler.placing import Tile, place
 
-__all__ = ["CONSTANTS", "Constants", "Emitter"]
-
-#: The DRAM segment of weights, tables and other constants.
-CONSTANTS = "CONSTANTS"
+__all__ = ["Emitter", "Transfer"]
 
 _ENDS = "far", "near", "y", "x"  # parameters of transfers
-
-
-class Constants:
-    """The bytes of the constant segment."""
-
-    def __init__(self, alignment: int = 64):
-        self.alignment, self.parts, self.size = alignment, [], 0
-        self._known: dict[bytes, int] = {}
-        self._next = 1
-
-    def put(self, data: bytes) -> int:
-        """Offset of ``data`` in the segment; equal data are stored once."""
-        if data not in self._known:
-            gap = -self.size % self._next
-            self.parts.append(bytes(gap))
-            self.size, self._next = self.size + gap, 1
-            self._known[data] = self.size
-            padded = data + bytes(-len(data) % self.alignment)
-            self.parts.append(padded)
-            self.size += len(padded)
-        return self._known[data]
-
-    def align(self, to: int) -> None:
-        """What comes next, and is not there yet, begins at a multiple of ``to``."""
-        self._next = to
-
-    def bytes(self) -> bytes:
-        return b"".join(self.parts)
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ from tenon.compiler.code import Code
 from tenon.compiler.home import Home
 from tenon.compiler.ir import Conv, Graph, Lookup
 from tenon.compiler.layer import Layer
+from tenon.compiler.lower.constants import CONSTANTS, Constants
 from tenon.compiler.lower.conv import lower_conv
 from tenon.compiler.lower.conv_plan import ConvChoices, ConvPlan
 from tenon.compiler.lower.depthwise_plan import DepthwisePlan, is_depthwise
 from tenon.compiler.lower.elementwise import PassChoices, PassPlan, lower_pass
-from tenon.compiler.lower.emitter import CONSTANTS, Constants, Emitter
+from tenon.compiler.lower.emitter import Emitter
 from tenon.compiler.lower.move import MoveChoices, lower_move
 from tenon.compiler.lower.rows import lower_rows
 from tenon.compiler.lower.rows_plan import RowsChoices, RowsPlan

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tenon.compiler.home import Home
-from tenon.compiler.lower.emitter import CONSTANTS, Emitter
+from tenon.compiler.lower.constants import CONSTANTS
+from tenon.compiler.lower.emitter import Emitter
 from tenon.compiler.lower.tiles import Walk
 
 __all__ = ["surround"]

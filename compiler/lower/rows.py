@@ -10,7 +10,8 @@ from tenon.compiler.code import Note
 from tenon.compiler.codelets import Codelet, normalise, softmax
 from tenon.compiler.layout import Axis, Layout, dense
 from tenon.compiler.lower.boxes import Boxes
-from tenon.compiler.lower.emitter import CONSTANTS, Emitter
+from tenon.compiler.lower.constants import CONSTANTS
+from tenon.compiler.lower.emitter import Emitter
 from tenon.compiler.lower.rows_plan import Region, RowsPlan
 from tenon.compiler.lower.slots import Slots
 from tenon.compiler.lower.tiles import binary32, element, padded_walks, tile_layout

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import click
 
-from tenon.compiler.lower.emitter import Constants
+from tenon.compiler.lower.constants import Constants
 from tenon.compiler.network import Network
 from tenon.compiler.timing import time_program
 from tenon.compiler.tokens import token_masks
