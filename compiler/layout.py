@@ -161,6 +161,7 @@ def blocked(shape: Sequence[int], block: int) -> Layout:
     return dense([("n", n, 1), ("c", math.ceil(c / block), block), ("h", h, 1), ("w", w, 1), ("c", block, 1)])
 
 
+@lru_cache(maxsize=1 << 10)
 def column_layout(blocks: int, granule: int, channels: int, lanes_in: int, lanes_out: int) -> Layout:
     """Weights of a product by columns: a word of ``lanes_out`` bytes holds what one output channel takes of ``lanes_in`` others."""
     tile, words = lanes_out * lanes_out, granule // lanes_in

@@ -64,6 +64,7 @@ class _Lowering:
         self.needed = self.needs()
         self.w_block_bytes = [plan.w_block_bytes(channel) for channel in range(len(plan.channel_tiles))]
         self.forms: dict[tuple, int] = {}
+        self.others = [(what, home) for what, home in (("y", plan.y), ("r", plan.residual)) if home is not None]  # beside the sums
         uses: dict[str, dict] = {what: {} for what in plan.slots}
         for what, needed in self.needed.items():
             for t, need in enumerate(needed):
@@ -85,9 +86,9 @@ class _Lowering:
         # Biases, zero-points and scales of a tile stay from its first step to its last.
         needed = {"bias": [((c // plan.constant_group,), c, c + 1) for c in channels]}
         if plan.layer.products:
-            needed["w"] = list(zip(map(plan.w_unit, plan.steps), lows, highs))
+            needed["w"] = list(zip(plan.w_units, lows, highs))
             whole = plan.windows and not plan.x.block
-            needed["x"] = list(zip(map(plan.x_unit, plan.steps), *(([0] * len(lows), [1] * len(lows)) if whole else (lows, highs))))
+            needed["x"] = list(zip(plan.x_units, *(([0] * len(lows), [1] * len(lows)) if whole else (lows, highs))))
             if plan.x.resident:
                 needed["x"] = [None if plan.held(low) else need for low, need in zip(lows, needed["x"])]
         if "r" in plan.slots:
@@ -99,7 +100,7 @@ class _Lowering:
         # Transfers beyond those of the next step wait in their engine's queue; with more of them than it holds,
         # dispatch would stop in front of the next step itself.
         room = self.machine.graph.sequencer.queue_depth - _KINDS
-        fetched = 0
+        fetched, ahead = 0, plan.choices.ahead
         transfers = [0] * len(steps)
         for first in range(min(plan.choices.early, len(steps))):
             if not self.fetch(first, 0, _CONSTANT):
@@ -114,7 +115,7 @@ class _Lowering:
                 self.sum(step, now)
             if step.last and plan.layer.finishes:
                 self.finish(step, now)
-            while fetched < len(steps) and fetched <= now + self.plan.choices.ahead and sum(transfers[now + 2:fetched]) <= room:
+            while fetched < min(len(steps), now + ahead + 1) and sum(transfers[now + 2:fetched]) <= room:
                 before = len(self.out)
                 if not self.fetch(fetched, now):
                     break
@@ -324,8 +325,7 @@ class _Lowering:
         plan, slots = self.plan, self.slots
         spot, unit, extent = plan.spots[step.spot], (step.spot, step.channel), plan.channel_tiles[step.channel][1]
         bases = [*self.constant_bases(step.channel, now), self.totals(step)]
-        others = [(what, home) for what, home in (("y", plan.y), ("r", plan.residual)) if home is not None]
-        for what, home in others:
+        for what, home in self.others:
             if what in slots:
                 slots[what].claim(unit, now, now)
                 slots[what].touch(unit, now)
@@ -335,7 +335,7 @@ class _Lowering:
         key = plan.extents[step.spot], extent
         if key not in self.forms:
             tiles = self.constant_tiles(step.channel) | {"acc": self.totals_tile(step)}
-            for what, home in others:
+            for what, home in self.others:
                 tiles[what] = Tile(slots[what].memory, plan.y_layout(home, spot, step.channel)) if what in slots else Tile(home.segment, home.layout)
             if self.table is not None:
                 tiles["table"] = Tile(self.machine.memory("table"), dense([("i", 256, 1)]))

@@ -177,8 +177,10 @@ class ConvPlan:
         first, home = next((f, h) for f, h in reversed(pieces) if f <= low * self.granule)
         return (home, first // self.granule) if home.on_chip else None
 
-    def x_unit(self, step: Step) -> tuple[int, int]:
-        return step.spot, step.low // self.choices.chunk_x
+    @cached_property
+    def x_units(self) -> list[tuple[int, int]]:
+        """Of each step the unit of activations: spatial tile and chunk."""
+        return [(spot, low // self.choices.chunk_x) for spot, _, low, _, _, _ in self.steps]
 
     def x_blocks(self, unit: tuple[int, int]) -> tuple[int, int]:
         """First block and number of blocks of a unit."""
@@ -214,8 +216,11 @@ class ConvPlan:
     # Weights: [block][output word][kernel row][kernel column][word of the block][lane][output lane], the lanes in turn if
     # they come by columns.
 
-    def w_unit(self, step: Step) -> tuple[int, int]:
-        return step.channel, (step.low - self.span(step.channel)[0]) // self.choices.chunk_w
+    @cached_property
+    def w_units(self) -> list[tuple[int, int]]:
+        """Of each step the unit of weights: channel tile and chunk."""
+        firsts = [low for low, _ in self._spans]
+        return [(channel, (low - firsts[channel]) // self.choices.chunk_w) for _, channel, low, _, _, _ in self.steps]
 
     def w_low(self, unit: tuple[int, int]) -> int:
         return self.span(unit[0])[0] + unit[1] * self.choices.chunk_w
@@ -338,7 +343,7 @@ class ConvPlan:
         # The first tile is the largest; tiles at the edges may be smaller.
         sizes = {}
         if self.layer.products and any(self.held(step.low) is None for step in self.steps):
-            sizes["x"] = max(self.x_layout((0, chunk)).bytes for chunk in range(self.x_units))
+            sizes["x"] = max(self.x_layout((0, chunk)).bytes for chunk in range(self.x_chunks))
         if self.layer.products:
             sizes["w"] = max(min(self.choices.chunk_w, span) * self.w_block_bytes(c) for c, span in enumerate(spans))
         sizes["bias"] = self.constant_bytes * self.constant_group
@@ -348,7 +353,7 @@ class ConvPlan:
             sizes["y"] = self.y_layout(self.y, self.spots[0], 0).bytes
         if self.residual and not self.residual.on_chip:
             sizes["r"] = self.y_layout(self.residual, self.spots[0], 0).bytes
-        units = {"x": len(self.spots) * self.x_units, "bias": math.ceil(len(self.channel_tiles) / self.constant_group),
+        units = {"x": len(self.spots) * self.x_chunks, "bias": math.ceil(len(self.channel_tiles) / self.constant_group),
                  "w": sum(math.ceil(span / self.choices.chunk_w) for span in spans)}
         found = {}
         for what, size in sizes.items():
@@ -357,7 +362,7 @@ class ConvPlan:
         return found
 
     @cached_property
-    def x_units(self) -> int:
+    def x_chunks(self) -> int:
         """Units of activations of one spatial tile."""
         return math.ceil(self.blocks / self.choices.chunk_x)
 

@@ -107,7 +107,9 @@ class Emitter:
     def move(self, transfer: Transfer, far: int, near: int, note: Note) -> None:
         """Appends a transfer between these addresses."""
         for form, far_step, near_step, y, x in transfer.parts:
-            self.append(form, (far + far_step, near + near_step, y, x), note)
+            self._forms.append(form)
+            self._numbers += far + far_step, near + near_step, y, x
+            self._notes.append(note)
 
     def inward(self, walks: Sequence[Walk], far: str, near: str, *, fill: int = 0, rows: tuple[int, int] | None = None,
                columns: tuple[int, int] | None = None) -> Transfer:

@@ -56,7 +56,8 @@ def element(dtype: str) -> str:
 
 def tile_layout(home: Home, box: Box, granule: int) -> Layout:
     """The tensor's own layout, cut down to ``box`` and made dense; channels are rounded up to ``granule``."""
-    return _tile_layout(home.block, granule, *(extent for _, extent in box))
+    (_, n), (_, h), (_, w), (_, c) = box
+    return _tile_layout(home.block, granule, n, h, w, c)
 
 
 @lru_cache(maxsize=1 << 14)  # lowering asks for the same few with every tile
