@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 __all__ = ["Aff", "Choose", "Expr", "Load", "Loop", "Lookup", "Nest", "Op", "Operand", "Reduce", "Val", "field", "walk"]
 
@@ -164,7 +165,7 @@ class Load(Expr):
     operand: Operand
     index: tuple[Aff, ...]
 
-    @property
+    @cached_property
     def address(self) -> Aff:
         """Byte address of the element."""
         total = Aff()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import struct
 from dataclasses import dataclass
+from functools import cached_property
 
 __all__ = ["EncodingError", "Field", "extent", "integer", "option", "real", "stride"]
 
@@ -24,7 +25,7 @@ class Field:
     kind: str = "int"
     choices: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Bits."""
         if self.kind == "f32":
@@ -33,7 +34,7 @@ class Field:
             return 1 + max((-self.low - 1).bit_length(), self.high.bit_length())
         return max((self.high - self.low).bit_length(), 1)
 
-    @property
+    @cached_property
     def signed(self) -> bool:
         return self.kind != "f32" and self.low < 0
 

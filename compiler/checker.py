@@ -8,6 +8,8 @@ stop before the end), and any two accesses that conflict are ordered by waits (s
 
 from __future__ import annotations
 
+import bisect
+import functools
 from collections.abc import Mapping
 
 import numpy as np
@@ -19,6 +21,7 @@ from tenon.compiler.instruction import Instruction
 
 __all__ = ["IllegalProgram", "check_program", "decode_image"]
 
+_ROWS = 256  # of a history, before what is over is forgotten for the first time
 _EXHAUSTIVE = 1 << 20  # addresses that are compared one by one when strides do not stack
 
 
@@ -113,36 +116,45 @@ def _check_disjoint(k: int, instruction: Instruction) -> None:
 def _check_segments(k: int, instruction: Instruction, segment_bytes: Mapping[str, int]) -> None:
     """DRAM addresses inside the guards lie inside their segment."""
     effect, fields = instruction.mnemonic.effect, instruction.fields
-    for load, guards in _dram_accesses(effect, fields, segment_bytes):
-        low, high = _clipped(effect, fields, load.address, guards)
+    choices = tuple((name, int(fields[name])) for name in _choices(effect))
+    for load, guards in _dram_accesses(effect, choices, frozenset(segment_bytes)):
+        low, high = _clipped(effect, fields, load.address, [(form, limit.bind(fields).get("", 0)) for form, limit in guards])
         size = segment_bytes[load.operand.name]
         if low < 0 or high >= size:
             raise IllegalProgram(k, f"{instruction.mnemonic.name} touches bytes {low}..{high} of {load.operand.name}, "
                                     f"which has {size}")
 
 
-def _dram_accesses(effect: Nest, fields, segment_bytes) -> list[tuple[Load, list[tuple[Aff, int]]]]:
-    """Reads and writes of segments that are chosen, each with the guards it stands under."""
-    found = []
+@functools.lru_cache(maxsize=1 << 10)
+def _choices(effect: Nest) -> frozenset[str]:
+    """Fields that choose among alternatives."""
+    return frozenset(e.field for top in (effect.destination, effect.expr) for e in walk(top) if isinstance(e, Choose))
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _dram_accesses(effect: Nest, choices: tuple[tuple[str, int], ...],
+                   segments: frozenset[str]) -> list[tuple[Load, list[tuple[Aff, Aff]]]]:
+    """Reads and writes of segments that are chosen, each with the guards it stands under: coordinate and limit."""
+    found, fields = [], dict(choices)
     target = _chosen(effect.destination, fields)
-    if target.operand.name in segment_bytes:
+    if target.operand.name in segments:
         found.append((target, []))
 
-    def visit(expr: Expr, guards: list[tuple[Aff, int]]) -> None:
+    def visit(expr: Expr, guards: list[tuple[Aff, Aff]]) -> None:
         expr = _chosen(expr, fields)
         if isinstance(expr, Op) and expr.name == "select":
-            inside = [(Aff.of(_chosen(w.args[0], fields).value), Aff.of(_chosen(w.args[1], fields).value).bind(fields).get("", 0))
+            inside = [(Aff.of(_chosen(w.args[0], fields).value), Aff.of(_chosen(w.args[1], fields).value))
                       for w in walk(_only_chosen(expr.args[0], fields)) if isinstance(w, Op) and w.name == "within"]
             visit(expr.args[1], guards + inside)
             visit(expr.args[2], guards)
         elif isinstance(expr, Load):
-            if expr.operand.name in segment_bytes:
+            if expr.operand.name in segments:
                 found.append((expr, guards))
         else:
             for child in expr.children:
                 visit(child, guards)
 
-    if any(isinstance(e, Load) and e.operand.name in segment_bytes for e in walk(effect.expr)):
+    if any(isinstance(e, Load) and e.operand.name in segments for e in walk(effect.expr)):
         visit(effect.expr, [])
     return found
 
@@ -160,6 +172,9 @@ def _clipped(effect: Nest, fields, address: Aff, guards) -> tuple[int, int]:
 
     The innermost loop, a run, is clipped arithmetically; the others are enumerated.
     """
+    guards = [(form, limit) for form, limit in guards if not _holds(effect, fields, form, limit)]
+    if not guards:
+        return _corners(effect, fields, address)
     *outer, run = effect.loops
     extents = [l.count(fields) for l in outer]
 
@@ -184,6 +199,20 @@ def _clipped(effect: Nest, fields, address: Aff, guards) -> tuple[int, int]:
         return 0, -1
     first, last = (where + low * along)[inside], (where + high * along)[inside]
     return int(min(first.min(), last.min())), int(max(first.max(), last.max()))
+
+
+def _corners(effect: Nest, fields, form: Aff) -> tuple[int, int]:
+    """Smallest and largest value of a form."""
+    bound = form.bind(fields)
+    reaches = [bound.get(l.name, 0) * (l.count(fields) - 1) for l in effect.loops]
+    base = bound.get("", 0)
+    return base + sum(min(r, 0) for r in reaches), base + sum(max(r, 0) for r in reaches)
+
+
+def _holds(effect: Nest, fields, form: Aff, limit: int) -> bool:
+    """Whether a guard lets everything pass."""
+    low, high = _corners(effect, fields, form)
+    return low >= 0 and high < limit
 
 
 # Tokens.
@@ -237,51 +266,68 @@ def _check_order(graph: Graph, program: list[Instruction], known) -> None:
     """Every two accesses of the same bytes, one of them a write, are ordered."""
     ordered = {u.name: set(u.ordered) for u in graph.units}
     units = {u.name: i for i, u in enumerate(graph.units)}
-    history: dict[str, tuple[list, list]] = {}
+    history: dict[str, _History] = {}
     numbers: dict[str, int] = {}
+    finished, read = (np.array([[clock.get((u, what), 0) for u in units] for clock in known]) for what in ("done", "release"))
+    places: dict[str, list[int]] = {}
+    for k, instruction in enumerate(program):
+        places.setdefault(instruction.mnemonic.unit, []).append(k)
     for k, instruction in enumerate(program):
         unit = instruction.mnemonic.unit
         numbers[unit] = numbers.get(unit, 0) + 1
-        done = np.array([known[k].get((u, "done"), 0) for u in units])
-        released = np.array([known[k].get((u, "release"), 0) for u in units])
+        done, released = finished[k], read[k]
         mine = [(a.memory, *a.corners(instruction.fields), a.write) for a in accesses(instruction.mnemonic)
                 if a.chosen(instruction.fields)]
         for memory, low, high, write in mine:
             table = history.get(memory)
-            if table is None or not len(table):
+            if table is None:
                 continue
-            past = table.view()
-            meet = (past[:, 0] <= high) & (past[:, 1] >= low)
+            past = table.meeting(low, high, done)
+            if not len(past):
+                continue
             theirs, number, wrote = past[:, 2], past[:, 3], past[:, 4] == 1
             own = theirs == units[unit]
             # An earlier result must be visible, or kept in order by the unit; an earlier read must be over.
-            raw = wrote & (done[theirs] < number) & (~own | (not write and memory not in ordered[unit]))
+            raw = wrote & (~own | (not write and memory not in ordered[unit]))
             war = ~wrote & write & (released[theirs] < number) & ~own
-            bad = meet & (raw | war)
+            bad = raw | war
             if bad.any():
                 j = int(past[np.argmax(bad), 5])
                 verb = "writes" if write else "reads"
                 raise IllegalProgram(k, f"{unit} {verb} bytes of {memory} that instruction {j} "
                                         f"({program[j].mnemonic.name}) may still be using")
         for memory, low, high, write in mine:
-            history.setdefault(memory, _History()).add(low, high, units[unit], numbers[unit], int(write), k)
+            table = history.setdefault(memory, _History())
+            if table.full:  # what each unit's next one knows to be done conflicts with nothing to come: knowledge only grows
+                coming = [own[at] for own in places.values() if (at := bisect.bisect(own, k)) < len(own)]
+                table.forget(finished[coming or [k]].min(axis=0))
+            table.add(low, high, units[unit], numbers[unit], int(write), k)
 
 
 class _History:
     """Rows of integers that grow."""
 
     def __init__(self) -> None:
-        self.rows = np.empty((256, 6), np.int64)
+        self.rows = np.empty((_ROWS, 6), np.int64)
         self.count = 0
 
-    def __len__(self) -> int:
-        return self.count
+    @property
+    def full(self) -> bool:
+        return self.count == len(self.rows)
 
-    def view(self) -> np.ndarray:
-        return self.rows[:self.count]
+    def meeting(self, low: int, high: int, done: np.ndarray) -> np.ndarray:
+        """Those of ranges that share a byte with ``low..high``, but of the first ``done`` of each unit."""
+        past = self.rows[:self.count]
+        return past[(past[:, 0] <= high) & (past[:, 1] >= low) & (past[:, 3] > done[past[:, 2]])]
+
+    def forget(self, done: np.ndarray) -> None:
+        """Makes room: the first ``done`` of each unit go."""
+        past = self.rows[:self.count]
+        kept = past[past[:, 3] > done[past[:, 2]]]
+        if 2 * len(kept) > len(self.rows):
+            self.rows = np.empty((2 * len(self.rows), 6), np.int64)
+        self.rows[:len(kept)], self.count = kept, len(kept)
 
     def add(self, *row: int) -> None:
-        if self.count == len(self.rows):
-            self.rows = np.concatenate([self.rows, np.empty_like(self.rows)])
         self.rows[self.count] = row
         self.count += 1

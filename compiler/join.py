@@ -30,7 +30,10 @@ def joined(codes: Sequence[Code]) -> tuple[Code, list[int]]:
             wanted += found
             head += 1
         place = begin
-        while wanted and place and code.unit(order[place - 1]) != code.unit(begin) and not _meet(wanted, footprints(code[order[place - 1]])):
+        while wanted and place:
+            last = order[place - 1]
+            if code.unit(last) == code.unit(begin) or _meet(wanted, footprints(code[last])):
+                break
             place -= 1
         if place < begin:
             order[place:head] = [*order[begin:head], *order[place:begin]]

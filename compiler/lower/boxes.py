@@ -38,7 +38,7 @@ class Boxes:
         self.out.move(self._known[key][0], box_start(home, box), near[1], note)
 
     def _key(self, home: Home, box: Box, tile: Layout) -> tuple:
-        """What a transfer's instructions depend on, apart from what it does. Homes and tiles are known by identity: what is known keeps them."""
+        """What a transfer's instructions depend on, apart from what it does. Homes and tiles go by identity: what is known keeps them."""
         (_, n), (h0, h), (w0, w), (c0, c) = box
         _, height, width, channels = home.shape
         rows = None if 0 <= h0 <= height - h else h0

@@ -336,7 +336,9 @@ class _Lowering:
         if key not in self.forms:
             tiles = self.constant_tiles(step.channel) | {"acc": self.totals_tile(step)}
             for what, home in self.others:
-                tiles[what] = Tile(slots[what].memory, plan.y_layout(home, spot, step.channel)) if what in slots else Tile(home.segment, home.layout)
+                staged = what in slots
+                tiles[what] = (Tile(slots[what].memory, plan.y_layout(home, spot, step.channel)) if staged
+                               else Tile(home.segment, home.layout))
             if self.table is not None:
                 tiles["table"] = Tile(self.machine.memory("table"), dense([("i", 256, 1)]))
             extents = dict(zip(("n", "oh", "ow", "oc"), (*plan.extents[step.spot], extent)))

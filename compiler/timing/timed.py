@@ -81,7 +81,8 @@ def _costs(graph: Graph, mnemonic: Mnemonic, fields: Sequence[Mapping[str, objec
     far = moves(mnemonic, on_chip)
     formulas = {} if far else {column: mnemonic.cost[what] for what, column in _COSTS.items() if what in mnemonic.cost}
     near = [a for a in accesses(mnemonic) if a.memory in on_chip]
-    columns = columns_of(fields, {name for formula in formulas.values() for name in names(formula)} | {f for a in near for f, _ in a.conditions})
+    wanted = {name for formula in formulas.values() for name in names(formula)} | {f for a in near for f, _ in a.conditions}
+    columns = columns_of(fields, wanted)
     rows = np.zeros((count, _TRANSFER + 1), np.int64)
     for access in near:
         rows[:, _WALK] += np.where(chosen(access, columns, count), access.steps, 1)
