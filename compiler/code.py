@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tenon.acg.formula import names
 from tenon.acg.graph import Graph
 from tenon.acg.mnemonic import Header, Mnemonic
+from tenon.compiler.errors import CompileError
 from tenon.compiler.instruction import Instruction
 from tenon.compiler.select import Template
 
@@ -53,7 +55,16 @@ class Forms:
         self._computed: dict[Rows, tuple[_Table, _Table, set[int]]] = {}
 
     def add(self, template: Template, parameters: Sequence[str]) -> int:
-        """Its number. ``parameters``: in the order in which their values are given."""
+        """Its number. ``parameters``: in the order in which their values are given.
+
+        Raises
+        ------
+        CompileError
+            If what it costs depends on them: what is computed of a form holds for all of its instructions.
+        """
+        costly = template.linear.keys() & {name for formula in template.mnemonic.cost.values() for name in names(formula)}
+        if costly:
+            raise CompileError(f"what {template.mnemonic.name} costs must not depend on {min(costly)}, which differs from tile to tile")
         assert len(template.linear) <= _MOST and len(parameters) <= _MOST, f"{template.mnemonic.name} has more than {_MOST} parameters"
         self.templates.append(template)
         self.parameters.append(tuple(parameters))

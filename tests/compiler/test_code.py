@@ -1,9 +1,12 @@
 """Instructions by forms and parameters: what is computed of them equals what is computed of each by itself."""
 
+from dataclasses import replace
+
 import pytest
 
 from tenon.acg.mnemonic import EncodingError
 from tenon.compiler.code import Code
+from tenon.compiler.errors import CompileError
 from tenon.compiler.hazards import footprints
 from tenon.compiler.instruction import Instruction
 from tenon.compiler.lower.constants import Constants, digest_of
@@ -58,6 +61,15 @@ def test_parameters_that_no_field_can_have():
     out.load([Walk(4, 1, 1)], ("ARENA", 1 << 40), ("ACT", 0), ("%s", "does not"))
     with pytest.raises(EncodingError, match=r"^LOAD\.s must be in .*, not 1099511627776$"):
         out.code()
+
+
+def test_costs_that_depend_on_addresses_are_refused():
+    store = GRAPH.mnemonic("STORE")
+    other = replace(store, cost={**store.cost, "latency": "2 + s % 2"})
+    graph = replace(GRAPH, mnemonics=tuple(other if m is store else m for m in GRAPH.mnemonics))
+    out = Emitter(Machine(graph), "l", Constants())
+    with pytest.raises(CompileError, match="^what STORE costs must not depend on s, which differs from tile to tile$"):
+        out.store([Walk(4, 1, 1)], ("VEC", 0), ("ARENA", 0), ("result",))
 
 
 def test_more_loops_than_levels_are_several_instructions():
