@@ -187,10 +187,11 @@ class Code(Sequence[Instruction]):
         """The unit of one of them."""
         return self.forms.templates[self.form[place]].mnemonic.unit
 
-    def rows(self, graph: Graph, rows: Rows, width: int) -> np.ndarray:
-        """``rows`` of each instruction."""
+    def rows(self, graph: Graph, rows: Rows, width: int, places: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """``rows`` of each instruction, or of those at some places."""
         base, slopes, adding = self.forms.computed(graph, rows, width)
-        found = base[self.form]
+        form, fields = self.form[places], self.fields[places]
+        found = base[form]
         for k in adding:
-            found += slopes[self.form, k] * self.fields[:, k, None]
+            found += slopes[form, k] * fields[:, k, None]
         return found

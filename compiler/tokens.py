@@ -35,7 +35,7 @@ def place_tokens(graph: Graph, instructions: Sequence[Instruction]) -> list[Inst
     CompileError
         If the machine has too few counters.
     """
-    waits, release, done = token_masks(graph, instructions)
+    waits, release, done = (np.asarray(mask).tolist() for mask in token_masks(graph, instructions))
     return [replace(i, header=Header(waits[k], release[k], done[k], i.header.mark)) for k, i in enumerate(instructions)]
 
 
@@ -52,7 +52,7 @@ def _compiled(graph: Graph, instructions: Sequence[Instruction]) -> Masks:
     unit, prints = code.rows(graph, _units, 1)[:, 0], footprint_rows(graph, code)
     needed, masks = native.run_tokens(unit, len(units), prints, ordered, graph.sequencer.tokens, _most(graph))
     _check(graph, needed)
-    return tuple(mask.tolist() for mask in masks)
+    return tuple(masks)
 
 
 def _units(graph: Graph, mnemonic: Mnemonic, fields: Sequence[object]) -> np.ndarray:

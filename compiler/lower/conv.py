@@ -262,24 +262,22 @@ class _Lowering:
     def constant_bases(self, channel: int, now: int) -> list[int]:
         """Where each of them begins, when step ``now`` uses them."""
         slots, (unit, _, _) = self.slots["bias"], self.needed["bias"][now]
-        slots.touch(unit, now)
-        base = slots.base(unit)
+        base = slots.touch(unit, now)
         return [base + offset for offset in self.constant_offsets[channel]]
 
     def sum(self, step: Step, now: int) -> None:
         """Adds one chunk of products to a tile's sums."""
         plan = self.plan
-        tile_unit, (w_unit, _, _) = (step.spot, step.channel), self.needed["w"][now]
+        (w_unit, _, _), tile_unit = self.needed["w"][now], (step.spot, step.channel)
         if "acc" in self.slots:
             if not self.slots["acc"].claim(tile_unit, now, now):
                 raise TooSmall(f"buffer {self.slots['acc'].memory} too small for {CONTENTS['acc']} beside what it holds")
             self.slots["acc"].touch(tile_unit, now)
-        self.slots["w"].touch(w_unit, now)
         blocks = step.low - plan.w_low(w_unit)
         w_count = min(plan.choices.chunk_w, plan.span(step.channel)[1] - step.low + blocks)
         memory, layout, x_base = self.operand(step, now)
         bases = [*self.constant_bases(step.channel, now), x_base, self.totals(step),
-                 self.slots["w"].base(w_unit) + blocks * self.w_block_bytes[step.channel]]
+                 self.slots["w"].touch(w_unit, now) + blocks * self.w_block_bytes[step.channel]]
         begins = step.first and plan.layer.begins
         key = begins, plan.extents[step.spot], plan.channel_tiles[step.channel][1], step.high - step.low, w_count, id(layout)
         if key not in self.forms:
@@ -295,9 +293,8 @@ class _Lowering:
         plan = self.plan
         if self.needed["x"][now] is not None:
             slots, (unit, _, _) = self.slots["x"], self.needed["x"][now]
-            slots.touch(unit, now)
             tile = plan.x_layout(unit)
-            return slots.memory, tile, slots.base(unit) + self.chunk(tile, step.low - plan.x_blocks(unit)[0])
+            return slots.memory, tile, slots.touch(unit, now) + self.chunk(tile, step.low - plan.x_blocks(unit)[0])
         home, first = plan.held(step.low)
         box = plan.x_box(plan.spots[step.spot], step.low - first, step.high - step.low)
         return home.segment, home.layout, home.offset + home.layout.offset(n=box.n[0], h=box.h[0], w=box.w[0], c=box.c[0])
@@ -328,8 +325,7 @@ class _Lowering:
         for what, home in self.others:
             if what in slots:
                 slots[what].claim(unit, now, now)
-                slots[what].touch(unit, now)
-            bases.append(slots[what].base(unit) if what in slots else self.corner(home, step))
+            bases.append(slots[what].touch(unit, now) if what in slots else self.corner(home, step))
         if self.table is not None:
             bases.append(self.table)
         key = plan.extents[step.spot], extent

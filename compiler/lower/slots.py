@@ -90,9 +90,11 @@ class Slots:
         self._refused, self._until = (unit, step), over if best is None else min(over, step - _SOON)
         return None
 
-    def touch(self, unit: Hashable, step: int) -> None:
-        """Step ``step`` uses ``unit``."""
-        self._last[self.place[unit]] = step
+    def touch(self, unit: Hashable, step: int) -> int:
+        """Step ``step`` uses ``unit``: its byte address."""
+        k = self.place[unit]
+        self._last[k] = step
+        return self.bases[k]
 
     def missing(self, unit: Hashable, low: int, high: int) -> list[tuple[int, int]]:
         """Parts of ``low..high`` (exclusive) of a held unit that are not there yet; they count as loaded from now on."""

@@ -22,7 +22,7 @@ __all__ = ["GUARDS", "LEVELS", "available", "run_events", "run_tokens"]
 _SOURCES = tuple(Path(__file__).with_name(name) for name in ("events.cpp", "tokens.cpp"))
 _COMPILER = "g++"
 LEVELS, GUARDS = 4, 2  # of a transfer at most
-_FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", f"-DLEVELS={LEVELS}", f"-DGUARDS={GUARDS}")
+_FLAGS = ("-std=c++17", "-O3", "-shared", "-fPIC", f"-DLEVELS={LEVELS}", f"-DGUARDS={GUARDS}")
 
 
 @functools.cache

@@ -72,7 +72,7 @@ def _arrays(graph: Graph, code: Code) -> tuple[np.ndarray, np.ndarray]:
     moving = np.flatnonzero(program[:, _TRANSFER])
     program[:, _TRANSFER] = -1
     program[moving, _TRANSFER] = np.arange(len(moving))
-    return program, code.take(moving).rows(graph, _moved, TRANSFER_COLUMNS)
+    return program, code.rows(graph, _moved, TRANSFER_COLUMNS, moving)
 
 
 def _costs(graph: Graph, mnemonic: Mnemonic, fields: Sequence[Mapping[str, object]]) -> np.ndarray:
