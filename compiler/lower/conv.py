@@ -100,8 +100,8 @@ class _Lowering:
         # Transfers beyond those of the next step wait in their engine's queue; with more of them than it holds,
         # dispatch would stop in front of the next step itself.
         room = self.machine.graph.sequencer.queue_depth - _KINDS
-        fetched, ahead = 0, plan.choices.ahead
-        transfers = [0] * len(steps)
+        fetched = 0
+        early = [0]  # transfers of the steps before each that came ahead of their own step
         for first in range(min(plan.choices.early, len(steps))):
             if not self.fetch(first, 0, _CONSTANT):
                 break
@@ -109,18 +109,20 @@ class _Lowering:
             while fetched <= now:
                 self.fetch(fetched, now)
                 fetched += 1
+                early.append(early[-1])
             if now == 0 and plan.y.on_chip and plan.layer.finishes:
                 surround(self.out, plan.y, plan.graph.tensors[plan.layer.y].zero_point & 255)
             if plan.layer.products:
                 self.sum(step, now)
             if step.last and plan.layer.finishes:
                 self.finish(step, now)
-            while fetched < min(len(steps), now + ahead + 1) and sum(transfers[now + 2:fetched]) <= room:
+            last = min(len(steps), now + 1 + plan.choices.ahead)
+            while fetched < last and early[fetched] - early[min(now + 2, fetched)] <= room:
                 before = len(self.out)
                 if not self.fetch(fetched, now):
                     break
-                transfers[fetched] += len(self.out) - before
                 fetched += 1
+                early.append(early[-1] + len(self.out) - before)
 
     def fetch(self, wanted: int, now: int, kinds: tuple[str, ...] = tuple(CONTENTS)) -> bool:
         """Brings in what step ``wanted`` needs of these kinds; False if some of it has no room yet."""
