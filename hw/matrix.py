@@ -30,7 +30,8 @@ class MatrixEngine(wiring.Component):
 
     The loader reads the next tile's weights while the streamer sends this one's vectors, also across
     instructions. What has been issued never stalls: its ports are its own, or always granted. A vector whose sums
-    continue those of one of the two vectors before it waits until those are written.
+    continue those of one of the two vectors before it waits until those are written, or of the three before it with an
+    ``accumulator_register``, which comes between what the sums start from and the adder: it is read a cycle sooner.
 
     Operands have nine bits: a zero-point is to be one that its operand's type can have.
 
@@ -169,13 +170,14 @@ class MatrixEngine(wiring.Component):
         za = kept(stream_fields["za"], "za", first_swap)
         init = kept(stream_fields["init"], "init", first_swap)
 
-        # Sums are read while those of the two vectors before are still to be written.
+        # Sums are read while those of the two vectors before are still to be written, or of the three if they are read sooner.
         first_k = Cat(getattr(streamer, f"first_{k}") for k in _KS).all()
         mode = Signal(2)
         address = streamer.address_d
+        sooner = p.accumulator_register  # cycles that what the sums start from is read before it must be
         m.d.comb += mode.eq(Mux(first_k, init, _KEEP))
-        near = [delay(m, issue, n, reset=True) & (delay(m, address, n) == address) for n in (1, 2)]
-        m.d.comb += [waits.eq((mode == _KEEP) & (near[0] | near[1])), self.o_stall_bank.eq(streaming & waits)]
+        near = [delay(m, issue, n, reset=True) & (delay(m, address, n) == address) for n in range(1, 3 + sooner)]
+        m.d.comb += [waits.eq((mode == _KEEP) & Cat(near).any()), self.o_stall_bank.eq(streaming & waits)]
 
         # Edges: read, subtract the zero-point.
         array = emit.instance(m, "array", SystolicArray(p.rows, p.cols, product_register=bool(p.product_register)))
@@ -206,7 +208,7 @@ class MatrixEngine(wiring.Component):
             m.d.comb += array.transposed.eq(delay(m, kept(f.transposed, "transposed", take), _WEIGHTS_TO_ARRAY))
 
         # What the sums will need waits in a ring while they are under way.
-        way = _VECTORS_TO_ARRAY + self.array_latency(p) - 1  # the ring gives its word one cycle before the sums arrive
+        way = _VECTORS_TO_ARRAY + self.array_latency(p) - 1 - sooner  # the ring gives its word so long before the sums arrive
         depth = 1 << (way + 1).bit_length()
         ends = Signal()
         m.d.comb += ends.eq(issue & streamer.last)
@@ -226,17 +228,21 @@ class MatrixEngine(wiring.Component):
             self.accr_en.eq(reading & (how == _KEEP)), self.accr_addr.eq(sums),
             self.b_en.eq(reading & (how == _BIAS)), self.b_addr.eq(bias),
         ]
-        adding = delay(m, reading, 1, reset=True)
-        what, where = delay(m, how, 1), delay(m, sums, 1)
+        adding = delay(m, reading, 1 + sooner, reset=True)
+        what, where = delay(m, how, 1), delay(m, sums, 1 + sooner)
         written = Signal(32 * p.cols, reset_less=True)
         for c in range(p.cols):
             start = Mux(what == _KEEP, self.accr_data.word_select(c, 32), Mux(what == _BIAS, self.b_data.word_select(c, 32), 0))
+            if p.accumulator_register:
+                held = Signal(32, name=f"start{c}", reset_less=True)
+                m.d.sync += held.eq(start)
+                start = held
             m.d.sync += written.word_select(c, 32).eq(array.o_sums.word_select(c, 32) + start)
         m.d.comb += [self.accw_en.eq(adding), self.accw_addr.eq(where), self.accw_data.eq(written)]
 
         # The bias is the last of the operands to be read. Sums are added in the cycle after that and written in the next: before
         # anybody comes for them, who is let in no sooner than ``SIGNAL_AHEAD`` cycles from now.
-        m.d.comb += [self.o_release.eq(delay(m, reading & kept_word.ends, 1, reset=True)), self.o_done.eq(self.o_release)]
+        m.d.comb += [self.o_release.eq(delay(m, reading & kept_word.ends, 1 + sooner, reset=True)), self.o_done.eq(self.o_release)]
         in_flight = Signal(range(way + 8))
         m.d.sync += in_flight.eq(in_flight + take - self.o_done)
         m.d.comb += [self.o_busy.eq(in_flight != 0), self.o_settles.eq(delay(m, adding, 1, reset=True))]

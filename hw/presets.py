@@ -14,7 +14,7 @@ PRESETS: dict[str, SystolicParams] = {
         SystolicParams(
             name="tiny", rows=4, cols=4, lanes=4, bus_bits=32,
             activation_bytes=8 * _KIB, weight_bytes=8 * _KIB, accumulator_bytes=8 * _KIB,
-            vector_bytes=8 * _KIB, parameter_bytes=2 * _KIB,
+            vector_bytes=8 * _KIB, parameter_bytes=2 * _KIB, accumulator_register=1,
         ),
         SystolicParams(
             name="edge8", rows=8, cols=8, lanes=8, bus_bits=64,
@@ -24,7 +24,8 @@ PRESETS: dict[str, SystolicParams] = {
         SystolicParams(  # fits an ECP5-85F: 140 of its 156 multipliers (`--area ecp5`)
             name="edge8_ecp5", rows=8, cols=8, lanes=4, bus_bits=64,
             activation_bytes=64 * _KIB, weight_bytes=64 * _KIB, accumulator_bytes=32 * _KIB,
-            vector_bytes=32 * _KIB, parameter_bytes=8 * _KIB, product_register=1, clock_gating=0,
+            vector_bytes=32 * _KIB, parameter_bytes=8 * _KIB, product_register=1, accumulator_register=1,
+            clock_gating=0,
         ),
         SystolicParams(name="edge16"),
         SystolicParams(name="edge16_small", lanes=4, window_taps=0),

@@ -26,7 +26,7 @@ MOVES: dict[str, dict[str, int]] = {
     "address_bits": {"address_bits": 40}, "axi_prot": {"axi_prot": 2}, "axi_cache": {"axi_cache": 15}, "axi_qos": {"axi_qos": 9},
     "queue_depth": {"queue_depth": 4},
     "max_outstanding": {"max_outstanding": 16}, "burst_beats": {"burst_beats": 4}, "markers": {"markers": 16},
-    "product_register": {"product_register": 1}, "clock_gating": {"clock_gating": 0},
+    "product_register": {"product_register": 1}, "accumulator_register": {"accumulator_register": 0}, "clock_gating": {"clock_gating": 0},
 }
 
 _SEEDS = [KINDS.index(kind) + len(KINDS) for kind in ("conv", "conv_clip", "matmul", "conv_add", "averagepool", "qlinearadd",

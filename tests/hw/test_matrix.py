@@ -19,16 +19,17 @@ from tenon.tb import engine_feed
 
 pytestmark = pytest.mark.rtl
 
-SHAPES = [(4, 4), (4, 16), (16, 8)]
+SHAPES = [(4, 4, 0), (4, 4, 1), (4, 16, 0), (16, 8, 0), (16, 8, 1)]  # rows, cols, accumulator_register
 KS, MS = ("k3", "k2", "k1", "k0"), ("m2", "m1", "m0")
 
 
 class Bench:
     """The engine built for one shape, and memories with random contents."""
 
-    def __init__(self, rows, cols):
+    def __init__(self, rows, cols, register):
         self.params = SystolicParams(rows=rows, cols=cols, lanes=cols, bus_bits=32, activation_bytes=8192,
-                                     weight_bytes=8192, accumulator_bytes=16384, parameter_bytes=4096)
+                                     weight_bytes=8192, accumulator_bytes=16384, parameter_bytes=4096,
+                                     accumulator_register=register)
         p = self.params
         self.mnemonic = MatrixEngine.mnemonic(p)
         sizes = {"ROWS": rows, "COLS": cols, "ACT_WORDS": p.act_words, "WGT_WORDS": p.wgt_words,
@@ -138,7 +139,7 @@ def random_instruction(rng, params, **given):
     return f | distinct(rng, f, min(params.acc_words, 128))
 
 
-@pytest.fixture(scope="module", params=SHAPES, ids=lambda s: f"{s[0]}x{s[1]}")
+@pytest.fixture(scope="module", params=SHAPES, ids=lambda s: f"{s[0]}x{s[1]}" + "-register" * s[2])
 def bench(request):
     return Bench(*request.param)
 

@@ -14,7 +14,8 @@ GROUPS = {
     "lanes and bus": ("lanes", "bus_bits", "queue_depth", "markers"),
     "bus": ("address_bits", "axi_prot", "axi_cache", "axi_qos"),
     "memories": ("activation_bytes", "weight_bytes", "accumulator_bytes", "vector_bytes", "parameter_bytes"),
-    "window and bursts": ("window_taps", "burst_beats", "max_outstanding", "product_register", "weight_ports", "clock_gating"),
+    "window and bursts": ("window_taps", "burst_beats", "max_outstanding", "product_register", "accumulator_register", "weight_ports",
+                          "clock_gating"),
 }
 
 
