@@ -18,6 +18,7 @@ from tenon.hw.dispatch import Dispatch
 from tenon.hw.engine_queue import EngineQueue
 from tenon.hw.fetch import Fetch
 from tenon.hw.load import LoadEngine
+from tenon.hw.load_grant import LOAD_TARGETS, LoadGrant
 from tenon.hw.matrix import MatrixEngine
 from tenon.hw.params import SystolicParams
 from tenon.hw.read_port import ReadPort
@@ -30,9 +31,6 @@ from tenon.hw.window import WindowEngine
 __all__ = ["Accelerator", "engine_classes", "verilog"]
 
 _LINGER = 3  # cycles that an engine's clock goes on after its last work, so that its pulses end
-
-#: Memories in the order of LOAD's field ``mem``.
-_LOAD_TARGETS = ("ACT", "WGT", "VEC", "PAR", "TAB")
 
 
 def engine_classes(params: SystolicParams) -> dict[str, type]:
@@ -235,15 +233,20 @@ class Accelerator(wiring.Component):
         # LOAD writes whichever memory its instruction names; every copy of it.
         chunk = load.w_addr[(p.bus_bytes - 1).bit_length():]
         users = {"ACT": [act], "WGT": [wgt], "VEC": list(vec.values()), "PAR": list(par.values())}
+        grant = emit.instance(m, "load_grant", LoadGrant(p))
+        m.d.comb += [
+            grant.load_mem.eq(load.next_mem), grant.load_addr.eq(load.next_addr), grant.act.eq(vector.act_next),
+            grant.vec.eq(vector.v_next), grant.par.eq(vector.p_next), grant.act_addr.eq(vector.next_addr),
+            grant.vec_addr.eq(vector.next_addr),
+            load.w_grant.eq(grant.grant & (wgt.load_grant | (load.w_mem != LOAD_TARGETS.index("WGT")))),
+        ]
         with m.Switch(load.w_mem):
-            for index, memory in enumerate(_LOAD_TARGETS):
+            for index, memory in enumerate(LOAD_TARGETS):
                 with m.Case(index):
                     for user in users.get(memory, []):
                         m.d.comb += user.load_en.eq(load.w_en)
                     if memory == "TAB":
-                        m.d.comb += [vector.tab_en.eq(load.w_en), load.w_grant.eq(1)]
-                    else:
-                        m.d.comb += load.w_grant.eq(users[memory][0].load_grant)
+                        m.d.comb += vector.tab_en.eq(load.w_en)
         for memory in users.values():
             for user in memory:
                 m.d.comb += [user.load_addr.eq(chunk), user.load_data.eq(load.w_data), user.load_mask.eq(load.w_mask)]

@@ -44,6 +44,8 @@ class LoadEngine(wiring.Component):
         AXI4 read channels.
     w_en, w_grant, w_mem, w_addr, w_data, w_mask : Out(1), In(1), Out(3), Out(20), Out, Out
         Writes of aligned words: memory as in field ``mem``, byte address, a bit per byte to be written.
+    next_mem, next_addr : Out(3), Out(20)
+        ``w_mem`` and ``w_addr`` of the next cycle.
     o_release, o_done : Out(1)
         Pulses per instruction, in the same cycle: all is written.
     o_busy, o_stall_bank, o_stall_bus, o_error : Out(1)
@@ -60,7 +62,7 @@ class LoadEngine(wiring.Component):
             "base": In(data.ArrayLayout(params.address_bits, axi.SEGMENTS)),
             **axi.request("ar", params.address_bits), **axi.read_data(params.bus_bits),
             "w_en": Out(1), "w_grant": In(1), "w_mem": Out(3), "w_addr": Out(ADDRESS_BITS),
-            "w_data": Out(params.bus_bits), "w_mask": Out(params.bus_bytes),
+            "w_data": Out(params.bus_bits), "w_mask": Out(params.bus_bytes), "next_mem": Out(3), "next_addr": Out(ADDRESS_BITS),
             "o_release": Out(1), "o_done": Out(1), "o_busy": Out(1), "o_stall_bank": Out(1), "o_stall_bus": Out(1),
             "o_error": Out(1),
         })
@@ -138,6 +140,7 @@ class LoadEngine(wiring.Component):
             realign.s_valid.eq(self.r_valid), self.r_ready.eq(realign.s_ready), realign.s_data.eq(self.r_data),
             self.w_en.eq(realign.o_valid), realign.o_ready.eq(self.w_grant), self.w_mem.eq(realign.o_tag),
             self.w_addr.eq(realign.o_word * width), self.w_data.eq(realign.o_data), self.w_mask.eq(realign.o_mask),
+            self.next_mem.eq(realign.next_tag), self.next_addr.eq(realign.next_word * width),
         ]
         m.d.comb += self.o_release.eq(self.o_done)
         m.d.sync += [

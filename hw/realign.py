@@ -134,6 +134,8 @@ class Realigner(wiring.Component):
     o_valid, o_ready, o_word, o_data, o_mask, o_last, o_final, o_tag : Out(1), In(1), Out ...
         Destination words with a bit per byte to be written; ``o_last`` marks the last of a run, ``o_final`` that of an
         instruction.
+    next_word, next_tag : Out ...
+        ``o_word`` and ``o_tag`` of the next cycle.
     busy, starved : Out(1), Out(1)
         Holds a word, or what one needs; waits for a source word.
     """
@@ -145,7 +147,9 @@ class Realigner(wiring.Component):
             "s_valid": In(1), "s_ready": Out(1), "s_data": In(8 * bus_bytes),
             "o_valid": Out(1), "o_ready": In(1), "o_word": Out(dst_bits - _shift(bus_bytes)),
             "o_data": Out(8 * bus_bytes), "o_mask": Out(bus_bytes), "o_last": Out(1), "o_final": Out(1),
-            **{f"o_{name}": Out(bits) for name, bits in _tag(tag_bits).items()}, "busy": Out(1), "starved": Out(1),
+            "next_word": Out(dst_bits - _shift(bus_bytes)),
+            **{f"{which}_{name}": Out(bits) for name, bits in _tag(tag_bits).items() for which in ("o", "next")},
+            "busy": Out(1), "starved": Out(1),
         })
 
     def elaborate(self, platform):
@@ -236,7 +240,10 @@ class Realigner(wiring.Component):
         passed_on = ("word", "mask", "last", "final", *_tag(self.tag_bits))
         out = Signal(data.StructLayout({"data": 8 * lanes} | {name: step[name].shape() for name in passed_on}), reset_less=True)
         m.d.comb += [getattr(self, f"o_{name}").eq(out[name]) for name in out.shape().members]
-        with m.If(goes & step.emits):
+        builds = Signal()
+        m.d.comb += [builds.eq(goes & step.emits),
+                     *(getattr(self, f"next_{name}").eq(Mux(builds, step[name], out[name])) for name in ("word", *_tag(self.tag_bits)))]
+        with m.If(builds):
             m.d.sync += [self.o_valid.eq(1), out.data.eq(word), *(out[name].eq(step[name]) for name in passed_on)]
         with m.Elif(self.o_ready):
             m.d.sync += self.o_valid.eq(0)

@@ -52,6 +52,8 @@ class VectorEngine(wiring.Component):
         Write port of the activation buffer, in words of ``cols`` bytes.
     p_* : likewise, Out(32 * cols), Out(4 * cols)
         Write port of the parameters.
+    v_next, act_next, p_next, next_addr : Out(1), Out(1), Out(1), Out
+        ``v_en``, ``act_en`` and ``p_en`` of the next cycle; ``v_addr`` and ``act_addr``, whichever of them is enabled then.
     tab_en, tab_addr, tab_data, tab_mask : In
         Writes lines of the byte tables, for LOAD; always taken.
     o_release, o_done : Out(1)
@@ -85,7 +87,8 @@ class VectorEngine(wiring.Component):
             **read("acc", params.acc_words, 32 * cols),
             **read("x", params.vec_words, 8 * cols), **read("y", params.vec_words, 8 * cols), **parameters,
             **write("v", params.vec_words), **write("act", params.activation_bytes // cols),
-            **write("p", params.par_words, 4),
+            **write("p", params.par_words, 4), "v_next": Out(1), "act_next": Out(1), "p_next": Out(1),
+            "next_addr": address(max(params.vec_words, params.activation_bytes // cols)),
             "tab_en": In(1), "tab_addr": In(range(256 * params.tables // line)), "tab_data": In(8 * line),
             "tab_mask": In(line),
             "o_release": Out(1), "o_done": Out(1), "o_busy": Out(1), "o_settles": Out(1), "o_stall_bank": Out(1),
@@ -241,31 +244,33 @@ class VectorEngine(wiring.Component):
 
         def written(name, cycle):
             """Whether the element issued ``cycle`` cycles ago is one to be written, and where: from registers, as whoever else
-            writes into the same memory waits for it."""
+            writes into the same memory waits for it. Its address is known a cycle before."""
             found = data.View(place, remembered(m, name, Cat(sub, nest.address_d, emits, ends), cycle - 1, now))
             now_written, settings = valid[cycle - 2] & found.emits, setting("write", cycle - 1)
             where = Signal(place, name=f"{name}_now", reset_less=True)
             m.d.sync += where.eq(found)
-            return now_written, settings, where
+            return now_written, settings, where, found.address
 
         def registered(name, value):
             held = Signal(name=name)
             m.d.sync += held.eq(value)
             return held
 
-        writes, write, where = written("places", self.latency)
+        writes, write, where, next_address = written("places", self.latency)
+        m.d.comb += self.next_addr.eq(next_address)
         for port, chosen in (("v", ~write.to_act & ~write.to_par), ("act", write.to_act)):
+            will_write = getattr(self, f"{port}_next")
             m.d.comb += [
-                getattr(self, f"{port}_en").eq(registered(f"{port}_writes", writes & chosen)),
+                will_write.eq(writes & chosen), getattr(self, f"{port}_en").eq(registered(f"{port}_writes", will_write)),
                 getattr(self, f"{port}_addr").eq(where.address),
                 getattr(self, f"{port}_data").eq(Cat(results * subs)),
                 getattr(self, f"{port}_mask").eq(Cat((where.sub == k).replicate(lanes) for k in range(subs))),
             ]
 
         # Numbers are written as soon as they are there, before an element's byte would be.
-        writes_number, wide, where_number = written("number_places", at["word"])
+        writes_number, wide, where_number, _ = written("number_places", at["word"])
         m.d.comb += [
-            self.p_en.eq(registered("p_writes", writes_number & wide.to_par)),
+            self.p_next.eq(writes_number & wide.to_par), self.p_en.eq(registered("p_writes", self.p_next)),
             self.p_addr.eq(where_number.address), self.p_data.eq(Cat(results_wide * subs)),
             self.p_mask.eq(Cat((where_number.sub == k).replicate(4 * lanes) for k in range(subs))),
         ]

@@ -38,6 +38,8 @@ module vector_bench
   logic [8*COLS-1:0] x_data, y_data, v_data, act_data;
   logic [COLS-1:0] v_mask, act_mask;
   logic [4*COLS-1:0] p_mask;
+  logic v_next, act_next, p_next, v_announced, act_announced, p_announced;
+  logic [($clog2(VEC_WORDS) > $clog2(ACT_WORDS) ? $clog2(VEC_WORDS) : $clog2(ACT_WORDS))-1:0] next_addr, announced;
   logic tab_en = 1'b0;
   logic [$clog2(TAB_LINES)-1:0] tab_addr = '0;
   logic [8*LINE-1:0] tab_data = '0;
@@ -53,6 +55,7 @@ module vector_bench
       .v_en(v_en), .v_addr(v_addr), .v_data(v_data), .v_mask(v_mask), .v_grant(1'b1),
       .act_en(act_en), .act_addr(act_addr), .act_data(act_data), .act_mask(act_mask), .act_grant(1'b1),
       .p_en(p_en), .p_addr(p_addr), .p_data(p_data), .p_mask(p_mask), .p_grant(1'b1),
+      .v_next(v_next), .act_next(act_next), .p_next(p_next), .next_addr(next_addr),
       .tab_en(tab_en), .tab_addr(tab_addr), .tab_data(tab_data), .tab_mask({LINE{1'b1}}),
       .o_release(o_release), .o_done(o_done), .o_busy(o_busy), .o_settles(o_settles), .o_stall_bank(o_stall_bank));
 
@@ -108,7 +111,11 @@ module vector_bench
       if (v_en) $fwrite(feed.log_file, "V %h %h %h %h\n", feed.cycle, v_addr, v_mask, v_data);
       if (act_en) $fwrite(feed.log_file, "C %h %h %h %h\n", feed.cycle, act_addr, act_mask, act_data);
       if (p_en) $fwrite(feed.log_file, "P %h %h %h %h\n", feed.cycle, p_addr, p_mask, p_data);
+      if ({v_en, act_en, p_en} != {v_announced, act_announced, p_announced}
+          || v_en && v_addr != $bits(v_addr)'(announced) || act_en && act_addr != $bits(act_addr)'(announced))
+        $fatal(1, "a write is not the one that was announced in the cycle before");
     end
+    {v_announced, act_announced, p_announced, announced} <= {v_next, act_next, p_next, next_addr};
     if (poison) begin
       poisoned <= 0;
       for (int n = 0; n < ACC_WORDS; n++) acc[n] <= '1;

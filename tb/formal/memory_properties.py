@@ -1,7 +1,9 @@
 """On-chip memories: who is let in, and what is read. Two small banks with two ports of each kind, one of them narrower than a line."""
 
 from tenon.hw.accumulators import Accumulators
+from tenon.hw.load_grant import LoadGrant
 from tenon.hw.params import SystolicParams
+from tenon.hw.presets import preset
 from tenon.hw.scratchpad import Scratchpad
 from tenon.tb.formal.prop import Bug, Property, past
 
@@ -21,6 +23,10 @@ def one_port():
 
 def accumulators():
     return Accumulators(SystolicParams(rows=4, cols=4, lanes=4, bus_bits=32, accumulator_bytes=1024))
+
+
+def load_grant():
+    return LoadGrant(preset("tiny"))
 
 
 def _arbitration(ports, bank) -> dict[str, str]:
@@ -117,5 +123,15 @@ PROPERTIES = [
                  "grant_xw": f"xw_grant == !(past_w_en && past_{_top(_ACC_BITS)('w')} == {_top(_ACC_BITS)('xw')})"},
         covers={"refused": "m_en && v_en && !v_grant && x_en && x_grant", "waits": "xw_en && !xw_grant && !w_en"},
         bug=Bug("hw/accumulators.py", "used |= wants[name]", "used = wants[name]"),
+    ),
+    Property(
+        name="load-grants", component=load_grant, quick=True,
+        says="LOAD is refused in a cycle exactly if both announced before, for that cycle, a write into the same bank of the same memory.",
+        given="tiny: activations of 8 KiB in two banks, a vector buffer of 8 KiB in four",
+        model=past("meets = load_mem == 0 && act && load_addr[12] == act_addr[10] "
+                   "|| load_mem == 2 && vec && load_addr[12:11] == vec_addr[10:9] || load_mem == 3 && par"),
+        asserts={"grant": "grant == !past_meets"},
+        covers={"refused": "!grant", "another": "grant && load_mem == 2 && vec"},
+        bug=Bug("hw/load_grant.py", "self.load_addr[top - bits:top]", "self.load_addr[top - bits - 1:top - 1]"),
     ),
 ]

@@ -6,7 +6,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from tenon.hw.realign import Planner, Realigner, words_bits
-from tenon.tb.formal.prop import Bug, Property
+from tenon.tb.formal.prop import Bug, Property, past
 
 __all__ = ["PROPERTIES", "Mover"]
 
@@ -24,7 +24,7 @@ class Mover(wiring.Component):
         The run on hand is taken over.
     src_word, src_count : Out
         What is to be read.
-    s_*, o_* :
+    s_*, o_*, next_word :
         As the realigner's.
     """
 
@@ -35,7 +35,7 @@ class Mover(wiring.Component):
         super().__init__({
             "plan": In(1), "taken": Out(1), **{name: planned[name] for name in ("src", "dst", "n", "lo", "hi", "sourced", "fill")},
             **{name: planned[name] for name in ("src_word", "src_count")},
-            **{name: member for name, member in built.items() if name[:2] in ("s_", "o_")},
+            **{name: member for name, member in built.items() if name.startswith(("s_", "o_", "next_"))},
         })
 
     def elaborate(self, platform):
@@ -47,7 +47,7 @@ class Mover(wiring.Component):
             m.d.comb += getattr(planner, name).eq(getattr(self, name))
         m.d.comb += [self.src_word.eq(planner.src_word), self.src_count.eq(planner.src_count)]
         for name, member in realigner.signature.members.items():
-            if name[:2] in ("s_", "o_"):
+            if name.startswith(("s_", "o_", "next_")):
                 inner, outer = getattr(realigner, name), getattr(self, name)
                 m.d.comb += inner.eq(outer) if member.flow == wiring.In else outer.eq(inner)
         with m.If(self.plan):
@@ -115,5 +115,14 @@ PROPERTIES = [
         covers={"moved": "out && o_last && from[0] != to[0] && length == 7 && low == 1 && high == 6 && has_source",
                 "again": "out && o_last && written == 0 && length == 1 && plan == 0 && from != to"},
         bug=Bug("hw/realign.py", "low_last & ~alone", "low_last"),
+    ),
+    Property(
+        name="realigner-ahead", component=mover, quick=True,
+        says="Where a word is offered was known in the cycle before.",
+        given=f"any plans; a bus of {_BUS} bytes",
+        model=past("next_word", _ADDRESS - 1) + past("o_valid") + past("o_ready"),
+        asserts={"word": "!o_valid || o_word == past_next_word"},
+        covers={"next": "past_o_valid && past_o_ready && o_valid && o_word != 0", "waits": "past_o_valid && !past_o_ready && o_word != 0"},
+        bug=Bug("hw/realign.py", "Mux(builds, step[name], out[name])", "step[name]"),
     ),
 ]
