@@ -162,10 +162,13 @@ class WindowEngine(wiring.Component):
         moves = Signal()  # a word meets its weights
         waiting = Signal(range(_AHEAD + 1))  # words that have not
         own = Signal(range(_AHEAD + 1))  # words of this pass that were issued, at most as many as can wait
-        begun = Signal(self.refill)
+        begun = Signal(self.refill - 1)
         half = Signal()
-        m.d.comb += [swap.eq(weights.full & (~streaming | (issue & pass_ends))), weights.idle_half.eq((waiting <= own) & ~begun.any())]
-        m.d.sync += [unissued.eq(swap | (unissued & ~issue)), waiting.eq(waiting + issue - moves), begun.eq(Cat(swap, begun))]
+        idle_half = Signal(init=1)
+        m.d.comb += [swap.eq(weights.full & (~streaming | (issue & pass_ends))), weights.idle_half.eq(idle_half)]
+        # ``waiting <= own`` in the next cycle: a word that is issued counts in both, and no more can wait than ``own`` counts up to.
+        m.d.sync += [unissued.eq(swap | (unissued & ~issue)), waiting.eq(waiting + issue - moves), begun.eq(Cat(swap, begun)),
+                     idle_half.eq(~swap & ~begun.any() & Mux(moves, waiting <= own + 1, waiting <= own))]
         with m.If(swap):
             m.d.sync += [streaming.eq(1), half.eq(~half), own.eq(0)]
         with m.Elif(issue):
