@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from tenon.acg.mnemonic import INSTRUCTION_BITS
 from tenon.hw import emit
 from tenon.hw.array import OPERAND_BITS, SystolicArray
+from tenon.hw.choice import one_hot
 from tenon.hw.decode import layout
 from tenon.hw.delay import delay
 from tenon.hw.memory import Memory
@@ -212,7 +213,7 @@ class MatrixEngine(wiring.Component):
         depth = 1 << (way + 1).bit_length()
         ends = Signal()
         m.d.comb += ends.eq(issue & streamer.last)
-        waiting = Cat(address, streamer.address_b, mode, ends)
+        waiting = Cat(address, streamer.address_b, mode == _KEEP, mode == _BIAS, ends)  # decoded: VECTOR's grant waits for it
         ring = emit.instance(m, "ring", Memory(width=len(waiting), depth=depth))
         now = Signal(range(depth))
         m.d.sync += now.eq(now + 1)
@@ -221,18 +222,18 @@ class MatrixEngine(wiring.Component):
         ]
         arriving = delay(m, issue, way - 1, reset=True)
         m.d.comb += [ring.r_en.eq(arriving), ring.r_addr.eq(now - (way - 1))]
-        kept_word = data.View(data.StructLayout({"sums": len(address), "bias": len(self.b_addr), "how": len(mode), "ends": 1}), ring.r_data)
-        sums, bias, how = kept_word.sums, kept_word.bias, kept_word.how
+        kept_word = data.View(data.StructLayout(
+            {"sums": len(address), "bias": len(self.b_addr), "keeps": 1, "biased": 1, "ends": 1}), ring.r_data)
         reading = delay(m, arriving, 1, reset=True)
         m.d.comb += [
-            self.accr_en.eq(reading & (how == _KEEP)), self.accr_addr.eq(sums),
-            self.b_en.eq(reading & (how == _BIAS)), self.b_addr.eq(bias),
+            self.accr_en.eq(reading & kept_word.keeps), self.accr_addr.eq(kept_word.sums),
+            self.b_en.eq(reading & kept_word.biased), self.b_addr.eq(kept_word.bias),
         ]
         adding = delay(m, reading, 1 + sooner, reset=True)
-        what, where = delay(m, how, 1), delay(m, sums, 1 + sooner)
+        kept_then, biased_then, where = delay(m, kept_word.keeps, 1), delay(m, kept_word.biased, 1), delay(m, kept_word.sums, 1 + sooner)
         written = Signal(32 * p.cols, reset_less=True)
         for c in range(p.cols):
-            start = Mux(what == _KEEP, self.accr_data.word_select(c, 32), Mux(what == _BIAS, self.b_data.word_select(c, 32), 0))
+            start = one_hot((kept_then, self.accr_data.word_select(c, 32)), (biased_then, self.b_data.word_select(c, 32)))
             if p.accumulator_register:
                 held = Signal(32, name=f"start{c}", reset_less=True)
                 m.d.sync += held.eq(start)

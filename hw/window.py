@@ -226,9 +226,9 @@ class WindowEngine(wiring.Component):
         multiplies = Signal()
         there = Signal()
         goes = Signal()
-        started = Signal()
+        startable = Signal()  # it is there, or the word has no need of it
         m.d.comb += [moves.eq(here & fresh & (~less_zero | multiplies)),
-                     multiplies.eq(less_zero & (~there | goes) & (started | ~(offset.begins & (offset.start != 0)))),
+                     multiplies.eq(less_zero & (~there | goes) & startable),
                      weights.read.eq(moves), weights.half.eq(read.half), weights.row.eq(read.row),
                      weights.weighted.eq(read.weighted), weights.largest.eq(read.largest)]
         m.d.sync += less_zero.eq(moves | (less_zero & ~multiplies))
@@ -250,7 +250,8 @@ class WindowEngine(wiring.Component):
             self.par_en.eq(weights.z_en | (asks & (next_word.start == _BIAS))),
             self.par_addr.eq(Mux(asks & (next_word.start == _BIAS), next_word.bias, weights.z_addr)),
         ]
-        m.d.sync += started.eq((self.accr_en & self.accr_grant) | (asks & (next_word.start == _BIAS) & self.par_grant))
+        m.d.sync += startable.eq((self.accr_en & self.accr_grant) | (asks & (next_word.start == _BIAS) & self.par_grant)
+                                 | ~(next_word.begins & (next_word.start != 0)))
 
         # Stage 3: sums.
         complete = Signal()
