@@ -74,7 +74,7 @@ class SystolicParams:
     burst_beats: int = _param(64, 4, 256, "longest burst, in beats", power_of_two=True)
     markers: int = _param(256, 16, 4096, "time stamps", power_of_two=True)
     product_register: int = _param(0, 0, 1, "1: a register between a cell's multiplier and its adder, as multipliers of FPGAs have it")
-    accumulator_register: int = _param(0, 0, 1, "1: a register between what MATRIX's sums start from and its adder, as slow block RAM of FPGAs wants it")
+    accumulator_register: int = _param(0, 0, 1, "1: what MATRIX's sums start from comes out of a register, as slow block RAM wants it")
     clock_gating: int = _param(1, 0, 1, "1: an idle engine's clock stands still; 0: clocks are wires, as FPGAs want them")
 
     def __post_init__(self) -> None:
