@@ -16,7 +16,6 @@ from tenon.acg.mnemonic import INSTRUCTION_BYTES, Mnemonic
 from tenon.acg.port_bytes import port_bytes_of
 from tenon.compiler.instruction import Instruction
 from tenon.compiler.timing.columns import Columns, columns_of
-from tenon.compiler.timing.footprints import places_by_mnemonic
 from tenon.compiler.timing.transfers import bus_words, moves, transfer_fields, transfers
 
 __all__ = ["Activity", "Operation", "activity_of"]
@@ -63,8 +62,11 @@ def activity_of(covenant: Covenant, instructions: Sequence[Instruction]) -> Acti
     operations: Counter[Operation] = Counter()
     port_bytes: Counter[tuple[str, bool]] = Counter()
     read = written = 0
-    for mine in places_by_mnemonic(instructions).values():
-        mnemonic, fields = instructions[mine[0]].mnemonic, [instructions[k].fields for k in mine]
+    kinds: dict[str, list[Instruction]] = {}
+    for instruction in instructions:
+        kinds.setdefault(instruction.mnemonic.name, []).append(instruction)
+    for mine in kinds.values():
+        mnemonic, fields = mine[0].mnemonic, [i.fields for i in mine]
         far = moves(mnemonic, on_chip)
         wanted = frozenset().union(*(names(port.formula) for port in ports[mnemonic.name]))
         columns = columns_of(fields, wanted | (transfer_fields(mnemonic) if far else _choices(mnemonic) | {*mnemonic.extents}))
