@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
 
 __all__ = ["CONTENTS", "Slots", "TooSmall"]
@@ -38,6 +39,7 @@ class Slots:
         self._uses = {unit: [*steps, _NEVER] for unit, steps in uses.items()}
         self._next: list[tuple[list[int], int]] = []  # uses of what each slot holds, and how many of them are over, or more
         self._last: list[int] = []  # the latest step that uses it, among those begun
+        self._over: deque[int] = deque()  # slots whose units were needed for the last time, in that order
         self._covered: dict[Hashable, list[tuple[int, int]]] = {}
         self._refused: tuple[Hashable, int] | None = None  # the claim that failed last, which does so until then
         self._until = 0
@@ -61,16 +63,17 @@ class Slots:
             self._last.append(-1)
             self._next.append(([], 0))
         else:
-            k = self._giving_way(unit, step, now)
+            over = self._over and self._last[self._over[0]] < now
+            k = self._over.popleft() if over else self._giving_way(unit, step, now)
             if k is None:
                 return False
             del self.place[self.held[k]], self._covered[self.held[k]]
-        self.held[k], self._last[k], self._next[k] = unit, -1, (self._uses.get(unit, [_NEVER]), 0)
+        self.held[k], self._last[k], self._next[k] = unit, -1, (self._uses.get(unit, [-1, _NEVER]), 0)
         self.place[unit], self._covered[unit], self._refused = k, [], None
         return True
 
     def _giving_way(self, unit: Hashable, step: int, now: int) -> int | None:
-        """The slot that ``claim`` takes, when all are in use."""
+        """The slot that ``claim`` takes, when all hold what is still needed."""
         best, latest = None, -1
         later, over = -1, _NEVER  # of what is needed before: the last to be needed after that, and when the first has been used
         for k, (uses, i) in enumerate(self._next):
@@ -93,7 +96,10 @@ class Slots:
     def touch(self, unit: Hashable, step: int) -> int:
         """Step ``step`` uses ``unit``: its byte address."""
         k = self.place[unit]
-        self._last[k] = step
+        if self._last[k] != step:
+            self._last[k] = step
+            if self._next[k][0][-2] == step:
+                self._over.append(k)
         return self.bases[k]
 
     def missing(self, unit: Hashable, low: int, high: int) -> list[tuple[int, int]]:
