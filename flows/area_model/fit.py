@@ -16,7 +16,9 @@ __all__ = ["Terms", "fit"]
 Terms = dict[str, float]
 
 _MOST_TERMS = 4  # beside the constant
-_GAIN = 0.9  # a further term must bring the squares of the errors below so much of what they were
+#: A further term must bring the squares of the errors below so much of what they were. Of a hundred features that mean nothing the best
+#: takes 2 ln(100) / 30, a third, off those of thirty samples.
+_GAIN = 0.65
 _EXACT = 1e-9  # relative to the whole configuration: errors below are none
 _DETERMINED = 0.999  # leverage of a sample that alone determines a factor: without it there is none
 
