@@ -24,7 +24,7 @@ def features(p: SystolicParams) -> dict[str, float]:
     sizes = {"rows": p.rows, "cols": p.cols, "lanes": p.lanes, "bus_bytes": bus, "line_bytes": line, "word_bytes": word,
              "window_lanes": window * p.window_lanes}
     choices = {"cols/lanes": p.cols // p.lanes, "line/bus": line // bus, "line/rows": line // p.rows, "line/cols": line // p.cols,
-               "word/bus": word // bus, "cols/window_lanes": p.cols // p.window_lanes, "rows/window_lanes": p.rows // p.window_lanes}
+               "word/bus": word // bus, "cols/window_lanes": p.cols // p.window_lanes, "line/window_lanes": line // p.window_lanes}
     bytes_of = {"activation": p.activation_bytes, "weight": p.weight_bytes, "accumulator": p.accumulator_bytes,
                 "vector": p.vector_bytes, "parameter": p.parameter_bytes}
     words_of = {"act_words": p.act_words, "wgt_words": p.wgt_words, "acc_words": p.acc_words, "vec_words": p.vec_words,
@@ -44,7 +44,8 @@ def features(p: SystolicParams) -> dict[str, float]:
                 found |= {f"{name}*{size}": number * sizes[size] for size in ("rows", "cols")}
     found |= {f"{size}*log {choice}": sizes[size] * log2(choices[choice]) for size in sizes for choice in choices}
     transposable = SystolicArray.transposable(p.rows, p.cols)
-    found |= {"window": window, "window_lanes*window_taps": sizes["window_lanes"] * p.window_taps,
+    found |= {"window": window, "window*line_bytes": window * line, "window_lanes*window_taps": sizes["window_lanes"] * p.window_taps,
+              "window_taps is 4": p.window_taps == 4,
               "cols/lanes is 4": choices["cols/lanes"] == 4, "transposable": transposable, "transposable*rows": transposable * p.rows,
               "transposable*cols": transposable * p.cols, "rows^2": p.rows**2, "cols^2": p.cols**2, "rows*cols": p.rows * p.cols,
               "bus_bytes*log bus_bytes": bus * log2(bus)}

@@ -20,6 +20,8 @@ _MOST_TERMS = 4  # beside the constant
 #: takes 2 ln(100) / 30, a third, off those of thirty samples.
 _GAIN = 0.65
 _EXACT = 1e-9  # relative to the whole configuration: errors below are none
+_EQUAL = 1e-3  # cells
+_NEW = 1e-6  # of a column's length: what must be left of it beside others
 _DETERMINED = 0.999  # leverage of a sample that alone determines a factor: without it there is none
 
 
@@ -39,52 +41,73 @@ def fit(samples: Sequence[Sample]) -> dict[str, dict[str, Terms]]:
     fitted = {}
     for group in sorted({name for sample in samples for name in sample.groups}):
         instances = np.array([sample.groups[group].instances if group in sample.groups else 0 for sample in samples])
-        fitted[group] = {"instances": _exact(group, table, instances, names)}
+        exact = _exact(table, instances, names)
+        if exact is None:
+            raise ValueError(f"instances of {group} must follow from one number, not be {instances.tolist()}")
+        fitted[group] = {"instances": exact}
         here = np.flatnonzero(instances)
         for kind in KINDS:
             counts = np.array([samples[n].groups[group].counts[kind] - known[n].get(group, {}).get(kind, 0) for n in here])
             if counts.any():
                 weights = instances[here] / np.array([samples[n].total[kind] for n in here])
-                fitted[group][kind] = _fitted(table[here], counts / instances[here], weights, names)
+                each = counts / instances[here]
+                fitted[group][kind] = _exact(table[here], each, names) or _fitted(table[here], each, weights, names)
     return fitted
 
 
-def _exact(group: str, table: np.ndarray, numbers: np.ndarray, names: Sequence[str]) -> Terms:
-    """A multiple of one feature, or a constant and such a multiple, that is equal to all ``numbers``."""
-    for constant in (False, True):
-        for column in range(len(names)):
-            chosen = sorted({names.index(CONSTANT), column} if constant else {column})
-            factors = np.linalg.lstsq(table[:, chosen], numbers, rcond=None)[0].round(6)
-            if np.array_equal(table[:, chosen] @ factors, numbers):
-                return {names[c]: float(f) for c, f in zip(chosen, factors) if f}
-    raise ValueError(f"instances of {group} must follow from one number, not be {numbers.tolist()}")
+def _exact(table: np.ndarray, numbers: np.ndarray, names: Sequence[str]) -> Terms | None:
+    """A multiple of one feature, or a constant and such a multiple, that is equal to all ``numbers``; the first there is."""
+    for middle, mean in ((np.zeros(len(names)), 0.0), (table.mean(axis=0), numbers.mean())):
+        moved = table - middle
+        lengths = (moved**2).sum(axis=0)
+        factors = (moved.T @ (numbers - mean) / np.where(lengths > _EXACT, lengths, np.inf)).round(6)
+        constants = (mean - factors * middle).round(6)
+        equal = np.flatnonzero((np.abs(table * factors + constants - numbers[:, None]) < _EQUAL).all(axis=0))
+        if len(equal):
+            column = equal[0]
+            return {name: float(value) for name, value in ((CONSTANT, constants[column]), (names[column], factors[column])) if value}
+    return None
 
 
 def _fitted(table: np.ndarray, counts: np.ndarray, weights: np.ndarray, names: Sequence[str]) -> Terms:
-    """The constant, and features one by one: each the one with which the leave-one-out error is least, as long as it falls.
-
-    All candidates are made orthogonal to what was chosen, so that each needs no more than a product to be judged.
-    """
-    left, error = table * weights[:, None], counts * weights
-    scale = np.linalg.norm(left, axis=0)
-    leverage = np.zeros(len(counts))
-    chosen: list[int] = []
-    best = np.inf
-    while len(chosen) <= _MOST_TERMS:
-        size = np.linalg.norm(left, axis=0)
-        units = left / np.where(size > 1e-6 * scale, size, np.inf)
-        leverages = leverage[:, None] + units**2
-        errors = error[:, None] - units * (units.T @ error)
-        left_out = errors / np.maximum(1 - leverages, 1 - _DETERMINED)
-        squares = np.where((size > 1e-6 * scale) & (leverages.max(axis=0) < _DETERMINED), (left_out**2).mean(axis=0), np.inf)
-        squares[np.sqrt(squares) < _EXACT] = 0
-        column = names.index(CONSTANT) if not chosen else int(squares.argmin())
-        if chosen and not squares[column] < _GAIN * best:
+    """The constant, and features one by one: each the one with which the leave-one-out error is least, as long as it falls. With each
+    that is taken, others may be exchanged for better ones."""
+    weighted, target = table * weights[:, None], counts * weights
+    chosen = [names.index(CONSTANT)]
+    squares = _squares(weighted, target, [])[chosen[0]]
+    while len(chosen) <= _MOST_TERMS and squares:
+        larger, least = _with_best(weighted, target, chosen)
+        position = 1
+        while position < len(larger):
+            other, found = _with_best(weighted, target, larger[:position] + larger[position + 1:])
+            better = found < (1 - _EXACT) * least
+            larger, least, position = (other, found, 1) if better else (larger, least, position + 1)
+        if not least < _GAIN * squares:
             break
-        best = squares[column]
-        chosen.append(column)
-        unit = units[:, column]
-        leverage, error = leverages[:, column], errors[:, column]
-        left = left - np.outer(unit, unit @ left)
-    factors = np.linalg.lstsq(table[:, chosen] * weights[:, None], counts * weights, rcond=None)[0]
-    return {names[c]: float(f) for c, f in zip(chosen, factors)}
+        chosen, squares = larger, least
+    factors = np.linalg.lstsq(weighted[:, chosen], target, rcond=None)[0]
+    return {names[c]: float(f) for c, f in zip(chosen, factors) if abs(f) * np.abs(table[:, c]).max() > _EQUAL}
+
+
+def _with_best(table: np.ndarray, target: np.ndarray, chosen: list[int]) -> tuple[list[int], float]:
+    """``chosen`` and one column more, and the mean square of the leave-one-out errors then."""
+    squares = _squares(table, target, chosen)
+    column = int(squares.argmin())
+    return [*chosen, column], squares[column]
+
+
+def _squares(table: np.ndarray, target: np.ndarray, chosen: list[int]) -> np.ndarray:
+    """Mean squares of the leave-one-out errors of a fit to the ``chosen`` columns and one more, for each one more.
+
+    All columns are made orthogonal to what was chosen, so that each adds but a product to errors and leverages.
+    """
+    basis = np.linalg.qr(table[:, chosen])[0]
+    left, error = table - basis @ (basis.T @ table), target - basis @ (basis.T @ target)
+    size, scale = np.linalg.norm(left, axis=0), np.linalg.norm(table, axis=0)
+    new = size > _NEW * scale
+    units = left / np.where(new, size, np.inf)
+    leverages = (basis**2).sum(axis=1)[:, None] + units**2
+    errors = error[:, None] - units * (units.T @ error)
+    squares = ((errors / np.maximum(1 - leverages, 1 - _DETERMINED))**2).mean(axis=0)
+    squares[np.sqrt(squares) < _EXACT] = 0
+    return np.where(new & (leverages.max(axis=0) < _DETERMINED), squares, np.inf)

@@ -17,6 +17,8 @@ from tenon.hw.fetch import FETCH_AHEAD
 from tenon.hw.matrix import MatrixEngine
 from tenon.hw.mnemonics import WINDOW_ROWS
 from tenon.hw.params import SystolicParams
+from tenon.hw.realign import plan_layout
+from tenon.hw.vector import VectorEngine
 
 __all__ = ["Shape", "cells_of", "memories", "memory_cells"]
 
@@ -26,6 +28,8 @@ _BYTE = 9
 _RAM_WORDS, _RAM_BITS = 16, 4  # of a DPR16X4
 
 _IN_FLIGHT = 16  # instructions of an engine, as in ``hw.engine_queue``
+_PLANS = 64  # runs of STORE, as in ``hw.store``
+_PARTIALS = 16  # words between two rounds of a reduction, as in ``hw.vector``
 
 #: What Yosys weighs in ``memory_libmap`` with ``share/lattice``: costs of the cells, and of a bit of a multiplexer behind them.
 _BLOCK_COST, _RAM_COST, _MULTIPLEXER_COST = 128, 4, 0.5
@@ -52,6 +56,9 @@ def memories(p: SystolicParams) -> dict[str, list[Shape]]:
     waiting = (p.acc_words - 1).bit_length() + (p.par_words - 1).bit_length() + 3  # bits of what a vector's sums will need
     owed, marks = 1 << (p.queue_depth + _IN_FLIGHT - 1).bit_length(), HEADER["mark"][1]
     lengths = (burst_limit(p) - 1).bit_length()
+    plans = _plan_bits(p.bus_bytes, p.address_bits)
+    written = max(p.activation_bytes // p.cols, p.vec_words, p.par_words)  # words of the largest memory that VECTOR writes
+    place = max(1, (p.cols // p.lanes - 1).bit_length()) + (written - 1).bit_length() + 2
     found = {
         "activation_buffer": banks(p.activation_bytes, line, activation_banks(p)),
         "weight_buffer": banks(p.weight_bytes, line, 1),
@@ -67,6 +74,9 @@ def memories(p: SystolicParams) -> dict[str, list[Shape]]:
         "engine_queue_waits": len(instructions) * [Shape(p.tokens, p.queue_depth, p.tokens)],
         "engine_queue_to_release": len(instructions) * [Shape(p.tokens, owed, p.tokens)],
         "engine_queue_to_finish": len(instructions) * [Shape(p.tokens + marks, owed, p.tokens + marks)],
+        "lane_reduction": p.lanes * [Shape(32, _PARTIALS * p.cols // p.lanes, 32)],
+        "store_engine_plans": [Shape(plans, _PLANS, plans)],
+        "vector_engine": 2 * [Shape(place, 1 << (VectorEngine.latency - 2).bit_length(), place)],
         "fifo": [Shape(lengths, p.max_outstanding, lengths)],
         "fetch": [Shape(-(-max(instructions) // p.bus_bits) * p.bus_bits, FETCH_AHEAD, p.bus_bits)],
     }
@@ -96,6 +106,11 @@ def _instruction_bits(window_taps: int, transposable: bool) -> tuple[int, ...]:
 
 
 @cache
+def _plan_bits(bus_bytes: int, address_bits: int) -> int:
+    return plan_layout(bus_bytes, address_bits, 0).size
+
+
+@cache
 def cells_of(shape: Shape) -> Counter[str]:
     """Blocks or distributed RAM, whichever Yosys finds cheaper, and the logic around them."""
     lanes = shape.width // shape.lane
@@ -106,13 +121,15 @@ def cells_of(shape: Shape) -> Counter[str]:
     found = Counter({"memory bits": shape.width * shape.depth})
     if _BLOCK_COST * blocks < _RAM_COST * rams * rows + _MULTIPLEXER_COST * (shape.width * (rows - 1) + lanes * (rows - 1)):
         found["EBR"] = blocks
+        rows = -(-shape.depth // words)
+        found["FF"] = (rows - 1).bit_length()
         if words == 1024 and 1 < lanes:  # write enables of the two bytes, each with the block's own
             found["LUT4"] = blocks
     else:
         found |= {"DPR16X4": rams * rows, "FF": shape.width}
-        if rows > 1:
-            found["LUT4"] = shape.width * (rows - 1) + lanes * rows
-    return found
+    if rows > 1:  # a choice of one, and whether it is written
+        found["LUT4"] += shape.width * (rows - 1) + lanes * rows
+    return +found
 
 
 def _blocks(shape: Shape, words: int) -> int:

@@ -101,7 +101,7 @@ def _value(terms: Terms, numbers: Mapping[str, float]) -> float:
 def area_model() -> AreaModel:
     """The committed model."""
     kept = json.loads(resources.files("tenon.flows.area_model").joinpath("data/ecp5.json").read_text(encoding="utf-8"))
-    fitted_to = [SystolicParams(**sample["params"]) for sample in kept["samples"] if sample["fitted"]]
+    fitted_to = [SystolicParams(**sample["params"]) for use in ("left out", "beside") for sample in kept["samples"][use]]
     ranges = {name: (min(values), max(values)) for name in SystolicParams.domains()
               if (values := [getattr(params, name) for params in fitted_to])}
     error = {kind: Error(**e) for kind, e in kept["error"].items()}

@@ -17,7 +17,7 @@ import click
 from tenon.flows.area_model.fit import Terms, fit
 from tenon.flows.area_model.model import AREA_NUMBER, Error, area_number, counts_of, hardware_hash
 from tenon.flows.area_model.sample import KINDS, Sample, sample_of
-from tenon.flows.bench.area_samples import fitted, held_out
+from tenon.flows.bench.area_samples import fitted, held_out, variants
 from tenon.flows.bench.kept import kept
 from tenon.flows.bench.side_by_side import quiet, say
 from tenon.flows.errors import user_errors
@@ -62,9 +62,9 @@ def predict(model: dict[str, dict[str, Terms]], sample: Sample) -> Prediction:
     return Prediction(sample, {name: dict(counts) for name, (_, counts) in modules.items()}, total)
 
 
-def leave_one_out(samples: Sequence[Sample]) -> list[Prediction]:
-    """Each by a model that was fitted without it, from the choice of features on."""
-    return [predict(fit([*samples[:n], *samples[n + 1:]]), sample) for n, sample in enumerate(samples)]
+def leave_one_out(samples: Sequence[Sample], beside: Sequence[Sample] = ()) -> list[Prediction]:
+    """Each by a model that was fitted without it, from the choice of features on, to the others and those ``beside``."""
+    return [predict(fit([*samples[:n], *samples[n + 1:], *beside]), sample) for n, sample in enumerate(samples)]
 
 
 def errors(predictions: Sequence[Prediction]) -> dict[str, Error]:
@@ -93,8 +93,13 @@ def module_errors(predictions: Sequence[Prediction]) -> dict[str, dict[str, floa
     return found
 
 
-def record(model: dict[str, dict[str, Terms]], left_out: Sequence[Prediction], unseen: Sequence[Prediction], yosys: str) -> dict:
-    """What is committed, for JSON."""
+def record(model: dict[str, dict[str, Terms]], left_out: Sequence[Prediction], beside: Sequence[Sample], unseen: Sequence[Prediction],
+           yosys: str) -> dict:
+    """What is committed, for JSON; ``samples`` by what they were for."""
+    def listed(samples: Sequence[Sample]) -> list[dict]:
+        return [{"params": {name: value for name, value in sample.params.to_dict().items() if value != default[name]},
+                 "counts": {kind: int(number) for kind, number in sample.total.items()}} for sample in samples]
+
     def rounded(terms: Terms) -> Terms:
         return {name: float(f"{factor:.{_DIGITS}g}") for name, factor in terms.items()}
 
@@ -104,8 +109,8 @@ def record(model: dict[str, dict[str, Terms]], left_out: Sequence[Prediction], u
         "error": {kind: vars(e) for kind, e in errors(left_out).items()},
         "held_out_error": {kind: vars(e) for kind, e in errors(unseen).items()},
         "module_error": module_errors(left_out),
-        "samples": [{"fitted": p in left_out, "params": {name: v for name, v in p.sample.params.to_dict().items() if v != default[name]},
-                     "counts": {kind: int(n) for kind, n in p.sample.total.items()}} for p in (*left_out, *unseen)],
+        "samples": {"left out": listed([p.sample for p in left_out]), "beside": listed(beside),
+                    "held out": listed([p.sample for p in unseen])},
         "modules": {name: {what: rounded(terms) for what, terms in model[name].items()} for name in model},
     }
 
@@ -123,9 +128,9 @@ def page(made: dict, left_out: Sequence[Prediction], unseen: Sequence[Prediction
         cells = " | ".join(f"{p.sample.total[k]:,.0f} {100 * (p.total[k] / p.sample.total[k] - 1):+.1f} %" for k in ("LUT4", "FF", "EBR"))
         rows.append(f"| {q.name} | {number} | {q.rows} x {q.cols} | {q.lanes} | {q.bus_bits} | {kib} | {cells} |")
     modules = [row for _, row in sorted(_module_rows(made, left_out))]
-    return _PAGE.format(count=len(left_out), unseen=len(unseen), date=made["date"], yosys=made["yosys"], hardware=made["hardware"],
-                        number=AREA_NUMBER, kinds="\n".join(kinds), rows="\n".join(rows), modules="\n".join(modules),
-                        shown=f"{100 * _SHOWN:g} %", all=len(made["modules"]))
+    return _PAGE.format(count=len(left_out), unseen=len(unseen), beside=len(made["samples"]["beside"]), date=made["date"],
+                        yosys=made["yosys"], hardware=made["hardware"], number=AREA_NUMBER, kinds="\n".join(kinds),
+                        rows="\n".join(rows), modules="\n".join(modules), shown=f"{100 * _SHOWN:g} %", all=len(made["modules"]))
 
 
 def _module_rows(made: dict, left_out: Sequence[Prediction]) -> Iterator[tuple[float, str]]:
@@ -164,15 +169,17 @@ _PAGE = """\
 # Area without synthesis
 
 Written by `python -m tenon.flows.bench.area_model -o docs/area-model.md`; do not edit. `flows/area_model` says from a configuration's
-parameters, in less than a millisecond, what `tenon generate --area ecp5` would count after minutes of synthesis.
+parameters, in about a millisecond, what `tenon generate --area ecp5` counts after a minute or more of synthesis.
 
-Each kind of module is a number of instances, exact, times the cells of one: a constant and up to four terms of the parameters, fitted to
-{count} configurations that {yosys} synthesised on {date} (hardware {hardware}). Terms are chosen one by one by their leave-one-out
-error. Large memories need no fit: their shapes follow from the parameters, and cells from the shapes by Yosys's rule for blocks of
-18 kbit and RAM in LUTs.
+Each kind of module is a number of instances, exact, times the cells of one: a constant and up to four terms of the parameters. They
+were fitted to {count} configurations, and to {beside} like `tiny` with one parameter at an end of its domain, of those that exploration
+leaves alone: {yosys}, {date}, hardware {hardware}. A term is taken if the leave-one-out error falls by enough. Most memories need no
+fit: their shapes follow from the parameters, and their cells from the shapes by Yosys's costs of blocks of 18 kbit and of RAM in LUTs.
 
-*Left out*: each configuration is predicted by a model that was fitted to the others, from the choice of terms on. *Held out*: {unseen}
-random configurations that no fit has seen. Errors are of the whole configuration. *area number*: {number}, what a device has for each.
+*Left out*: each of the {count} is predicted by a model that was fitted to the others, from the choice of terms on. *Held out*: {unseen}
+random configurations that no fit has seen. Errors are of the whole configuration.
+
+*area number*, in LUT4: {number}. A cell weighs what an LFE5U-85F has for each; a CCU2C takes two LUT4, a DPR16X4 six.
 
 | cells | left out: mean | worst | of | held out: mean | worst |
 |---|---|---|---|---|---|
@@ -181,7 +188,8 @@ random configurations that no fit has seen. Errors are of the whole configuratio
 ## Modules
 
 *instances*; of LUT4 and of flip-flops: share of all configurations' (%), leave-one-out error (sum of errors over sum of counts, %), and
-what was fitted to one instance, without large memories. Of {all} kinds of modules, those below {shown} of both are not shown.
+what was fitted to one instance, without the memories that need no fit. Of {all} kinds of modules, those below {shown} of both are not
+shown.
 
 | module | instances | LUT4 share | error | terms | FF share | error | terms |
 |---|---|---|---|---|---|---|---|
@@ -204,11 +212,12 @@ def main(output: Path | None) -> None:
     quiet()
     with user_errors():
         check_tools("ecp5", None)
-        seen, unseen = ([kept(f"area-{p.name}", measure_sample, p, say) for p in drawn] for drawn in (fitted(), held_out()))
+        seen, beside, unseen = ([kept(f"area-{p.name}", measure_sample, p, say) for p in drawn]
+                                for drawn in (fitted(), variants(), held_out()))
         say("fitting")
-        model = fit(seen)
-        left_out, predicted = leave_one_out(seen), [predict(model, sample) for sample in unseen]
-        made = record(model, left_out, predicted, find_yosys().version)
+        model = fit([*seen, *beside])
+        left_out, predicted = leave_one_out(seen, beside), [predict(model, sample) for sample in unseen]
+        made = record(model, left_out, beside, predicted, find_yosys().version)
         with new_file(DATA) as work:
             work.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
         if output is not None:

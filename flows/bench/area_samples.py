@@ -11,7 +11,7 @@ from dataclasses import replace
 from tenon.hw.params import Domain, ParameterError, SystolicParams
 from tenon.hw.presets import preset
 
-__all__ = ["FITTED", "HELD_OUT", "fitted", "held_out"]
+__all__ = ["FITTED", "HELD_OUT", "fitted", "held_out", "variants"]
 
 FITTED, HELD_OUT = 24, 8  # configurations drawn, beside the presets
 
@@ -24,7 +24,7 @@ _RANGES = {
     "activation_bytes": (2 * _KIB, 256 * _KIB), "weight_bytes": (2 * _KIB, 256 * _KIB), "accumulator_bytes": (2 * _KIB, 256 * _KIB),
     "vector_bytes": (2 * _KIB, 256 * _KIB), "parameter_bytes": (_KIB, 64 * _KIB),
 }
-_WITHOUT_CELLS = ("axi_prot", "axi_cache", "axi_qos")  # constants at ports
+_WITHOUT_CELLS = ("axi_prot", "axi_cache", "axi_qos")  # constants at ports; clock gates are drawn, and must be found to change nothing
 _SQUARE_SHARE = 0.5  # of configurations with as many rows as columns
 _OTHER_SHARE = 0.25  # of those in which a parameter that is none of the above is drawn, too
 _CANDIDATES = 12  # that a configuration is the best of: with many more, all lie in corners
@@ -40,9 +40,22 @@ def fitted() -> list[SystolicParams]:
     return chosen
 
 
+def variants() -> list[SystolicParams]:
+    """``tiny`` with one parameter at an end of its domain, for each that exploration does not vary: drawn configurations have few values
+    of these. The other end is what ``tiny`` has, or is here too."""
+    tiny = preset("tiny")
+    return [replace(tiny, name=f"tiny_{name}_{end}", **{name: end})
+            for name, domain in _others().items() for end in (domain.low, domain.high) if end != getattr(tiny, name)]
+
+
+def _others() -> dict[str, Domain]:
+    """Parameters that exploration does not vary, and that change cells."""
+    return {name: domain for name, domain in SystolicParams.domains().items() if name not in (*_RANGES, *_WITHOUT_CELLS, "lanes")}
+
+
 def held_out() -> list[SystolicParams]:
     """``HELD_OUT`` random configurations."""
-    return list(itertools.islice(_drawn("held_out"), HELD_OUT))
+    return list(itertools.islice(_drawn("unseen"), HELD_OUT))
 
 
 def _place(params: SystolicParams) -> list[float]:
@@ -53,7 +66,6 @@ def _place(params: SystolicParams) -> list[float]:
 
 def _drawn(series: str) -> Iterator[SystolicParams]:
     """Valid configurations without end. Each value depends on its own name only, so that a new parameter changes no other."""
-    others = {name: domain for name, domain in SystolicParams.domains().items() if name not in (*_RANGES, *_WITHOUT_CELLS, "lanes")}
     for number in itertools.count():
         def draw(name: str, number: int = number) -> random.Random:
             return random.Random(f"{series} {number} {name}")
@@ -62,7 +74,7 @@ def _drawn(series: str) -> Iterator[SystolicParams]:
         if draw("square").random() < _SQUARE_SHARE:
             values["rows"] = values["cols"]
         values["lanes"] = values["cols"] // draw("lanes").choice((1, 2, 4))
-        for name, domain in others.items():
+        for name, domain in _others().items():
             if draw(name).random() < _OTHER_SHARE:
                 values[name] = draw(f"{name} value").choice(_options(domain))
         try:

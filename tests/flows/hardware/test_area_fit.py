@@ -12,7 +12,7 @@ from tenon.flows.area_model import fit as area_fit
 from tenon.flows.area_model.fit import fit
 from tenon.flows.area_model.sample import KINDS, Group, Sample, group_of, sample_of
 from tenon.flows.bench import area_model as bench
-from tenon.flows.bench.area_samples import fitted, held_out
+from tenon.flows.bench.area_samples import fitted, held_out, variants
 from tenon.flows.hardware.area import area_of
 from tenon.hw.params import SystolicParams
 from tenon.hw.presets import preset
@@ -81,9 +81,12 @@ def test_samples():
     """The same ones each time, and none twice; the held-out ones are no part of the fit."""
     assert fitted() == fitted() and held_out() == held_out()
     assert all(p.name.startswith("fitted") or p == preset(p.name) for p in fitted())
-    assert all(p.name.startswith("held_out") for p in held_out())
+    assert all(p.name.startswith("unseen") for p in held_out())
     alike = {replace(p, name="any") for p in (*fitted(), *held_out())}
     assert len(alike) == len(fitted()) + len(held_out())
+    assert {name for p in variants() for name, value in p.to_dict().items() if value != getattr(preset("tiny"), name)} == {
+        "name", "address_bits", "weight_ports", "window_taps", "tables", "queue_depth", "max_outstanding", "burst_beats", "markers",
+        "product_register", "clock_gating"}
     assert {(p.rows, p.cols) for p in fitted()} >= set(itertools.product((4, 32), repeat=2)) | {(8, 8), (16, 16)}
     assert {p.bus_bits for p in fitted()} == {32, 64, 128, 256} and {p.cols // p.lanes for p in fitted()} == {1, 2, 4}
 
@@ -92,9 +95,9 @@ def test_record_and_page():
     samples = invented(lambda p: 7 + 3 * p.cols)
     model_ = fit(samples)
     left_out, unseen = bench.leave_one_out(samples), [bench.predict(model_, sample) for sample in samples[:2]]
-    made = json.loads(json.dumps(bench.record(model_, left_out, unseen, "a Yosys")))
+    made = json.loads(json.dumps(bench.record(model_, left_out, samples[:3], unseen, "a Yosys")))
     assert made["hardware"] == model.hardware_hash() and made["modules"]["tenon_invented"]["LUT4"] == pytest.approx({"1": 7, "cols": 3})
-    assert [s["fitted"] for s in made["samples"]] == [True] * len(samples) + [False] * 2
-    assert SystolicParams(**made["samples"][0]["params"]) == preset("tiny")
+    assert {use: len(listed) for use, listed in made["samples"].items()} == {"left out": len(samples), "beside": 3, "held out": 2}
+    assert SystolicParams(**made["samples"]["left out"][0]["params"]) == preset("tiny")
     text = bench.page(made, left_out, unseen)
     assert "| invented | 1 (rows) | 100.0 | 0.0 | 7 +3 (cols) |" in text and AREA_NUMBER in text
