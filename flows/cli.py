@@ -20,6 +20,7 @@ __all__ = ["main"]
 _PAUSE_SECONDS = 30  # between lines on progress where they stay
 _TECHNOLOGIES = ("ecp5", "osu018")
 _TUNERS = ("release", "chameleon", "anneal", "anneal+sampling", "descent", "random")
+_SAMPLERS = ("guided", "nsga2", "tpe", "random", "grid")
 _SIMULATORS = ("verilator", "icarus", "functional", "model")
 
 
@@ -300,6 +301,57 @@ def tune(model: str, config: str, tuner: str, budget: int, seed: int, output: Pa
             work.write_text(found.mapping.to_json() + "\n", encoding="utf-8")
         print_tuned(found)
         click.echo(output)
+
+
+@main.command()
+@click.argument("space", metavar="SPACE.toml", type=click.Path(path_type=Path))
+@click.option("--model", "models", multiple=True, required=True, help="Network to run on every point; may be repeated.")
+@click.option("--objectives", default="cycles,area", show_default=True, help="What points are compared by: cycles, area, energy, time.")
+@click.option("--budget", type=click.IntRange(1, 1_000_000), default=500, show_default=True, help="Points to compute by models.")
+@click.option("--sampler", type=click.Choice(_SAMPLERS), default="guided", show_default=True, help="What proposes points.")
+@click.option("--effort", type=click.IntRange(1, 1000), default=4, show_default=True, help="Mappings of each layer that are timed.")
+@click.option("--measure-front", "measured", type=click.IntRange(0, 1000), default=12, show_default=True,
+              help="Points of the front to synthesise, and to run in RTL simulation.")
+@click.option("--energy-table", "table", type=click.Path(path_type=Path), help="TOML file of energies.  [default: one for 45 nm]")
+@click.option("--workers", type=click.IntRange(1, 256), default=2, show_default=True, help="Processes on this machine.")
+@click.option("--dask", metavar="ADDRESS", help="Use the workers of this Dask scheduler, such as tcp://host:8786.")
+@click.option("--storage", help="File of SQLite, or postgresql+psycopg://..., for several drivers.  [default: study.db in the folder]")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option("--resume", is_flag=True, help="Go on with the exploration in --storage, or join it.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("front"), show_default=True, help="Folder to write.")
+@click.option("--report", "page", type=click.Path(path_type=Path), help="Write a page for the browser there.")
+@click.option("--cdn", is_flag=True, help="The page fetches plotly when it is opened, instead of holding 4.5 MB of it.")
+@click.option("--schedule", type=click.Choice(("file", "greedy", "optimal")), default="optimal", show_default=True, help="Order of layers.")
+@click.option("--on-chip", is_flag=True, help="Tensors stay on chip between layers where they fit.")
+def explore(space: Path, models: tuple[str, ...], objectives: str, budget: int, sampler: str, effort: int, measured: int,
+            table: Path | None, workers: int, dask: str | None, storage: str | None, seed: int, resume: bool, output: Path,
+            page: Path | None, cdn: bool, schedule: str, on_chip: bool) -> None:
+    """Explores configurations: which of those that SPACE.toml describes are not beaten by any other, measured in RTL.
+
+    SPACE.toml is a configuration whose parameters may be lists of values, or ranges: rows = [8, 16, 32], bus_bits = {low = 32, high = 256},
+    cols = "rows", limit.LUT4 = 40000.
+    """
+    with user_errors():
+        from tenon.flows.energy_table import default_table, load_table
+        from tenon.flows.explore.command import Request, run_exploration
+        from tenon.flows.explore.point import Effort
+        from tenon.flows.explore.terminal import print_exploration
+        from tenon.flows.outputs import check_file
+
+        if page is not None:
+            check_file(page)
+        if cdn and page is None:
+            raise UserError("--cdn is about the page: use it with --report FILE")
+        request = Request(space, models, tuple(name.strip() for name in objectives.split(",")),
+                          default_table() if table is None else load_table(table), sampler, budget, seed,
+                          Effort(effort, schedule, on_chip), measured, workers, dask, storage, resume, output, page, cdn)
+        with _status(f"exploring {space}") as say:
+            found = run_exploration(request, lambda line: say(f"exploring {space}: {line}"))
+        print_exploration(found)
+        for path in found.files:
+            click.echo(path)
+        if not all(m.equal for m in found.measured.values()):
+            sys.exit(1)
 
 
 @main.command()

@@ -29,7 +29,7 @@ __all__ = ["print_area", "print_checks", "print_claims", "print_orders", "print_
 _WIDE = 110  # columns of a terminal that has room for stalls
 
 
-def _console() -> Console:
+def new_console() -> Console:
     # A file or a pipe gets whole lines: nobody wants a table cut at 80 columns there.
     # Names are a model's own, brackets and all.
     return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160)
@@ -45,7 +45,7 @@ def _percent(value: float | None) -> str:
 
 def print_quantised(measured: Right | list[Drift], samples: int) -> None:
     """What a quantised model lost, on the samples that it was calibrated with."""
-    console = _console()
+    console = new_console()
     if isinstance(measured, Right):
         before, after = (f"{n:,} of {samples:,} ({_percent(n / samples)})" for n in (measured.before, measured.after))
         console.print(f"right answers on the calibration samples: {before} before, {after} after")
@@ -62,7 +62,7 @@ def print_quantised(measured: Right | list[Drift], samples: int) -> None:
 
 def print_report(report: Report) -> None:
     """The table of a run's layers, then its totals and the comparison."""
-    console = _console()
+    console = new_console()
     title = f"{report.model} on {report.config}, {report.simulator}"
     table = Table(title=title, title_justify="left")
     causes = ("token", "bank", "bus", "empty") if console.width >= _WIDE else ()  # a narrow terminal gets whole numbers, and fewer
@@ -175,12 +175,12 @@ def print_placements(placements: list[Placement]) -> None:
         table.add_column(name)
     for p in placements:
         table.add_row(p.node, p.op, p.where, p.why)
-    _console().print(table)
+    new_console().print(table)
 
 
 def print_area(area: Area) -> None:
     """What each module takes, and all together."""
-    console = _console()
+    console = new_console()
     table = Table(title=f"{area.config} on {area.technology}: one instance of each module, without those in it", title_justify="left")
     first = next(iter(area.total.counts))
     for name in ("module", "instances", *area.total.counts, f"all of it, {first}"):
@@ -196,7 +196,7 @@ def print_area(area: Area) -> None:
 
 def print_timing(timing: Timing, *, steps: bool = False) -> None:
     """Slowest paths, and each of them cell by cell if ``steps``."""
-    console = _console()
+    console = new_console()
     table = Table(title=f"{timing.config} on {timing.technology}: {timing.scope}", title_justify="left")
     extra = ("of it wires",) if any(p.routing_ns is not None for p in timing.paths) else ("FO4",)
     for name in ("module", "instances", "ns", "MHz", *extra, "levels", "from", "to"):
@@ -223,7 +223,7 @@ def print_traffic(program: Program, before: Program | None) -> None:
         other = traffic_of(before.covenant, before.instructions)
         line += (f"; {other.read:,}, {other.written:,} and {other.fetched:,} if every tensor went there "
                  f"({100 * (traffic.total / other.total - 1):+.1f} %)")
-    _console().print(line)
+    new_console().print(line)
 
 
 def print_tuned(tuned: Tuned) -> None:
@@ -235,12 +235,12 @@ def print_tuned(tuned: Tuned) -> None:
     table.add_row("the compiler's", "1", "", _number(tuned.start_cycles), "")
     table.add_row(tuned.study.tuner, _number(len(tuned.measurements)), _number(failed), _number(tuned.cycles),
                   f"{100 * (tuned.cycles / tuned.start_cycles - 1):+.2f} %")
-    _console().print(table)
+    new_console().print(table)
 
 
 def print_orders(ordered: Ordered) -> None:
     """Peaks of a network's orders, and the best one."""
-    console = _console()
+    console = new_console()
     table = Table(title=f"{ordered.problem.name}: peak of live activations", title_justify="left")
     for name in ("order", "operators", "bytes", "of file order", "proved"):
         table.add_column(name, justify="left" if name in ("order", "proved") else "right")
@@ -276,7 +276,7 @@ def print_orders(ordered: Ordered) -> None:
 
 def print_claims(claims: Sequence[Claim]) -> None:
     """Every promise of a covenant, and what was measured; then how many hold."""
-    console = _console()
+    console = new_console()
     table = Table()
     for name, most in (("promise", None), ("promised", 40), ("measured in RTL", 70), ("verdict", None)):
         table.add_column(name, max_width=most, overflow="fold")
@@ -294,7 +294,7 @@ def print_checks(checks: list[Check]) -> None:
         table.add_column(name)
     for c in checks:
         table.add_row(c.name, c.state, c.version, c.purpose, c.remedy)
-    _console().print(table)
+    new_console().print(table)
 
 
 def print_zoo(entries: list[Entry]) -> None:
@@ -306,4 +306,4 @@ def print_zoo(entries: list[Entry]) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for e in entries:
         table.add_row(e.name, e.what, e.inputs, _number(e.macs), _number(e.parameters))
-    _console().print(table)
+    new_console().print(table)
