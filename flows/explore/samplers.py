@@ -13,7 +13,8 @@ __all__ = ["SAMPLERS", "Sampler", "make_sampler"]
 
 SAMPLERS = ("guided", "nsga2", "tpe", "random", "grid")
 
-_REDRAWS = 200  # of what is invalid, or was proposed before
+_REDRAWS = 20  # of what was proposed before
+_IN_VAIN = 16  # draws of Optuna's in a row that bring nothing new: the rest of a batch is random
 
 
 class Sampler:
@@ -95,14 +96,15 @@ class OptunaSampler(Sampler):
     def _ask(self, count: int) -> list[Choice]:
         self._trials = []
         found: list[Choice] = []
-        for _ in range(_REDRAWS * count):
-            if len(found) == count:
-                break
+        in_vain = 0
+        while len(found) < count and in_vain < _IN_VAIN:
             trial = self._study.ask(self._distributions)
             choice = tuple(trial.params[a.name] for a in self.space.axes)
             if choice in self.proposed or choice in found or not self.space.valid(choice):
                 self._study.tell(trial, state=self._failed)
+                in_vain += 1
                 continue
+            in_vain = 0
             found.append(choice)
             self._trials.append(trial)
         for choice in self.fresh(count - len(found), set(found)):  # it draws nothing new any more

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Spaces from files: what varies, what follows what, what is refused in which words."""
 
 import itertools

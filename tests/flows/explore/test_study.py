@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Explorations that are interrupted, shared and gone on with: the same points, none computed twice, none lost."""
 
 import json
