@@ -321,11 +321,10 @@ def tune(model: str, config: str, tuner: str, budget: int, seed: int, output: Pa
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("front"), show_default=True, help="Folder to write.")
 @click.option("--report", "page", type=click.Path(path_type=Path), help="Write a page for the browser there.")
 @click.option("--cdn", is_flag=True, help="The page fetches plotly when it is opened, instead of holding 4.5 MB of it.")
-@click.option("--schedule", type=click.Choice(("file", "greedy", "optimal")), default="optimal", show_default=True, help="Order of layers.")
-@click.option("--on-chip", is_flag=True, help="Tensors stay on chip between layers where they fit.")
+@_arranging
 def explore(space: Path, models: tuple[str, ...], objectives: str, budget: int, sampler: str, effort: int, measured: int,
             table: Path | None, workers: int, dask: str | None, storage: str | None, seed: int, resume: bool, output: Path,
-            page: Path | None, cdn: bool, schedule: str, on_chip: bool) -> None:
+            page: Path | None, cdn: bool, schedule: str | None, on_chip: bool) -> None:
     """Explores configurations: which of those that SPACE.toml describes are not beaten by any other, measured in RTL.
 
     SPACE.toml is a configuration whose parameters may be lists of values, or ranges: rows = [8, 16, 32], bus_bits = {low = 32, high = 256},
@@ -344,7 +343,7 @@ def explore(space: Path, models: tuple[str, ...], objectives: str, budget: int, 
             raise UserError("--cdn is about the page: use it with --report FILE")
         request = Request(space, models, tuple(name.strip() for name in objectives.split(",")),
                           default_table() if table is None else load_table(table), sampler, budget, seed,
-                          Effort(effort, schedule, on_chip), measured, workers, dask, storage, resume, output, page, cdn)
+                          Effort(effort, schedule or "optimal", on_chip), measured, workers, dask, storage, resume, output, page, cdn)
         with _status(f"exploring {space}") as say:
             found = run_exploration(request, lambda line: say(f"exploring {space}: {line}"))
         print_exploration(found)

@@ -71,12 +71,14 @@ def errors(predictions: Sequence[Prediction]) -> dict[str, Error]:
     """By kind of cells, and of the one number."""
     found = {}
     for kind in (*KINDS, "area number"):
-        relative = []
-        for p in predictions:
-            said, counted = (area_number(c) if kind == "area number" else c[kind] for c in (p.total, p.sample.total))
-            relative.append(abs(said - counted) / counted)
+        relative = [_relative(p, kind) for p in predictions]
         found[kind] = Error(round(statistics.mean(relative), 6), round(max(relative), 6))
     return found
+
+
+def _relative(p: Prediction, kind: str) -> float:
+    said, counted = (area_number(c) if kind == "area number" else c[kind] for c in (p.total, p.sample.total))
+    return abs(said - counted) / counted
 
 
 def module_errors(predictions: Sequence[Prediction]) -> dict[str, dict[str, float]]:
@@ -151,12 +153,8 @@ def _percent(share: float) -> str:
 
 
 def _worst(predictions: Sequence[Prediction], kind: str) -> str:
-    def error(p: Prediction) -> float:
-        said, counted = (area_number(c) if kind == "area number" else c[kind] for c in (p.total, p.sample.total))
-        return abs(said - counted) / counted
-
-    worst = max(predictions, key=error)
-    return worst.sample.params.name if error(worst) else "-"
+    worst = max(predictions, key=lambda p: _relative(p, kind))
+    return worst.sample.params.name if _relative(worst, kind) else "-"
 
 
 def _said(terms: Terms) -> str:

@@ -8,7 +8,6 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import click
@@ -20,7 +19,7 @@ from tenon.flows.bench.side_by_side import quiet, say
 from tenon.flows.energy_table import default_table
 from tenon.flows.errors import user_errors
 from tenon.flows.explore.command import Request, run_exploration
-from tenon.flows.explore.engines import Engine, dask_engine
+from tenon.flows.explore.engines import Engine, as_finished, dask_engine
 from tenon.flows.explore.front import hypervolume
 from tenon.flows.explore.measure import measure
 from tenon.flows.explore.objectives import scorer
@@ -104,7 +103,7 @@ def known(network: str, progress: Callable[[str], None]) -> dict[Choice, tuple[f
     space, workload = _space(SMALL), workload_of(network)
     score, found = scorer(space, _OBJECTIVES), {}
     with dask_engine(2) as engine:
-        points = _all(engine, [partial(evaluate, space.params(c), (workload,), Effort(), default_table()) for c in space.listed],
+        points = _all(engine, [(evaluate, space.params(c), (workload,), Effort(), default_table()) for c in space.listed],
                       lambda n: progress(f"{network}: {n} of {len(space.listed)} points"))
     for choice, point in zip(space.listed, points):
         if not point.reason:
@@ -112,17 +111,9 @@ def known(network: str, progress: Callable[[str], None]) -> dict[Choice, tuple[f
     return found
 
 
-def _all(engine: Engine, tasks: Sequence[Callable], progress: Callable[[int], None]) -> list:
-    jobs, found = {}, {}
-    waiting = list(enumerate(tasks))
-    while waiting or jobs:
-        progress(len(found))
-        while waiting and len(jobs) < 2 * engine.workers:
-            number, task = waiting.pop(0)
-            jobs[engine.submit(task)] = number
-        for job in engine.finished(jobs, 30.0):
-            found[jobs.pop(job)] = engine.result(job)
-    return [found[n] for n in range(len(tasks))]
+def _all(engine: Engine, calls: Sequence[tuple], progress: Callable[[int], None]) -> list:
+    found = {number: engine.result(job) for number, job in as_finished(engine, calls, progress)}
+    return [found[n] for n in range(len(calls))]
 
 
 def convergence(network: str, values: dict[Choice, tuple[float, ...]], sampler: str, seeds: int = _SEEDS) -> Convergence:
@@ -154,9 +145,9 @@ def measure_beside(progress: Callable[[str], None], count: int = _HELD_OUT, netw
     rng = np.random.default_rng(5)
     params = list(dict.fromkeys(space.params(space.draw(rng)) for _ in range(3 * count)))[:count]
     with dask_engine(2) as engine:
-        tasks: list[Callable] = [partial(evaluate, p, (workload,), Effort(), default_table()) for p in params]
-        tasks += [partial(measure, p, (workload,), Effort()) for p in params]
-        found = _all(engine, tasks, lambda n: progress(f"{network}: {n} of {len(tasks)} results"))
+        calls = [(evaluate, p, (workload,), Effort(), default_table()) for p in params]
+        calls += [(measure, p, (workload,), Effort()) for p in params]
+        found = _all(engine, calls, lambda n: progress(f"{network}: {n} of {len(calls)} results"))
     beside = []
     for p, point, measured in zip(params, found[:count], found[count:]):
         run = measured.runs[workload.name]

@@ -11,7 +11,7 @@ import numpy as np
 
 from tenon.flows.energy_table import EnergyTable
 from tenon.flows.errors import UserError
-from tenon.flows.explore.engines import Engine, Here, WorkerDied, dask_engine
+from tenon.flows.explore.engines import Engine, Here, WorkerDied, as_finished, dask_engine
 from tenon.flows.explore.folder import check_output, write_front
 from tenon.flows.explore.measure import TECHNOLOGY, Measured, measure
 from tenon.flows.explore.objectives import conditions, measured_scorer, scorer
@@ -21,9 +21,6 @@ from tenon.flows.explore.storage import open_record
 from tenon.flows.explore.study import Explored, Found, explore
 
 __all__ = ["Exploration", "Request", "run_exploration"]
-
-_WAIT_SECONDS = 2.0
-
 
 @dataclass(frozen=True)
 class Request:
@@ -103,18 +100,13 @@ def run_exploration(request: Request, progress: Callable[[str], None]) -> Explor
 def _measured(chosen: Sequence[Found], workloads: Sequence[Workload], effort: Effort, engine: Engine,
               progress: Callable[[str], None]) -> dict[int, Measured]:
     """Points of the front, measured."""
-    waiting, jobs, found = list(chosen), {}, {}
-    while waiting or jobs:
-        progress(f"measured {len(found)} of {len(chosen)} points of the front")
-        while waiting and len(jobs) < engine.workers:
-            point = waiting.pop(0)
-            jobs[engine.submit(measure, point.point.params, workloads, effort)] = point
-        for job in engine.finished(jobs, _WAIT_SECONDS):
-            point = jobs.pop(job)
-            try:
-                found[point.number] = engine.result(job)
-            except WorkerDied as error:
-                raise UserError(f"measuring {point.point.params.name}: {error}") from None
+    calls = [(measure, f.point.params, workloads, effort) for f in chosen]
+    found = {}
+    for number, job in as_finished(engine, calls, lambda n: progress(f"measured {n} of {len(calls)} points of the front")):
+        try:
+            found[chosen[number].number] = engine.result(job)
+        except WorkerDied as error:
+            raise UserError(f"measuring {chosen[number].point.params.name}: {error}") from None
     return found
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Protocol
 
 from tenon.flows.errors import UserError
 
-__all__ = ["Engine", "Here", "Job", "WorkerDied", "dask_engine"]
+__all__ = ["Engine", "Here", "Job", "WorkerDied", "as_finished", "dask_engine"]
 
 _CONNECT_SECONDS = 20
 _TRIES = 3  # workers that may die of one computation
@@ -36,6 +36,19 @@ class Engine(Protocol):
 
     def result(self, job: Job) -> object:
         """What a finished job returned; raises what it raised, or WorkerDied."""
+
+
+def as_finished(engine: Engine, calls: Sequence[tuple], tick: Callable[[int], None], seconds: float = 2.0) -> Iterator[tuple[int, Job]]:
+    """Each of ``calls`` (a function and its arguments) by its number as soon as it is done, some for each worker at once; ``tick`` is told
+    how many are, after at most so many ``seconds``."""
+    waiting, jobs = list(enumerate(calls)), {}
+    while waiting or jobs:
+        tick(len(calls) - len(waiting) - len(jobs))
+        while waiting and len(jobs) < engine.workers:
+            number, call = waiting.pop(0)
+            jobs[engine.submit(*call)] = number
+        for job in engine.finished(jobs, seconds):
+            yield jobs.pop(job), job
 
 
 class _Done:

@@ -13,8 +13,8 @@ from tenon.flows.explore.space import DesignSpace
 from tenon.flows.explore.study import Explored, Found
 from tenon.flows.html import parse_record
 from tenon.flows.html.bars import layer_bars
+from tenon.flows.html.document import card, document, section
 from tenon.flows.html.markup import Markup, element, join
-from tenon.flows.html.style import STYLE
 from tenon.flows.html.tables import table
 from tenon.tb.gateware import graph_of
 
@@ -29,21 +29,17 @@ def exploration_page(space: DesignSpace, explored: Explored, measured: Mapping[i
     charts = _Charts("cdn" if cdn else True)
     sections = [
         _headline(space, explored, measured, about),
-        _section("The front", "Every point that was computed. Hover over one to see what it is, and why it is not on the front.",
-                 charts.markup(front_chart(space, explored, seen))),
-        _section("Its points", "Models beside measurements: cycles in RTL simulation, area after synthesis.",
-                 _front_table(space, explored, measured, seen)),
-        _section("All points", "In blue: the front. Drag along an axis to see some only.", charts.markup(parallel_chart(space, explored))),
-        _section("Progress", "The share of the box of all points, in logarithms, that the front dominates.",
-                 charts.markup(volume_chart(explored))),
+        section("The front", "Every point that was computed. Hover over one to see what it is, and why it is not on the front.",
+                charts.markup(front_chart(space, explored, seen))),
+        section("Its points", "Models beside measurements: cycles in RTL simulation, area after synthesis.",
+                _front_table(space, explored, measured, seen)),
+        section("All points", "In blue: the front. Drag along an axis to see some only.", charts.markup(parallel_chart(space, explored))),
+        section("Progress", "The share of the box of all points, in logarithms, that the front dominates.",
+                charts.markup(volume_chart(explored))),
         *(_details(rank, f, measured.get(f.number), about, folder) for rank, f in enumerate(explored.front(), 1)),
         _failures(explored),
     ]
-    head = element("head", Markup('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-                                  '<meta name="color-scheme" content="light dark">'),
-                   element("title", f"{', '.join(about['models'])} on {about['space']}"), Markup(f"<style>{STYLE}</style>"))
-    body = element("body", element("main", *(join(["\n", s]) for s in sections if s)))
-    return f'<!doctype html>\n<html lang="en">{head}{body}</html>\n'
+    return document(f"{', '.join(about['models'])} on {about['space']}", filter(None, sections))
 
 
 class _Charts:
@@ -58,29 +54,20 @@ class _Charts:
         return Markup(text)
 
 
-def _section(title: str, says: str, content: Markup) -> Markup:
-    return element("section", element("h2", title), element("p", says), content)
-
-
 def _headline(space: DesignSpace, explored: Explored, measured: Mapping[int, Measured], about: dict) -> Markup:
     wrong = sum(not m.equal for m in measured.values())
-    verdict = element("strong", "all equal", class_="good") if not wrong else element("strong", f"{wrong} differ", class_="bad")
+    verdict, mood = ("none", "") if not measured else ("all equal", "good") if not wrong else (f"{wrong} differ", "bad")
     elements = sum(r.elements for m in measured.values() for r in m.runs.values())
     cards = [
-        _card("points", f"{len(explored.found):,}", f"of {space.size:,} choices"),
-        _card("on the front", f"{len(explored.front()):,}", "by models: " + ", ".join(explored.objectives)),
-        element("div", element("span", "measured"), verdict if measured else element("strong", "none"),
-                element("small", f"{len(measured)} points, {elements:,} elements in RTL"), class_="card"),
-        _card("compiled in", f"{sum(f.point.seconds for f in explored.found):,.0f} s", "of the processor, when they were computed"),
+        card("points", f"{len(explored.found):,}", f"of {space.size:,} choices"),
+        card("on the front", f"{len(explored.front()):,}", "by models: " + ", ".join(explored.objectives)),
+        card("measured", verdict, f"{len(measured)} points, {elements:,} elements in RTL", mood),
+        card("compiled in", f"{sum(f.point.seconds for f in explored.found):,.0f} s", "of the processor, when they were computed"),
     ]
     return join([element("h1", f"{', '.join(about['models'])} on {about['space']}"),
                  element("p", "; ".join([f"Sampler {about['sampler']}, seed {about['seed']}", *about["conditions"]]), class_="soft"),
                  element("p", "; ".join(f"{name} = {value}" for name, value in space.fixed.items()), class_="soft"),
                  element("div", *cards, class_="cards")])
-
-
-def _card(what: str, value: str, more: str) -> Markup:
-    return element("div", element("span", what), element("strong", value), element("small", more), class_="card")
 
 
 def _front_table(space: DesignSpace, explored: Explored, measured: Mapping[int, Measured], seen: Mapping[int, tuple]) -> Markup:
@@ -130,7 +117,7 @@ def _failures(explored: Explored) -> Markup:
     if not reasons:
         return Markup("")
     rows = [[f"{count:,}", reason] for reason, count in reasons.most_common()]
-    return _section("What cannot run the networks", "How many points, and why.", table([("points", True), ("why", False)], rows))
+    return section("What cannot run the networks", "How many points, and why.", table([("points", True), ("why", False)], rows))
 
 
 def _inline(svg: str) -> str:

@@ -56,7 +56,6 @@ class Record:
     def __init__(self, study: optuna.Study, sampler: _Proposed, space: DesignSpace, where: str):
         self._study, self._sampler, self._space, self._where = study, sampler, space, where
         self._me = f"{socket.gethostname()}:{os.getpid()}"
-        self._distributions = {a.name: optuna.distributions.IntDistribution(0, len(a.options) - 1) for a in space.axes}
         self._held: dict[int, optuna.Trial] = {}  # numbers beyond the batch they were taken for
         self._beaten = 0.0
         sampler.axes = [a.name for a in space.axes]
@@ -77,28 +76,24 @@ class Record:
             self._held[number := trial.number] = trial
             if number >= end:  # another driver took the last one meanwhile: this one is of the next batch
                 return None
-        trial = self._held.pop(number)
         with self._guarded():
-            choice = tuple(trial.suggest_int(a.name, 0, len(a.options) - 1) for a in self._space.axes)
-            trial.set_user_attr(_DRIVER, self._me)
-            trial.set_user_attr(_ALIVE, time.time())
-        return number, choice
+            return number, self._taken(self._held.pop(number))
 
     def abandoned(self) -> list[tuple[int, Choice]]:
         """Points of the batch whose drivers are gone; they are this one's now."""
         found = []
         for trial in self._batch():
             if trial.state == TrialState.RUNNING and trial.number not in self._held and self._gone(trial):
-                number = trial.number
-                choice = self._sampler.choices[number - self._sampler.first]
                 with self._guarded():
-                    live = optuna.trial.Trial(self._study, trial._trial_id)
-                    for axis in self._space.axes:
-                        live.suggest_int(axis.name, 0, len(axis.options) - 1)
-                    live.set_user_attr(_DRIVER, self._me)
-                    live.set_user_attr(_ALIVE, time.time())
-                found.append((number, choice))
+                    found.append((trial.number, self._taken(optuna.trial.Trial(self._study, trial._trial_id))))
         return found
+
+    def _taken(self, trial: optuna.Trial) -> Choice:
+        """What a trial stands for; it is this driver's now."""
+        choice = tuple(trial.suggest_int(a.name, 0, len(a.options) - 1) for a in self._space.axes)
+        trial.set_user_attr(_DRIVER, self._me)
+        trial.set_user_attr(_ALIVE, time.time())
+        return choice
 
     def tell(self, number: int, point: Point, values: Sequence[float] | None) -> None:
         """The result of a number; None: nothing runs on it."""

@@ -38,7 +38,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Explored:
-    """All points of a study in the order of their numbers, and the numbers of those on the front, by their first objective."""
+    """All points of a study, in the order of their numbers."""
 
     objectives: tuple[str, ...]
     found: tuple[Found, ...]
@@ -100,7 +100,7 @@ def explore(space: DesignSpace, workloads: Sequence[Workload], objectives: Seque
         if not some:
             break
         record.propose(len(found), some)
-        line.begin(found)
+        line.begin(Explored(tuple(objectives), tuple(found)))
         results = _computed(task, score, record, engine, line.say)
         found += [Found(len(found) + k, choice, point, values) for k, (choice, (point, values)) in enumerate(zip(some, results))]
         proposals.tell(some, [values for _, values in results])
@@ -149,11 +149,9 @@ class _Line:
         self._began, self._computed = time.monotonic(), 0
         self._first = self._before = self._front = 0
 
-    def begin(self, found: Sequence[Found]) -> None:
-        """A batch, behind what is ``found``."""
-        self._first, self._before = len(found), self._computed
-        values = [f.values for f in found if f.values is not None]
-        self._front = int(on_front(np.array(values)).sum()) if values else 0
+    def begin(self, explored: Explored) -> None:
+        """A batch, behind what is ``explored``."""
+        self._first, self._before, self._front = len(explored.found), self._computed, len(explored.front())
 
     def say(self, done: int, new: int) -> None:
         """``done`` of the batch, ``new`` of them by this driver."""

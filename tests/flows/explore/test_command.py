@@ -11,8 +11,10 @@ from html.parser import HTMLParser
 import pytest
 from click.testing import CliRunner
 
+from tenon.flows import cli
 from tenon.flows.cli import main
 from tenon.flows.explore.point import Point
+from tenon.flows.explore.samplers import SAMPLERS
 from tenon.hw.config import load_config
 
 SPACE = """
@@ -139,6 +141,10 @@ def test_what_is_refused_is_refused_in_a_line(space, tmp_path, options, says, mo
     assert result.exit_code == 2 and says in result.output, result.output
     assert "Traceback" not in result.output
     assert not (tmp_path / "front/points.json").exists()
+
+
+def test_samplers_on_the_command_line_are_those_there_are():
+    assert cli._SAMPLERS == SAMPLERS
 
 
 def test_a_folder_of_something_else_is_left_alone(space, tmp_path):
