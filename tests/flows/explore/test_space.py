@@ -111,6 +111,7 @@ def test_the_signature_changes_with_what_points_mean(read):
     ("rows = [8, 16]\nlimit = 3", "limit must be a table"),
     ("rows = [8, 16]\nclock_mhz = 0", "clock_mhz must be a number in 1..10000"),
     ("rows = [8, 16]\ncols = 8\nlanes = 32", "no point of the space is valid: lanes must be cols, a half or a quarter"),
+    ('rows = [8, 16]\nqueue_depth = "cols / 3"', "no point of the space is valid: queue_depth: cols / 3 is no integer where cols is 16"),
     ("rows = [8, 16]\nlimit.LUT4 = 10", "no point of the space is valid: by the area model, none is within the limits"),
 ])
 def test_what_is_refused_is_refused_in_a_line(read, text, says):
