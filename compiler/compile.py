@@ -46,6 +46,10 @@ def compile_graph(graph: Graph, covenant: Covenant, *, mapping: NetworkMapping |
         Naming layer and nodes: a configuration cannot hold or compute a layer.
     """
     network = Network(graph, covenant, schedule=schedule, on_chip=on_chip)
+    if mapping is not None and mapping.places:
+        if not on_chip:
+            raise CompileError("the mapping keeps tensors on chip: allow that (--on-chip)")
+        network = network.placed(mapping.places)
     strange = sorted(set(mapping.layers if mapping else ()) - {layer.name for layer in network.layers})
     if strange:
         raise CompileError(f"the mapping is of a layer {strange[0]}, which {graph.name} does not have")

@@ -7,7 +7,8 @@ is swept R times over U units misses U + (R - 1) (U - S + 1) of them, or just U 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from collections.abc import Mapping as Mapped
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from tenon.compiler.home import Home
 from tenon.compiler.ir import Conv, Graph, Pool
 from tenon.compiler.layer import Layer
+from tenon.compiler.lower.conv_plan import MANY
 from tenon.compiler.lower.depthwise_plan import is_depthwise
 from tenon.compiler.lower.rows_plan import RowsChoices, RowsPlan
 from tenon.compiler.machine import Machine
@@ -24,10 +26,12 @@ from tenon.compiler.product import Matrices
 from tenon.compiler.rows import Rows
 from tenon.compiler.space import Space
 
-__all__ = ["estimated", "ranked"]
+__all__ = ["UNESTIMATED", "estimated", "ranked"]
 
 _OVERLAPPED = 0.02  # what a beat costs that nobody waits for: it may come in the way of one that somebody does
 _ISSUED = 0.08  # likewise of a cycle of dispatch; small programs are also quicker to write, check and simulate
+#: Choices that are not estimated, and what they are first: but for "ramp", a small first chunk where chunks lie apart in memory.
+UNESTIMATED = {"ramp": 0, "ahead": 8, "early": 1, "slots_x": MANY, "slots_w": MANY, "slots_acc": 2, "slots_y": 4, "begin": "turn"}
 _START_CYCLES = 250  # fetch, dispatch, and a transfer's latency
 _TAIL_CYCLES = 150  # pipelines to the last store's answer
 _FEW = 400_000  # points of the mesh; of larger spaces every other option is left out
@@ -38,7 +42,7 @@ def ranked(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
     if isinstance(layer.main, Matrices):
         layer, homes, _ = next(layer.main.matrices(graph, layer, homes))
     options = {c.name: list(c.options) for c in space.choices}
-    fixed = {name: options.pop(name) for name in ("ramp", "ahead", "early") if name in options}
+    fixed = {name: options.pop(name) for name in UNESTIMATED if name in options}
     while math.prod(map(len, options.values())) > _FEW:
         longest = max(options, key=lambda n: len(options[n]))
         options[longest] = options[longest][::-1][::2][::-1]  # the largest stays
@@ -64,12 +68,11 @@ def ranked(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
         yield _completed(layer, homes, space, picked, fixed)
 
 
-def estimated(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], mappings: Sequence[Mapping]) -> np.ndarray:
-    """Cycles of each of ``mappings``; infinity for those that do not fit."""
+def estimated(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], choices: Mapped[str, np.ndarray]) -> np.ndarray:
+    """Cycles of mappings, of each of which ``choices`` has the options in columns; infinity for those that do not fit."""
     if isinstance(layer.main, Matrices):
         layer, homes, _ = next(layer.main.matrices(graph, layer, homes))
-    names = mappings[0].choices
-    return _cycles(machine, graph, layer, homes, {name: np.array([m.choices[name] for m in mappings]) for name in names})
+    return _cycles(machine, graph, layer, homes, choices)
 
 
 def _cycles(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], point: dict[str, np.ndarray]) -> np.ndarray:
@@ -81,10 +84,10 @@ def _cycles(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home]
 
 
 def _completed(layer: Layer, homes: dict[str, Home], space: Space, picked: dict, fixed: dict) -> Mapping:
-    """With the choices that are not estimated: a small first chunk where chunks lie apart in memory."""
+    """With the choices that are not estimated."""
     if fixed:
         apart = homes[layer.main.x].block > 0
-        picked = picked | {"ramp": 1 if apart and picked.get("stage") == "box" else 0, "ahead": 8, "early": 1}
+        picked = picked | UNESTIMATED | {"ramp": int(apart and picked.get("stage") == "box")}
     return Mapping({c.name: picked[c.name] for c in space.choices})
 
 
@@ -163,6 +166,7 @@ def _conv(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
     x_share, y_share = _share_in_dram(x) * layer.products, _share_in_dram(y) * layer.finishes
     r_share = _share_in_dram(homes[layer.residual]) if layer.add else 0
     x_slots, w_slots = room["x"] // x_bytes if x_share else np.full(x_bytes.shape, 2), room["w"] // w_bytes
+    x_slots, w_slots = np.minimum(x_slots, p.get("slots_x", MANY)), np.minimum(w_slots, p.get("slots_w", MANY))
     acc_bytes = vectors * words_c * 4 * machine.channel_lanes
     y_bytes = vectors * p["tile_c"] * block
     fits = (x_slots >= 1) & (w_slots >= 1) & ((acc_bytes <= room["acc"]) | bool(layer.sums))

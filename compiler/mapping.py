@@ -1,4 +1,4 @@
-"""Mappings: what was decided about each layer, as plain values that can be stored and replayed."""
+"""Mappings: what was decided about each layer and about tensors between them, as plain values that can be stored and replayed."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ class Mapping:
 
 @dataclass(frozen=True)
 class NetworkMapping:
-    """A mapping for each layer, by the layer's name."""
+    """A mapping for each layer, by the layer's name, and where tensors are to be between layers, by theirs (``Network.places``)."""
 
     layers: Mapped[str, Mapping] = field(default_factory=dict)
+    places: Mapped[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        return json.dumps({name: dict(m.choices) for name, m in self.layers.items()}, indent=1)
+        layers = {name: dict(m.choices) for name, m in self.layers.items()}
+        return json.dumps({"layers": layers} | ({"tensors": dict(self.places)} if self.places else {}), indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> NetworkMapping:
@@ -40,6 +42,10 @@ class NetworkMapping:
             If the text is no mapping.
         """
         try:
-            return cls({str(name): Mapping(dict(choices)) for name, choices in json.loads(text).items()})
+            found = json.loads(text)
+            return cls({str(name): Mapping(dict(choices)) for name, choices in found["layers"].items()},
+                       {str(name): str(place) for name, place in found.get("tensors", {}).items()})
+        except KeyError:
+            raise CompileError("not a mapping: it has no layers") from None
         except (ValueError, TypeError, AttributeError) as error:
             raise CompileError(f"not a mapping: {error}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 from collections.abc import Mapping as Mapped
@@ -29,12 +30,13 @@ from tenon.compiler.parts import in_parts
 from tenon.compiler.product import Matrices
 from tenon.compiler.program import LayerRecord, Placed, Program
 from tenon.compiler.regroup import regrouped
-from tenon.compiler.residence import Residence, residents, room_of
+from tenon.compiler.residence import Residence, may_stay, residents, room_of
 from tenon.compiler.search import search
-from tenon.compiler.space import Space, space_of
+from tenon.compiler.space import Choice, Space, space_of
 from tenon.compiler.tokens import place_tokens
 from tenon.compiler.touched import touched_bytes
 from tenon.compiler.turn import Turn, turned
+from tenon.compiler.twins import twin_of, twinned, twins_of
 
 __all__ = ["MOST_INSTRUCTIONS", "Network"]
 
@@ -50,6 +52,12 @@ class Network:
     schedule, on_chip :
         As ``compile_graph`` has them.
 
+    Attributes
+    ----------
+    places : of each tensor for which there is a choice where it may be between layers: "dram"; "chip", where the one memory is that all
+        its readers want; or "both", in two memories (``compiler.twins``). The first option is what is chosen where nobody says otherwise.
+        On chip is a tensor only if there is room. None without ``on_chip``.
+
     Raises
     ------
     CompileError
@@ -62,20 +70,52 @@ class Network:
         graph = cut_windows(machine, unchained(regrouped(machine, graph)))
         if machine.takes_columns:
             graph = turned(machine, by_columns(graph))
-        self.graph, parts = folded(graph, covenant.block)
-        self.layers, residence = _arranged(machine, self.graph, parts, schedule, on_chip)
-        data = {name: np.ascontiguousarray(array).tobytes() for name, array in self.graph.constants.items()}
+        graph, parts = folded(graph, covenant.block)
+        data = {name: np.ascontiguousarray(array).tobytes() for name, array in graph.constants.items()}
         self._tensors = {name: (digest_of(each), functools.partial(bytes, each)) for name, each in data.items()}
         constants = self.constants()
         self.fixed = {name: constants.place(*tensor) for name, tensor in self._tensors.items()}
-        self.homes, self.segments = homes_of(self.graph, self.layers, covenant, parts, residence.homes, self.fixed)
-        machines: dict[tuple, Machine] = {}
+        self._machines: dict[tuple, Machine] = {}
+        self._arrange = functools.partial(_arranged, machine, graph, parts, schedule, on_chip)
+        self._machine, self._parts = machine, parts
+        self._searched: dict[tuple, Mapping] = {}
+        self.places: tuple[Choice, ...] = ()
+        self._lay_out({})
+        if on_chip:
+            twins = twins_of(graph, {*parts, *(piece for pieces in parts.values() for _, piece in pieces)})
+            stay = may_stay(machine, self.graph, self.layers, parts)
+            self.places = (*(Choice(name, ("chip", "dram")) for name in stay), *(Choice(name, ("dram", "both")) for name in twins
+                                                                                 if name not in stay))
+
+    def placed(self, places: Mapped[str, str]) -> Network:
+        """The same network with tensors where ``places`` has them, and as long as there is room.
+
+        Raises
+        ------
+        CompileError
+            If there is no such choice.
+        """
+        known = {choice.name: choice.options for choice in self.places}
+        for name, place in places.items():
+            if place not in known.get(name, ()):
+                only = f", only {' or '.join(known[name])}" if name in known else ""
+                raise CompileError(f"tensor {name}: there is no choice {place!r} of where it stays{only}")
+        other = copy.copy(self)
+        other._lay_out(places)
+        return other
+
+    def _lay_out(self, places: Mapped[str, str]) -> None:
+        """Everything that depends on where tensors are between layers."""
+        self.graph, self.layers, residence = self._arrange(places)
+        self.homes, self.segments = homes_of(self.graph, self.layers, self.covenant, self._parts, residence.homes, self.fixed)
         self.machines = []  # of each layer: what others keep on chip meanwhile is not there for it
         for number in range(len(self.layers)):
             reserved = residence.reserved[number] if residence.reserved else {}
-            self.machines.append(machines.setdefault(tuple(reserved.items()), Machine(covenant, reserved, machine.selected)))
+            key = tuple(reserved.items())
+            if key not in self._machines:
+                self._machines[key] = Machine(self.covenant, reserved, self._machine.selected)
+            self.machines.append(self._machines[key])
         self.turns = _turns(self.graph, self.layers, self.homes)
-        self._searched: dict[tuple, Mapping] = {}
 
     def constants(self) -> Constants:
         """The constant segment as far as no mapping changes it: the graph's constant tensors."""
@@ -91,6 +131,12 @@ class Network:
     def shape(self, number: int) -> tuple:
         """What a layer's mapping depends on: layers that agree in it get the same one."""
         return _shape(self.layers[number], self.graph, self.homes), tuple(self.machines[number].reserved.items())
+
+    def place(self, number: int) -> tuple:
+        """What a layer's code depends on beside its mapping: in networks that agree in it a mapping gives the same instructions."""
+        layer = self.layers[number]
+        homes = tuple(self.homes[name] for name in (*layer.inputs, layer.writes, *((layer.sums,) if layer.sums else ())))
+        return layer.name, homes, tuple(self.machines[number].reserved.items()), number, self.turns[number]
 
     def searched(self, number: int, effort: int) -> Mapping:
         """The mapping that ``search`` finds for a layer."""
@@ -169,21 +215,29 @@ def _turns(graph: Graph, layers: list[Layer], homes: dict[str, Home]) -> list[in
     return turns
 
 
-def _arranged(machine: Machine, graph: Graph, parts: dict, schedule: str, on_chip: bool) -> tuple[list[Layer], Residence]:
-    """The layers in order, and what stays on chip between them."""
+def _arranged(machine: Machine, plain: Graph, parts: dict, schedule: str, on_chip: bool,
+              places: Mapped[str, str]) -> tuple[Graph, list[Layer], Residence]:
+    """The graph, its layers in order, and what stays on chip between them."""
     whole: set[str] = set()
+    twins = [name for name, place in places.items() if place == "both"]
+    leave = {name for name, place in places.items() if place == "dram"}
     while True:
+        graph = twinned(plain, twins)
         layers = layers_of(graph, {name for pieces in parts.values() for _, name in pieces})
         room = room_of(machine) if on_chip else {}
         if on_chip:
             layers = in_parts(machine, graph, layers, parts, room[machine.memory("acc")], whole)
         layers = ordered(graph, layers, parts, machine.graph.block, schedule)
         if not on_chip:
-            return layers, Residence({}, ())
-        residence = residents(machine, graph, layers, parts, room)
-        if not residence.homeless:
-            return layers, residence
-        whole |= {layer.name for layer in layers if layer.sums in residence.homeless and not layer.products}
+            return graph, layers, Residence({}, ())
+        residence = residents(machine, graph, layers, parts, room, leave)
+        single = {name for name in twins if not {name, twin_of(name)} <= residence.homes.keys()}
+        if single:  # a copy is of use only if both are there
+            twins = [name for name in twins if name not in single]
+        elif residence.homeless:
+            whole |= {layer.name for layer in layers if layer.sums in residence.homeless and not layer.products}
+        else:
+            return graph, layers, residence
 
 
 def _shape(layer: Layer, graph: Graph, homes: dict[str, Home]) -> tuple:

@@ -7,7 +7,7 @@ it takes, and while it takes it, comes first.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from tenon.compiler.home import Home
@@ -19,7 +19,7 @@ from tenon.compiler.machine import Machine
 from tenon.compiler.pair import Largest, Multiply
 from tenon.compiler.parts import sums_bytes
 
-__all__ = ["Residence", "residents", "room_of"]
+__all__ = ["Residence", "may_stay", "residents", "room_of"]
 
 _PASSES = (Add, Largest, Lookup, Multiply, Pool)
 
@@ -55,8 +55,8 @@ class _Candidate:
 
 
 def residents(machine: Machine, graph: Graph, layers: Sequence[Layer], parts: Mapping[str, Sequence[tuple[int, str]]],
-              room: Mapping[str, int]) -> Residence:
-    """What stays within ``room`` bytes of each memory.
+              room: Mapping[str, int], leave: Collection[str] = ()) -> Residence:
+    """What stays within ``room`` bytes of each memory, without tensors in ``leave``.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def residents(machine: Machine, graph: Graph, layers: Sequence[Layer], parts: Ma
         Tensors that consist of others (``compiler.fold``).
     """
     sums = _sums(machine, graph, layers)
-    candidates = [c for c in _candidates(machine, graph, layers, parts) if c.memory in room]
+    candidates = [c for c in _candidates(machine, graph, layers, parts) if c.memory in room and c.name not in leave]
     packings = [_packed([*sums, *sorted(candidates, key=key)], room) for key in _PREFERENCES]
     placed = max(packings, key=lambda packing: sum(c.saved for c, _ in packing))
     homes = {}
@@ -74,6 +74,11 @@ def residents(machine: Machine, graph: Graph, layers: Sequence[Layer], parts: Ma
     reserved = [{memory: max((at + c.bytes for c, at in placed if c.memory == memory and c.first <= number <= c.last), default=0)
                  for memory in room} for number in range(len(layers))]
     return Residence(homes, reserved, frozenset(c.name for c in sums) - homes.keys())
+
+
+def may_stay(machine: Machine, graph: Graph, layers: Sequence[Layer], parts: Mapping[str, Sequence[tuple[int, str]]]) -> list[str]:
+    """Tensors all of whose readers want them in one memory."""
+    return [c.name for c in _candidates(machine, graph, layers, parts)]
 
 
 #: Orders in which tensors may be given room: by the traffic that they save for bytes and time, for bytes, and in all.

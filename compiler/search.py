@@ -1,13 +1,15 @@
-"""Search for a layer's mapping: from the best of the most promising ones on, whatever neighbour of the best takes less time."""
+"""Search for a layer's mapping: from the best of the most promising ones on, whatever neighbour of the best takes less time; where
+none does, whatever differs in two choices."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
 
 from tenon.compiler.errors import CompileError
-from tenon.compiler.estimate import estimated, ranked
+from tenon.compiler.estimate import UNESTIMATED, estimated, ranked
 from tenon.compiler.home import Home
 from tenon.compiler.ir import Graph
 from tenon.compiler.join import joined
@@ -22,10 +24,10 @@ from tenon.compiler.tokens import token_masks
 
 __all__ = ["DEFAULT_EFFORT", "neighbours", "search"]
 
-DEFAULT_EFFORT = 24  # mappings of a layer that are timed
+DEFAULT_EFFORT = 64  # mappings of a layer that are timed
 _FIRST = 4  # of them the most promising ones, which differ in kind where they can
 _PATIENCE = 40  # points that cannot be lowered before the layer is given up
-_WORTH = 1.3  # neighbours that are estimated to take so much longer than the best are not tried
+_WORTH = 1.3  # what is estimated to take so much longer than the best is not tried
 
 
 def search(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], *, effort: int = DEFAULT_EFFORT) -> Mapping:
@@ -52,10 +54,10 @@ def search(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
         return time_program(machine.graph, twice, masks=token_masks(machine.graph, twice)).cycles
 
     best, least, timed = _first(machine, graph, layer, homes, space, cycles, min(effort, _FIRST))
-    again = effort > 1
-    while again:
-        again = False
-        for mapping in _promising(machine, graph, layer, homes, space, best):
+    wider = [_neighbours, _pairs]
+    around = wider[:]
+    while around and len(timed) < effort:
+        for mapping in around.pop(0)(machine, graph, layer, homes, space, best):
             if len(timed) >= effort:
                 break
             if mapping in timed:
@@ -66,7 +68,7 @@ def search(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
             except CompileError:
                 continue
             if found < least:
-                best, least, again = mapping, found, True
+                best, least, around = mapping, found, wider[:]
                 break
     return best
 
@@ -100,15 +102,37 @@ def _first(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
 
 
 def neighbours(space: Space, mapping: Mapping) -> Iterator[Mapping]:
-    """Mappings with one choice of ``mapping``'s changed to an option beside it."""
-    for choice in space.choices:
+    """Mappings with one choice of ``mapping``'s changed to an option beside it, but for those that matter between layers."""
+    for choice in (c for c in space.choices if not c.between):
         for there in choice.near(choice.options.index(mapping.choices[choice.name])):
             yield Mapping({**mapping.choices, choice.name: choice.options[there]})
 
 
-def _promising(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], space: Space, best: Mapping) -> list[Mapping]:
+def _neighbours(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], space: Space, best: Mapping) -> list[Mapping]:
     """Neighbours of the best mapping that are worth timing, the most promising first."""
     around = [best, *neighbours(space, best)]
-    estimates = estimated(machine, graph, layer, homes, around)
+    names = best.choices
+    estimates = estimated(machine, graph, layer, homes, {name: np.array([m.choices[name] for m in around]) for name in names})
     order = np.argsort(estimates, kind="stable")
     return [around[i] for i in order if i and estimates[i] <= _WORTH * estimates[0]]
+
+
+def _pairs(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], space: Space, best: Mapping) -> Iterator[Mapping]:
+    """Mappings with two of the best one's choices changed to anything, as far as they are worth it: in turns the most promising of
+    them, and any of them, for estimates are wrong about some."""
+    wide = [c for c in space.choices if c.name not in UNESTIMATED and len(c.options) > 1]
+    meshes = [(a.name, b.name, *(axis.ravel() for axis in np.meshgrid(a.options, b.options))) for a, b in itertools.combinations(wide, 2)]
+    if not meshes:
+        return
+    total = sum(len(mesh[2]) for mesh in meshes)
+    columns = {name: np.full(total + 1, value) for name, value in best.choices.items()}
+    low = 1
+    for first, second, left, right in meshes:
+        columns[first][low:low + len(left)], columns[second][low:low + len(left)] = left, right
+        low += len(left)
+    estimates = estimated(machine, graph, layer, homes, columns)
+    order = np.argsort(estimates, kind="stable")
+    order = order[estimates[order] <= _WORTH * estimates[0]]
+    options = {c.name: c.options for c in space.choices}
+    for k in itertools.chain.from_iterable(zip(order, np.random.default_rng(1).permutation(order))):
+        yield Mapping({name: type(options[name][0])(columns[name][k]) for name in options})

@@ -11,6 +11,7 @@ from tenon.compiler.errors import CompileError
 from tenon.compiler.home import Home
 from tenon.compiler.ir import Conv, Graph, Pool
 from tenon.compiler.layer import Layer
+from tenon.compiler.lower.conv_plan import MANY
 from tenon.compiler.lower.depthwise_plan import is_depthwise
 from tenon.compiler.lower.pooling import gathers
 from tenon.compiler.machine import Machine
@@ -27,10 +28,11 @@ _REACH = 2  # options up and down that are beside one
 
 @dataclass(frozen=True)
 class Choice:
-    """A named decision with its options."""
+    """A named decision with its options. ``between``: it matters to the layers before and behind, and hardly to its own."""
 
     name: str
     options: tuple[int | str, ...]
+    between: bool = False
 
     @property
     def ordered(self) -> bool:
@@ -85,6 +87,9 @@ class Space:
 
 
 _EARLY = Choice("early", (1, 2, 4, 8, 16, 32))
+_BETWEEN = (Choice("slots_x", (1, 2, 3, 4, 8, MANY), between=True), Choice("slots_w", (1, 2, 3, 4, 8, MANY), between=True),
+            Choice("slots_acc", (1, 2, 4), between=True), Choice("slots_y", (1, 2, 4), between=True),
+            Choice("begin", ("turn", "other"), between=True))
 
 
 def space_of(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home]) -> Space:
@@ -109,7 +114,7 @@ def space_of(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home
             windows.insert(0, "slide")
         return Space((*tiles, Choice("depth", (1, 2, 3)), Choice("windows", tuple(windows))))
     if is_depthwise(machine, k):
-        return Space((*tiles, Choice("order", ("spatial", "channels")), Choice("ahead", (2, 4, 8, 16)), _EARLY))
+        return Space((*tiles, Choice("order", ("spatial", "channels")), Choice("ahead", (2, 4, 8, 16)), _EARLY, *_BETWEEN))
     x = homes[k.x]
     blocks = math.ceil(x.shape[3] / block)
     stages = ["box"]
@@ -119,6 +124,7 @@ def space_of(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home
     return Space((
         *tiles, Choice("chunk_x", _cuts(blocks)), Choice("chunk_w", _cuts(blocks)), Choice("order", ("spatial", "channels")),
         Choice("stage", tuple(stages)), Choice("ramp", (0, 1, 2, 4)), Choice("ahead", (2, 4, 8, 16)), _EARLY,
+        *_BETWEEN,
     ))
 
 

@@ -19,7 +19,7 @@ __all__ = ["main"]
 
 _PAUSE_SECONDS = 30  # between lines on progress where they stay
 _TECHNOLOGIES = ("ecp5", "osu018")
-_TUNERS = ("release", "chameleon", "anneal", "anneal+sampling", "descent", "random")
+_TUNERS = ("gaussian", "release", "chameleon", "anneal", "anneal+sampling", "tpe", "descent", "ranked", "random")
 _SAMPLERS = ("guided", "nsga2", "tpe", "random", "grid")
 _SIMULATORS = ("verilator", "icarus", "functional", "model")
 
@@ -265,7 +265,9 @@ def schedule_(model: str, budget: int | None, explicit: bool, json_file: Path | 
 @main.command()
 @click.argument("model")
 @click.option("--config", required=True, help="Preset or TOML file of the hardware.")
-@click.option("--tuner", type=click.Choice(_TUNERS), default="release", show_default=True, help="What proposes mappings.")
+@click.option("--tuner", type=click.Choice(_TUNERS), default="gaussian", show_default=True, help="What proposes mappings.")
+@click.option("--measure", type=click.Choice(("model", "rtl")), default="model", show_default=True,
+              help="What says how long a mapping takes: the compiled event loop, or RTL simulation.")
 @click.option("--budget", type=click.IntRange(1, 100_000), default=256, show_default=True, help="Mappings of the network to measure.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("mappings.json"), show_default=True,
@@ -274,7 +276,7 @@ def schedule_(model: str, budget: int | None, explicit: bool, json_file: Path | 
 @click.option("--resume", is_flag=True, help="Go on with the log of a study that was interrupted: nothing is measured twice.")
 @_shapes
 @_arranging
-def tune(model: str, config: str, tuner: str, budget: int, seed: int, output: Path, log: Path | None, resume: bool,
+def tune(model: str, config: str, tuner: str, measure: str, budget: int, seed: int, output: Path, log: Path | None, resume: bool,
          shapes: tuple[str, ...], schedule: str | None, on_chip: bool) -> None:
     """Tunes the mappings of all layers of MODEL together, by the cycles of its whole program."""
     with user_errors():
@@ -285,18 +287,19 @@ def tune(model: str, config: str, tuner: str, budget: int, seed: int, output: Pa
         from tenon.flows.source import open_source
         from tenon.flows.tables import print_tuned
         from tenon.flows.tune import tune as tuned_by
+        from tenon.flows.tune_measure import By
         from tenon.hw.config import load_config
         from tenon.tb.gateware import graph_of
 
         if resume and log is None:
             raise UserError("--resume goes on with a log: name it with --log")
         check_file(output)
-        graph = graph_of(load_config(config))
+        graph = graph_of(params := load_config(config))
         source = open_source(model, read_sizes(shapes))
         with _status(f"tuning {source.name}") as say:
             network = Network(read_source(source)[0], graph, schedule=schedule or "optimal", on_chip=on_chip)
-            found = tuned_by(network, source.name, tuner=tuner, budget=budget, seed=seed, log=log, resume=resume,
-                             progress=lambda line: say(f"tuning {source.name}: {line}"))
+            found = tuned_by(network, source.name, tuner=tuner, budget=budget, seed=seed, by=By(measure), params=params, log=log,
+                             resume=resume, progress=lambda line: say(f"tuning {source.name}: {line}"))
         with new_file(output) as work:
             work.write_text(found.mapping.to_json() + "\n", encoding="utf-8")
         print_tuned(found)

@@ -22,7 +22,7 @@ from tenon.tb.runner import SimulationError
 from tenon.tb.timeline import Timeline
 from tenon.tb.waves import Waves
 
-__all__ = ["Execution", "Simulator", "Stamp", "Tensors", "execute"]
+__all__ = ["Execution", "Simulator", "Stamp", "Tensors", "execute", "time_programs"]
 
 Tensors = dict[str, np.ndarray]  # NHWC arrays by name
 
@@ -131,34 +131,70 @@ def _model(program: Program) -> Execution:
     return Execution((), (said.cycles,), said.counters, stamps, time.perf_counter() - began, said.timeline)
 
 
-def _rtl(program: Program, memories: Sequence[dict[str, np.ndarray]], params: SystolicParams, simulator: Simulator,
-         dram: Dram | None, waves: Waves | None, observe: bool, progress) -> Execution:
-    image: list[tuple[int, bytes]] = []
-    free = 0
+class _Image:
+    """What DRAM holds before runs, from its beginning on."""
 
-    def put(contents: bytes) -> int:
-        nonlocal free
-        address = free
-        image.append((address, contents))
-        free += -(-max(len(contents), 1) // _PAGE) * _PAGE
+    def __init__(self) -> None:
+        self.parts: list[tuple[int, bytes]] = []
+        self.end = 0
+
+    def put(self, contents: bytes) -> int:
+        """The address of ``contents``."""
+        address = self.end
+        self.parts.append((address, contents))
+        self.end += -(-max(len(contents), 1) // _PAGE) * _PAGE
         return address
 
-    code = program.image()
-    start, constants = put(code), put(program.constants)
-    runs, regions = [], []
-    for memory in memories:
-        bases = {name: constants if name == _CONSTANTS else put(array.tobytes()) for name, array in memory.items()}
+    def program(self, program: Program) -> tuple[int, int, int]:
+        """Addresses of a program and its constants, and how many instructions it has."""
+        code = program.image()
+        return self.put(code), self.put(program.constants), len(code) // INSTRUCTION_BYTES
+
+    def run(self, program: Program, placed: tuple[int, int, int], memory: Mapping[str, np.ndarray],
+            dram: Dram) -> tuple[Run, dict[str, int]]:
+        """A run over ``memory``, and where its segments are."""
+        start, constants, length = placed
+        bases = {name: constants if name == _CONSTANTS else self.put(array.tobytes()) for name, array in memory.items()}
         order, sizes = zip(*((bases[name], memory[name].size) for name in program.covenant.segments), strict=True)
-        runs.append(Run(start, len(code) // INSTRUCTION_BYTES, order, _cycle_limit(program, dram or Dram()), sizes=sizes))
-        regions += [(bases[name], array.size) for name, array in memory.items() if name != _CONSTANTS and array.size]
-    if free > _DRAM_BYTES:
-        raise UserError(f"{len(runs)} runs need {free} bytes of DRAM, more than {_DRAM_BYTES}: run fewer at a time with --runs")
-    result = run_rtl(verilog_of(params), params, runs, image=image, regions=regions, dram=dram, simulator=simulator.value,
-                     waves=waves, observe=[i.mnemonic.unit for i in program.instructions] if observe else None, progress=progress)
-    for number, outcome in enumerate(result.runs):
+        return Run(start, length, order, _cycle_limit(program, dram), sizes=sizes), bases
+
+
+def time_programs(programs: Sequence[Program], params: SystolicParams, *, dram: Dram | None = None) -> list[tuple[int, tuple[Stamp, ...]]]:
+    """Cycles and stamps of each program in RTL, all in one simulation, over random inputs that nobody compares.
+
+    Raises
+    ------
+    SimulationError
+        If the accelerator answers with an error, or never.
+    """
+    image = _Image()
+    runs = [image.run(p, image.program(p), _memory(p, {}, seed), dram or Dram())[0] for seed, p in enumerate(programs)]
+    result = run_rtl(verilog_of(params), params, runs, image=image.parts, dram=dram)
+    _ended(result.runs)
+    return [(run.cycles, tuple(Stamp(mark.index, mark.cycle, mark.counters) for mark in run.marks)) for run in result.runs]
+
+
+def _ended(outcomes) -> None:
+    for number, outcome in enumerate(outcomes):
         if outcome.error != ErrorCode.NONE:
             raise SimulationError(f"run {number}: the accelerator ended with error {outcome.error.name} "
                                   f"after {outcome.index} instructions")
+
+
+def _rtl(program: Program, memories: Sequence[dict[str, np.ndarray]], params: SystolicParams, simulator: Simulator,
+         dram: Dram | None, waves: Waves | None, observe: bool, progress) -> Execution:
+    image = _Image()
+    placed = image.program(program)
+    runs, regions = [], []
+    for memory in memories:
+        run, bases = image.run(program, placed, memory, dram or Dram())
+        runs.append(run)
+        regions += [(bases[name], array.size) for name, array in memory.items() if name != _CONSTANTS and array.size]
+    if image.end > _DRAM_BYTES:
+        raise UserError(f"{len(runs)} runs need {image.end} bytes of DRAM, more than {_DRAM_BYTES}: run fewer at a time with --runs")
+    result = run_rtl(verilog_of(params), params, runs, image=image.parts, regions=regions, dram=dram, simulator=simulator.value,
+                     waves=waves, observe=[i.mnemonic.unit for i in program.instructions] if observe else None, progress=progress)
+    _ended(result.runs)
     contents = iter(result.regions)
     for memory in memories:
         for name, array in memory.items():

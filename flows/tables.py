@@ -229,7 +229,7 @@ def print_traffic(program: Program, before: Program | None) -> None:
 def print_tuned(tuned: Tuned) -> None:
     """What tuning found, beside what the compiler chooses by itself, and which choices differ."""
     failed = sum(m.cycles is None for m in tuned.measurements)
-    table = Table(title=f"{tuned.study.model}: {tuned.knobs} knobs, {tuned.size:.1e} points", title_justify="left")
+    table = Table(title=f"{tuned.study.model}: {len(tuned.space.knobs)} knobs, {tuned.space.size:.1e} points", title_justify="left")
     for name in ("", "measured", "no program", "cycles", ""):
         table.add_column(name, justify="right" if name else "left")
     table.add_row("the compiler's", "1", "", _number(tuned.start_cycles), "")

@@ -13,14 +13,15 @@ from pathlib import Path
 from tenon.compiler.errors import CompileError
 from tenon.compiler.mapping import NetworkMapping
 from tenon.compiler.network import Network
-from tenon.compiler.tune import TUNERS, Measure, NetworkSpace, make_tuner
+from tenon.compiler.tune import TUNERS, Measured, NetworkSpace, Point, make_tuner
 from tenon.flows.errors import UserError
 from tenon.flows.outputs import check_file
+from tenon.flows.tune_measure import By, measure_by
+from tenon.hw.params import SystolicParams
 
 __all__ = ["Measurement", "Study", "Tuned", "read_mappings", "tune"]
 
-_FORMAT = 1
-_LEARNS_WITH = "xgboost"
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -32,18 +33,24 @@ class Study:
     space: str  # its signature
     tuner: str
     seed: int
+    measured: str  # by what
     start: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """A line of a log. ``cycles`` is None where the point cannot be lowered, for that ``reason``; ``seconds`` since the beginning, by the
-    processor, what the tuner took to think included."""
+    """A line of a log. ``cycles`` is None where the point cannot be lowered, for that ``reason``; ``layers``: how many of them each layer
+    ended later than those before it; ``seconds`` since the beginning, by the processor, what the tuner took to think included."""
 
-    point: tuple[int, ...]
+    point: Point
     cycles: int | None
+    layers: tuple[int, ...]
     reason: str
     seconds: float
+
+    @property
+    def measured(self) -> Measured | None:
+        return None if self.cycles is None else Measured(self.cycles, self.layers)
 
 
 @dataclass(frozen=True)
@@ -51,20 +58,22 @@ class Tuned:
     """The best mapping that was found, beside what the compiler chooses by itself."""
 
     study: Study
-    knobs: int
-    size: int
+    space: NetworkSpace
     measurements: tuple[Measurement, ...]
     mapping: NetworkMapping
     cycles: int
     start_cycles: int
 
 
-def tune(network: Network, model: str, *, tuner: str = "release", budget: int = 256, seed: int = 1, log: Path | None = None,
-         resume: bool = False, progress: Callable[[str], None] = lambda _: None) -> Tuned:
-    """Measures at most ``budget`` points of ``network``'s space, the compiler's own choice first, by the event model.
+def tune(network: Network, model: str, *, tuner: str = "gaussian", budget: int = 256, seed: int = 1, by: By = By.MODEL,
+         params: SystolicParams | None = None, log: Path | None = None, resume: bool = False,
+         progress: Callable[[str], None] = lambda _: None) -> Tuned:
+    """Measures at most ``budget`` points of ``network``'s space, the compiler's own choice first.
 
     Parameters
     ----------
+    by, params :
+        What measures, and the hardware, for RTL.
     log : Path, optional
         Where each measurement becomes a line as soon as it is made.
     resume : bool
@@ -82,14 +91,14 @@ def tune(network: Network, model: str, *, tuner: str = "release", budget: int = 
     _require(tuner)
     space = NetworkSpace(network)
     start = space.start()
-    study = Study(model, network.covenant.fingerprint, space.signature, tuner, seed, start)
+    study = Study(model, network.covenant.fingerprint, space.signature, tuner, seed, by.value, start)
     known = _read(log, study) if log is not None and resume and log.exists() else []
     if log is not None:
         check_file(log)
         if log.exists() and not resume:
             raise UserError(f"{log}: exists; go on with it by --resume, or name another file")
     made = {m.point: m for m in known}
-    measure, proposals = Measure(space), make_tuner(tuner, space, start, seed)
+    measure, proposals = measure_by(by, space, params), make_tuner(tuner, space, start, seed)
     measurements: list[Measurement] = []
     before, began = known[-1].seconds if known else 0.0, time.process_time()
     clock = time.monotonic()
@@ -98,23 +107,21 @@ def tune(network: Network, model: str, *, tuner: str = "release", budget: int = 
             points = proposals.ask()[:budget - len(measurements)]
             if not points:
                 break
-            found = []
+            new = measure([p for p in points if p not in made])
             for point in points:
-                measurement = made.get(point)
-                if measurement is None:
-                    cycles, reason = _measured(measure, point)
-                    measurement = Measurement(point, cycles, reason, round(before + time.process_time() - began, 3))
-                    write(measurement)
-                found.append(measurement)
-                measurements.append(measurement)
+                if point not in made:
+                    found, seconds = next(new), round(before + time.process_time() - began, 3)
+                    made[point] = (Measurement(point, None, (), found, seconds) if isinstance(found, str)
+                                   else Measurement(point, found.cycles, found.layers, "", seconds))
+                    write(made[point])
+                measurements.append(made[point])
                 progress(_line(measurements, budget, len(known), time.monotonic() - clock))
-            proposals.tell(points, [m.cycles for m in found])
+            proposals.tell(points, [made[p].measured for p in points])
     start_cycles = measurements[0].cycles  # every tuner begins there
     if start_cycles is None:
         raise CompileError(f"{model}: {measurements[0].reason}")
     best = min((m for m in measurements if m.cycles is not None), key=lambda m: m.cycles)
-    mapping = NetworkMapping(space.mappings(best.point))
-    return Tuned(study, len(space.knobs), space.size, tuple(measurements), mapping, best.cycles, start_cycles)
+    return Tuned(study, space, tuple(measurements), space.mapping(best.point), best.cycles, start_cycles)
 
 
 def read_mappings(path: Path | None) -> NetworkMapping | None:
@@ -141,19 +148,11 @@ def _text(path: Path) -> str:
 
 
 def _require(tuner: str) -> None:
-    if not TUNERS[tuner].learns:
-        return
-    try:
-        __import__(_LEARNS_WITH)
-    except ImportError:
-        raise UserError(f"the tuner {tuner} learns with {_LEARNS_WITH}, which is missing: pip install 'tenon[tune]'") from None
-
-
-def _measured(measure: Measure, point: tuple[int, ...]) -> tuple[int | None, str]:
-    try:
-        return measure(point), ""
-    except CompileError as error:
-        return None, str(error)
+    for library in TUNERS[tuner].needs:
+        try:
+            __import__(library)
+        except ImportError:
+            raise UserError(f"the tuner {tuner} needs {library}, which is missing: pip install 'tenon-hw[tune]'") from None
 
 
 def _line(measurements: list[Measurement], budget: int, known: int, seconds: float) -> str:
@@ -210,20 +209,20 @@ def _read(path: Path, study: Study) -> list[Measurement]:
     try:
         head = json.loads(lines[0])
         version = head.pop("tenon tuning")
+        if version != _FORMAT:
+            raise UserError(f"{path}: was written by another version of tenon")
         theirs = Study(**{**head, "start": tuple(head["start"])})
     except (ValueError, TypeError, KeyError, AttributeError):
         raise UserError(f"{path}: is no log of tenon tune") from None
-    if version != _FORMAT:
-        raise UserError(f"{path}: was written by another version of tenon")
     for name, of in (("model", "model"), ("covenant", "hardware"), ("space", "space of mappings, which has changed since"),
-                     ("tuner", "tuner"), ("seed", "seed"), ("start", "first mapping")):
+                     ("tuner", "tuner"), ("seed", "seed"), ("measured", "kind of measurement"), ("start", "first mapping")):
         if getattr(theirs, name) != getattr(study, name):
             raise UserError(f"{path}: is of another {of}: {getattr(theirs, name)}, not {getattr(study, name)}")
     found = []
     for number, line in enumerate(lines[1:], 2):
         try:
             entry = json.loads(line)
-            found.append(Measurement(**{**entry, "point": tuple(entry["point"])}))
+            found.append(Measurement(**{**entry, "point": tuple(entry["point"]), "layers": tuple(entry["layers"])}))
         except (ValueError, TypeError, KeyError):
             if number >= len(lines):  # what was being written when it was interrupted, or nothing
                 break

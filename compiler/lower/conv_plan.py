@@ -18,7 +18,9 @@ from tenon.compiler.lower.slots import CONTENTS, TooSmall
 from tenon.compiler.lower.tiles import Box, cut, tile_layout
 from tenon.compiler.machine import Machine
 
-__all__ = ["ConvChoices", "ConvPlan", "Spot", "Step"]
+__all__ = ["MANY", "ConvChoices", "ConvPlan", "Spot", "Step"]
+
+MANY = 1024  # slots: as many as fit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,11 @@ class ConvChoices:
     ramp: int = 1  # blocks of the very first chunk, doubled from chunk to chunk; 0: no small chunks
     ahead: int = 8  # steps that transfers may run ahead
     early: int = 1  # steps whose constants come before any activations: while the layer before still works
+    slots_x: int = MANY  # units of activations on chip at once, at most
+    slots_w: int = MANY  # units of weights
+    slots_acc: int = 2  # tiles of sums
+    slots_y: int = 4  # tiles of results and of residual operands together
+    begin: str = "turn"  # layers take turns at which end of a buffer theirs lie; or the other one
 
 
 class Spot(NamedTuple):
@@ -68,7 +75,8 @@ class ConvPlan:
     def __init__(self, machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], choices: ConvChoices,
                  turn: int = 0, weights: Home | None = None, columns: bool = False):
         self.machine, self.graph, self.layer, self.choices = machine, graph, layer, choices
-        self.from_top = turn % 2 == 1  # layers take turns, so that one's weights can come while the last ones are in use
+        # Layers take turns, so that one's weights can come while the last ones are in use.
+        self.from_top = (turn % 2 == 1) == (choices.begin == "turn")
         self.kernel: Conv = layer.main
         self.weight_home, self.columns = weights, columns
         self.x, self.y = homes[self.kernel.x], homes[layer.writes]
@@ -372,14 +380,14 @@ class ConvPlan:
         start, room = 0, total
         shared = self.residual is not None and self.machine.memory("r") == self.machine.memory("y")
         if shared and what in ("y", "r"):
-            start, room = (0 if what == "y" else total // 2), total // 2
+            start, room = (0 if what == "y" else total // 2), total // 2  # and half of the slots
         if size > room:
             raise TooSmall(f"buffer {memory} too small for {CONTENTS[what]}: {size} of {room} bytes")
-        if what in ("acc", "y", "r"):  # apart, so that different engines use different banks
-            banks = max(self.machine.graph.memory(memory).banks * room // total, 1)
-            count = next(c for c in (banks, 2, 1) if c <= banks and size <= room // c) if banks > 1 else 1
-            count = max(count, min(room // size, 2))
+        if what in ("acc", "y", "r"):  # apart, and in turn, so that different engines use different banks
+            most = self.choices.slots_acc if what == "acc" else self.choices.slots_y // (2 if start or room < total else 1)
+            count = next(c for c in (4, 2, 1) if c <= max(most, 1) and c * size <= room)
             spread = room // count // self.machine.alignment * self.machine.alignment
-            return [start + i * spread for i in range(count)]
-        count = min(room // size, units)
+            halves = count > self.machine.graph.memory(memory).banks  # a bank has two of them
+            return [start + i * spread for i in ((0, 2, 1, 3) if halves and count == 4 else range(count))]
+        count = min(room // size, units, {"x": self.choices.slots_x, "w": self.choices.slots_w}.get(what, MANY))
         return [total - (i + 1) * size if self.from_top else i * size for i in range(count)]

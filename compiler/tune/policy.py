@@ -64,8 +64,8 @@ class Policy:
         at = np.array([best[i % len(best)] for i in range(_EPISODES)])
         free = np.zeros(at.shape)
         for row in free:
-            for number in self.space.near(rng):
-                row[self.space.slices[number]] = 1
+            for part in self.space.near(rng):
+                row[part] = 1
         steps: list[tuple] = []
         visited: dict[Point, float] = {}
         for _ in range(_STEPS):

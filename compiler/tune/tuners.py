@@ -7,16 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 
 from tenon.compiler.tune.annealing import Annealing
+from tenon.compiler.tune.listed import estimated_order
+from tenon.compiler.tune.measure import Measured
+from tenon.compiler.tune.parzen import Parzen
 from tenon.compiler.tune.policy import Policy
+from tenon.compiler.tune.processes import LayerProcesses
 from tenon.compiler.tune.space import NetworkSpace, Point
 
 __all__ = ["TUNERS", "Tuner", "make_tuner"]
 
-_PLAN = 64  # points that are measured before a model learns, and of each round after that
-_ROUND = 32
+_ROUND = 32  # points, after those that a model first learns of
 _RANDOM_SHARE = 0.05  # of a round, so that a model that is wrong about a region hears of it
-_ELITE = 8  # best points that proposals start from
+_ELITE = 4  # best points that proposals start from
 _CROWD = 4  # proposals for each that is to represent them
+_POOL = 150  # points of which Gaussian processes choose: of more, more are promising by their mistakes
+_FEW, _SHARE = 6, 32  # points that they choose at a time, or such a part of all that were measured
+_CREDIBLE = 1.3  # what takes so much longer than the best says nothing about what is better
 
 
 class Tuner:
@@ -26,33 +32,43 @@ class Tuner:
     ----------
     start : Point
         The first point that is measured: what the compiler chooses by itself.
+    first : sequence of Point, optional
+        Points that are all measured before anything is proposed, instead: of them, ``start`` is not one unless it is among them.
+
+    Attributes
+    ----------
+    plan : how many points are measured before it proposes; mutations of the first one, the same for every tuner.
+    needs : libraries that not everybody has.
+    queries : how often a model was asked about a point.
     """
 
-    learns = False
+    plan = 1
+    needs: tuple[str, ...] = ()
 
-    def __init__(self, space: NetworkSpace, start: Point, seed: int):
-        self.space, self.rng = space, np.random.default_rng(seed)
-        self.measured: dict[Point, int | None] = {}  # cycles; None for what cannot be lowered
-        self._plan = [start, *self._around(start, np.random.default_rng(seed), _PLAN - 1)]  # the same for every tuner
+    def __init__(self, space: NetworkSpace, start: Point, seed: int, first: Sequence[Point] = ()):
+        self.space, self.start, self.rng = space, start, np.random.default_rng(seed)
+        self.measured: dict[Point, Measured | None] = {}  # None for what cannot be lowered
+        self._plan = list(first) or [start, *self._around(start, np.random.default_rng(seed), self.plan - 1)]
         self._asked: set[Point] = set()
+
+    @property
+    def queries(self) -> int:
+        return 0
 
     def ask(self) -> list[Point]:
         """The points of the next round, which nobody has measured; none if the tuner has no more."""
-        if not self._asked:
-            found = self._plan if self.learns else self._plan[:1]
-        else:
-            found = self.propose(_ROUND)
+        found = self.propose(_ROUND) if self._asked else self._plan
         found = [point for point in dict.fromkeys(found) if point not in self._asked]
         self._asked |= set(found)
         return found
 
-    def tell(self, points: Sequence[Point], cycles: Sequence[int | None]) -> None:
+    def tell(self, points: Sequence[Point], measured: Sequence[Measured | None]) -> None:
         """What ``points`` took."""
-        self.measured |= dict(zip(points, cycles, strict=True))
+        self.measured |= dict(zip(points, measured, strict=True))
 
     def best(self, count: int = 1) -> list[Point]:
         """The quickest points that were measured, the quickest first."""
-        known = [(cycles, k, point) for k, (point, cycles) in enumerate(self.measured.items()) if cycles is not None]
+        known = [(found.cycles, k, point) for k, (point, found) in enumerate(self.measured.items()) if found is not None]
         return [point for _, _, point in sorted(known)[:count]]
 
     def propose(self, count: int) -> list[Point]:
@@ -74,18 +90,23 @@ class Random(Tuner):
     """Any point that fits, each layer's own choices drawn by themselves."""
 
     def propose(self, count: int) -> list[Point]:
-        found = []
-        for _ in range(count):
-            point: list[int] = []
-            for number, part in enumerate(self.space.slices):
-                sizes = self.space.sizes[part]
-                own = tuple(int(self.rng.integers(s)) for s in sizes)
-                for _ in range(1000):
-                    if np.isfinite(self.space.layer_estimate(number, own)):
-                        break
-                    own = tuple(int(self.rng.integers(s)) for s in sizes)
-                point += own
-            found.append(tuple(point))
+        return [self.space.random_fitting(self.rng) for _ in range(count)]
+
+
+class Ranked(Tuner):
+    """What is estimated to be best, without learning anything."""
+
+    def __init__(self, space: NetworkSpace, start: Point, seed: int, first: Sequence[Point] = ()):
+        super().__init__(space, start, seed, first)
+        self._order = estimated_order(space, start)
+
+    def propose(self, count: int) -> list[Point]:
+        found: list[Point] = []
+        for point in self._order:
+            if point not in self._asked:
+                found.append(point)
+                if len(found) == count:
+                    break
         return found
 
 
@@ -109,14 +130,15 @@ class _Learning(Tuner):
     sampled, synthesis : whether representatives of those are measured, and not the best; ``representatives`` has the other.
     """
 
-    learns = True
+    plan = 64
+    needs = ("xgboost",)
     proposer: type[Annealing] | type[Policy]
     sampled = synthesis = False
 
-    def __init__(self, space: NetworkSpace, start: Point, seed: int):
+    def __init__(self, space: NetworkSpace, start: Point, seed: int, first: Sequence[Point] = ()):
         from tenon.compiler.tune.boosted import Boosted  # not everybody has its library
 
-        super().__init__(space, start, seed)
+        super().__init__(space, start, seed, first)
         self.model = Boosted(seed)
         self.proposals = self.proposer(space, self.rng)
 
@@ -125,7 +147,7 @@ class _Learning(Tuner):
         if not elite:
             return [self.space.random(self.rng) for _ in range(count)]
         points = list(self.measured)
-        self.model.fit(self.space.features(points), _scores([self.measured[p] for p in points]))
+        self.model.fit(self.space.features(points), _scores(list(self.measured.values())))
         found = self.proposals.propose(self.predict, elite, self._asked, _CROWD * count if self.sampled else count)
         if self.sampled:
             found = self._sampled(found)
@@ -139,17 +161,21 @@ class _Learning(Tuner):
         chosen = representatives(self.space, points, self._asked, self.rng, synthesis=self.synthesis)
         return [chosen[k] for k in np.argsort(-self.predict(chosen), kind="stable")] if chosen else []
 
+    @property
+    def queries(self) -> int:
+        return self.model.queries
+
     def predict(self, points: Sequence[Point]) -> np.ndarray:
         return self.model(self.space.features(list(points)))
 
 
-def _scores(cycles: Sequence[int | None]) -> np.ndarray:
+def _scores(measured: Sequence[Measured | None]) -> np.ndarray:
     """1 for the quickest, a half for what takes as much more as half of all do, 0 for what cannot be lowered.
 
     Whole networks differ by so little that shares of the least would all be 1 to a model.
     """
-    least = min(c for c in cycles if c is not None)
-    excess = np.array([np.inf if c is None else c - least for c in cycles], float)
+    cycles = np.array([np.inf if found is None else found.cycles for found in measured])
+    excess = cycles - cycles.min()
     worse = excess[np.isfinite(excess) & (excess > 0)]
     return 1 / (1 + excess / (np.median(worse) if len(worse) else 1.0))
 
@@ -179,10 +205,94 @@ class Chameleon(Release):
     synthesis = True
 
 
-TUNERS: dict[str, type[Tuner]] = {"random": Random, "descent": Descent, "anneal": Anneal, "anneal+sampling": SampledAnneal,
-                                  "release": Release, "chameleon": Chameleon}
+class Gaussian(Tuner):
+    """Of mutations of the best points those with the largest expected improvement, by Gaussian processes of all layers."""
+
+    plan = 40
+
+    def __init__(self, space: NetworkSpace, start: Point, seed: int, first: Sequence[Point] = ()):
+        super().__init__(space, start, seed, first)
+        self.processes, self._queries = LayerProcesses(space), 0
+
+    @property
+    def queries(self) -> int:
+        return self._queries
+
+    def propose(self, count: int) -> list[Point]:
+        known = {p: found for p, found in self.measured.items() if found is not None}
+        if not known:
+            return [self.space.random_fitting(self.rng) for _ in range(count)]
+        least = min(found.cycles for found in known.values())
+        near = [p for p, found in known.items() if found.cycles <= _CREDIBLE * least]
+        self.processes.fit(near, np.array([known[p].layers for p in near], float))
+        pool = self._pool()
+        self._queries += len(pool)
+        improvement = _expected(least, *self.processes(pool)) if pool else np.zeros(0)
+        chosen: list[Point] = []
+        for k in np.argsort(-improvement, kind="stable"):
+            if all(sum(a != b for a, b in zip(pool[k], other)) > 1 for other in chosen):
+                chosen.append(pool[k])
+            if len(chosen) == max(_FEW, len(known) // _SHARE):
+                break
+        return chosen
+
+    def _pool(self) -> list[Point]:
+        """New points that fit: one to three mutations of one of the best."""
+        elite, pool = self.best(_ELITE), {}
+        for _ in range(10 * _POOL):
+            point = elite[int(self.rng.integers(len(elite)))] if self.rng.random() < 0.5 else elite[0]
+            for _ in range(1 + int(self.rng.integers(3))):
+                point = self.space.mutated(point, self.rng)
+            if point not in self._asked and self.space.fits(point):
+                pool[point] = None
+                if len(pool) == _POOL:
+                    break
+        return list(pool)
 
 
-def make_tuner(name: str, space: NetworkSpace, start: Point, seed: int) -> Tuner:
+def _expected(least: float, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """The expected improvement over ``least`` (Jones et al. 1998)."""
+    from scipy.stats import norm
+
+    deviation = np.maximum(deviation, 1e-9)
+    z = (least - mean) / deviation
+    return deviation * (z * norm.cdf(z) + norm.pdf(z))
+
+
+class TPE(Tuner):
+    """Optuna's estimators."""
+
+    plan = 64
+    needs = ("optuna",)
+
+    def __init__(self, space: NetworkSpace, start: Point, seed: int, first: Sequence[Point] = ()):
+        super().__init__(space, start, seed, first)
+        self._parzen = Parzen(space, seed)
+
+    def tell(self, points: Sequence[Point], measured: Sequence[Measured | None]) -> None:
+        super().tell(points, measured)
+        for point, found in zip(points, measured):
+            self._parzen.tell(point, None if found is None else found.cycles)
+
+    def propose(self, count: int) -> list[Point]:
+        found: dict[Point, None] = {}
+        for _ in range(50 * count):
+            point = self._parzen.propose()
+            if point in self._asked or point in found:
+                continue
+            if self.space.fits(point):
+                found[point] = None
+                if len(found) == count:
+                    break
+            else:
+                self._parzen.tell(point, None)
+        return list(found)
+
+
+TUNERS: dict[str, type[Tuner]] = {"gaussian": Gaussian, "release": Release, "chameleon": Chameleon, "anneal": Anneal,
+                                  "anneal+sampling": SampledAnneal, "tpe": TPE, "descent": Descent, "ranked": Ranked, "random": Random}
+
+
+def make_tuner(name: str, space: NetworkSpace, start: Point, seed: int, first: Sequence[Point] = ()) -> Tuner:
     """One of ``TUNERS``."""
-    return TUNERS[name](space, start, seed)
+    return TUNERS[name](space, start, seed, first)

@@ -11,6 +11,8 @@ from tenon.compiler.errors import CompileError
 from tenon.compiler.evaluate import evaluate
 from tenon.compiler.frontend import read_graph
 from tenon.compiler.host import quantise_inputs
+from tenon.compiler.mapping import Mapping, NetworkMapping
+from tenon.compiler.network import Network as Mapped
 from tenon.compiler.order import SCHEDULES
 from tenon.flows.zoo.network import Network
 from tenon.hw.covenant import covenant
@@ -73,6 +75,43 @@ def test_random_networks(name):
         reached["on chip"] += len({tensor for layer in program.layers for tensor in layer.outputs} - program.tensors.keys())
         reached["in parts"] += sum(not layer.outputs for layer in program.layers)
     assert reached["on chip"] > 20 and reached["in parts"] > 8, reached
+
+
+@pytest.mark.parametrize("name", ["4x4", "16x16"])
+def test_tensors_in_any_of_their_places(name):
+    """And with any number of slots, at any end of a buffer: another program, the same results."""
+    reached, rng = Counter(), np.random.default_rng(3)
+    for seed in range(8):
+        model, feeds = irregular(seed, 16 if name != "4x4" else 8)
+        graph = read_graph(model)
+        network = Mapped(graph, covenant(ARRAYS[name]), on_chip=True)
+        places = {choice.name: str(rng.choice(choice.options)) for choice in network.places}
+        there = network.placed(places)
+        layers = {}
+        for number, layer in enumerate(there.layers):
+            choices = dict(there.searched(number, 1).choices)
+            changed = {c.name: c.options[int(rng.integers(len(c.options)))] for c in there.space(number).choices if c.between}
+            layers[layer.name] = Mapping(choices | changed)
+            reached["slots"] += len(changed) > 0
+        try:
+            program = compile_graph(graph, network.covenant, on_chip=True, mapping=NetworkMapping(layers, places))
+        except CompileError as error:
+            assert "too small" in str(error)
+            reached["no room"] += 1
+            continue
+        assert mismatches(program, graph, quantise_inputs(graph, feeds)) == 0, f"seed {seed}"
+        assert not {name for name, place in places.items() if place == "dram"} & {n for n, h in there.homes.items() if h.on_chip}
+        reached["copies"] += sum(layer.op == "Copy" for layer in program.layers)
+        reached["left"] += sum(network.homes[name].on_chip > there.homes[name].on_chip for name in places)
+    assert reached["copies"] and reached["left"] > 3 and reached["slots"] > 20 and reached["no room"] < 4, reached
+
+
+def test_places_that_are_none():
+    network = Mapped(read_graph(irregular(0)[0]), covenant(preset("edge16")), on_chip=True)
+    with pytest.raises(CompileError, match="^tensor nowhere: there is no choice 'chip' of where it stays$"):
+        network.placed({"nowhere": "chip"})
+    with pytest.raises(CompileError, match="^the mapping keeps tensors on chip: allow that"):
+        compile_graph(read_graph(irregular(0)[0]), network.covenant, mapping=NetworkMapping({}, {network.places[0].name: "dram"}))
 
 
 @pytest.mark.rtl

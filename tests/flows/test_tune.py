@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from tenon.compiler.errors import CompileError
+from tenon.compiler.mapping import NetworkMapping
 from tenon.compiler.network import Network
 from tenon.compiler.timing import time_program
 from tenon.compiler.tune import TUNERS, Measure, NetworkSpace
@@ -42,7 +43,7 @@ def test_it_finds_less(network):
     found = tune(network, "digits", tuner="anneal", budget=160)
     assert len(found.measurements) == 160 and found.measurements[0].cycles == found.start_cycles
     assert found.cycles == min(m.cycles for m in found.measurements if m.cycles is not None) < found.start_cycles
-    program = network.program(found.mapping.layers)
+    program = network.placed(found.mapping.places).program(found.mapping.layers)
     assert time_program(program.covenant, program.instructions).cycles == found.cycles
 
 
@@ -50,7 +51,7 @@ def test_what_is_measured_is_what_compiling_gives(network):
     """Whatever was measured before, and where two layers have the same choices; constants lie elsewhere then."""
     space = NetworkSpace(network)
     measure, rng, seen, alike = Measure(space), np.random.default_rng(2), 0, 0
-    start = space.point({layer.name: network.searched(n, 1) for n, layer in enumerate(network.layers)})
+    start = space.point(NetworkMapping({layer.name: network.searched(n, 1) for n, layer in enumerate(network.layers)}))
     first, second = space.slices[1], space.slices[3]
     for k in range(60):
         point = list(space.mutated(start, rng))
@@ -59,8 +60,8 @@ def test_what_is_measured_is_what_compiling_gives(network):
             point[first] = point[second] = [min(option, one - 1, other - 1) for option, one, other in both]
         if not space.fits(tuple(point)):
             continue
-        cycles = measure(tuple(point))
-        program = network.program(space.mappings(tuple(point)))
+        cycles, mapping = measure(tuple(point)).cycles, space.mapping(tuple(point))
+        program = network.placed(mapping.places).program(mapping.layers)
         assert time_program(program.covenant, program.instructions).cycles == cycles
         seen, alike = seen + 1, alike + (point[first] == point[second])
     assert seen >= 30 and alike >= 10
@@ -123,16 +124,35 @@ def test_command(tmp_path):
     refused(tenon("compile", "zoo:digits", "--config", "edge8", "--mappings", log), "tune.jsonl: not a mapping")
     refused(tenon("compile", "zoo:resnet8", "--config", "edge8", "--mappings", best, "-o", tmp_path / "p"), "the mapping is of a layer")
     mappings = json.loads(best.read_text())
-    mappings["conv1"]["tile_h"] = 77
-    best.write_text(json.dumps(mappings))
-    refused(tenon("compile", "zoo:digits", "--config", "edge8", "--mappings", best, "-o", tmp_path / "p"), "layer conv1", "tile_h", "77")
+    compiling = ("compile", "zoo:digits", "--config", "edge8", "--mappings", best, "-o", tmp_path / "p")
+    best.write_text(json.dumps(mappings | {"tensors": {"a1_QuantizeLinear_Output": "both"}}))
+    refused(tenon(*compiling), "the mapping keeps tensors on chip", "--on-chip")
+    best.write_text(json.dumps(mappings | {"tensors": {"a1_QuantizeLinear_Output": "chip"}}))
+    refused(tenon(*compiling, "--on-chip"), "tensor a1_QuantizeLinear_Output", "'chip'", "only dram or both")
+    mappings["layers"]["conv1"]["tile_h"] = 77
+    best.write_text(json.dumps(mappings | {"tensors": {}}))
+    refused(tenon(*compiling), "layer conv1", "tile_h", "77")
     assert not (tmp_path / "p").exists() and read_mappings(None) is None
+
+
+def test_measured_in_rtl(tmp_path):
+    """The same points as by the model, with the cycles that a run takes."""
+    best, log = tmp_path / "best.json", tmp_path / "rtl.jsonl"
+    ask = ("tune", "zoo:digits", "--config", "edge8", "--on-chip", "--tuner", "descent", "--budget", 4)
+    done = tenon(*ask, "--measure", "rtl", "--log", log, "-o", best)
+    assert done.exit_code == 0, done.output
+    head, *lines = map(json.loads, log.read_text().splitlines())
+    assert head["measured"] == "rtl" and len(lines) == 4 and all(sum(line["layers"]) == line["cycles"] for line in lines)
+    done = tenon("run", "zoo:digits", "--config", "edge8", "--on-chip", "--mappings", best, "--runs", 1, "--json", tmp_path / "report.json")
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert done.exit_code == 0 and report["cycles"] == min(line["cycles"] for line in lines)
+    refused(tenon(*ask, "--log", log, "--resume", "-o", best), "another kind of measurement: rtl, not model")
 
 
 def test_without_the_library(network, monkeypatch):
     monkeypatch.setitem(sys.modules, "xgboost", None)
-    with pytest.raises(UserError, match=r"^the tuner release learns with xgboost, which is missing: pip install 'tenon\[tune\]'$"):
-        tune(network, "digits", budget=2)
+    with pytest.raises(UserError, match=r"^the tuner release needs xgboost, which is missing: pip install 'tenon-hw\[tune\]'$"):
+        tune(network, "digits", tuner="release", budget=2)
     assert tune(network, "digits", tuner="descent", budget=2).cycles
 
 
@@ -141,6 +161,6 @@ def test_commands_know_every_tuner():
 
 
 def test_where_the_compilers_own_choice_is_none(network, monkeypatch):
-    monkeypatch.setattr(tuning, "_measured", lambda *_: (None, "layer conv1: too small"))
+    monkeypatch.setattr(tuning, "measure_by", lambda *_: lambda points: iter(["layer conv1: too small"] * len(points)))
     with pytest.raises(CompileError, match="^digits: layer conv1: too small$"):
         tune(network, "digits", tuner="descent", budget=1)
