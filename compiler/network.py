@@ -76,7 +76,7 @@ class Network:
         constants = self.constants()
         self.fixed = {name: constants.place(*tensor) for name, tensor in self._tensors.items()}
         self._machines: dict[tuple, Machine] = {}
-        self._arrange = functools.partial(_arranged, machine, graph, parts, schedule, on_chip)
+        self._arrange = functools.partial(_arranged, machine, graph, parts, schedule, on_chip, {})
         self._machine, self._parts = machine, parts
         self._searched: dict[tuple, Mapping] = {}
         self.places: tuple[Choice, ...] = ()
@@ -215,9 +215,9 @@ def _turns(graph: Graph, layers: list[Layer], homes: dict[str, Home]) -> list[in
     return turns
 
 
-def _arranged(machine: Machine, plain: Graph, parts: dict, schedule: str, on_chip: bool,
+def _arranged(machine: Machine, plain: Graph, parts: dict, schedule: str, on_chip: bool, orders: dict[tuple, list[str]],
               places: Mapped[str, str]) -> tuple[Graph, list[Layer], Residence]:
-    """The graph, its layers in order, and what stays on chip between them."""
+    """The graph, its layers in order, and what stays on chip between them. ``orders``: as ``ordered`` has them."""
     whole: set[str] = set()
     twins = [name for name, place in places.items() if place == "both"]
     leave = {name for name, place in places.items() if place == "dram"}
@@ -227,7 +227,7 @@ def _arranged(machine: Machine, plain: Graph, parts: dict, schedule: str, on_chi
         room = room_of(machine) if on_chip else {}
         if on_chip:
             layers = in_parts(machine, graph, layers, parts, room[machine.memory("acc")], whole)
-        layers = ordered(graph, layers, parts, machine.graph.block, schedule)
+        layers = ordered(graph, layers, parts, machine.graph.block, schedule, orders)
         if not on_chip:
             return graph, layers, Residence({}, ())
         residence = residents(machine, graph, layers, parts, room, leave)

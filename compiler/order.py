@@ -26,7 +26,8 @@ _SECONDS = 600.0  # many times what so many states take: programs are to be the 
 _STATES = 100_000  # for the proof that there is no better order; the best one found is taken anyway
 
 
-def ordered(graph: Graph, layers: Sequence[Layer], parts: Mapping[str, Sequence[tuple[int, str]]], block: int, way: str) -> list[Layer]:
+def ordered(graph: Graph, layers: Sequence[Layer], parts: Mapping[str, Sequence[tuple[int, str]]], block: int, way: str,
+            known: dict[tuple, Sequence[str]] | None = None) -> list[Layer]:
     """The layers in the order that ``way`` names.
 
     Parameters
@@ -35,6 +36,8 @@ def ordered(graph: Graph, layers: Sequence[Layer], parts: Mapping[str, Sequence[
         Tensors that consist of others (``compiler.fold``).
     block :
         Channels in a block: tensors between layers take whole ones.
+    known :
+        Orders that were found before, for the same way; a new one is added.
 
     Raises
     ------
@@ -45,15 +48,18 @@ def ordered(graph: Graph, layers: Sequence[Layer], parts: Mapping[str, Sequence[
         raise CompileError(f"schedule must be one of {', '.join(SCHEDULES)}, not {way!r}")
     if way == "file" or len(layers) < 3:
         return list(layers)
-    problem = _problem(graph, layers, parts, block)
-    if way == "greedy":
-        order = [problem.operators[v].name for v in greedy(states_of(problem), 0, (1 << len(layers)) - 1)]
-    else:
-        order = schedule(problem, seconds=_SECONDS, most_states=_STATES, each=True).order
+    known = {} if known is None else known
+    key = tuple((layer.name, *layer.inputs, layer.writes) for layer in layers)
+    if key not in known:
+        problem = _problem(graph, layers, parts, block)
+        if way == "greedy":
+            known[key] = [problem.operators[v].name for v in greedy(states_of(problem), 0, (1 << len(layers)) - 1)]
+        else:
+            known[key] = schedule(problem, seconds=_SECONDS, most_states=_STATES, each=True).order
     by_name = {layer.name: layer for layer in layers}
     begun: set[str] = set()
     found = []
-    for layer in (by_name[name] for name in order):
+    for layer in (by_name[name] for name in known[key]):
         found.append(replace(layer, begins=layer.sums not in begun) if layer.sums and layer.products else layer)
         begun.add(layer.sums)
     return found

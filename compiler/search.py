@@ -125,7 +125,8 @@ def _pairs(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
     if not meshes:
         return
     total = sum(len(mesh[2]) for mesh in meshes)
-    columns = {name: np.full(total + 1, value) for name, value in best.choices.items()}
+    options = {c.name: c.options for c in space.choices}
+    columns = {name: np.full(total + 1, value, np.array(options[name]).dtype) for name, value in best.choices.items()}
     low = 1
     for first, second, left, right in meshes:
         columns[first][low:low + len(left)], columns[second][low:low + len(left)] = left, right
@@ -133,6 +134,5 @@ def _pairs(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
     estimates = estimated(machine, graph, layer, homes, columns)
     order = np.argsort(estimates, kind="stable")
     order = order[estimates[order] <= _WORTH * estimates[0]]
-    options = {c.name: c.options for c in space.choices}
     for k in itertools.chain.from_iterable(zip(order, np.random.default_rng(1).permutation(order))):
         yield Mapping({name: type(options[name][0])(columns[name][k]) for name in options})

@@ -33,7 +33,7 @@ class Annealing:
         changed = 0
         for step in range(_STEPS):
             proposals = [space.mutated(point, rng) for point in chains]
-            proposals = [new if space.fits(new) else old for new, old in zip(proposals, chains)]
+            proposals = [new if fits else old for new, old, fits in zip(proposals, chains, space.fitting(proposals))]
             found = predict(proposals)
             warmth = 1 - step / _STEPS
             accepted = rng.random(len(chains)) < np.exp(np.minimum((found - scores) / (warmth + 1e-5), 0))

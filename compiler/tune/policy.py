@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from tenon.compiler.tune.perceptron import Perceptron
 from tenon.compiler.tune.space import NetworkSpace, Point
@@ -60,6 +61,10 @@ class Policy:
     def propose(self, predict: Callable[[Sequence[Point]], np.ndarray], best: Sequence[Point], seen, count: int) -> list[Point]:
         """The ``count`` points with the best predictions that fit and that the agents came by, the best first, without those in
         ``seen``. The agents learn on the way."""
+        with threadpool_limits(1):  # matrices are small
+            return self._proposed(predict, best, seen, count)
+
+    def _proposed(self, predict: Callable[[Sequence[Point]], np.ndarray], best: Sequence[Point], seen, count: int) -> list[Point]:
         rng, top = self.rng, np.array(self.space.sizes) - 1
         at = np.array([best[i % len(best)] for i in range(_EPISODES)])
         free = np.zeros(at.shape)
@@ -74,7 +79,7 @@ class Policy:
             drawn = (np.exp(logs).cumsum(axis=2) < rng.random((*at.shape, 1))).sum(axis=2).clip(0, 2)
             moved = (at + _MOVES[drawn] * free.astype(int)).clip(0, top)
             points = [tuple(row) for row in moved.tolist()]
-            fit = np.array([self.space.fits(point) for point in points])
+            fit = np.array(self.space.fitting(points))
             scores = np.where(fit, predict(points), 0.0)
             for k in np.flatnonzero(fit):
                 if points[k] not in seen:

@@ -157,35 +157,55 @@ class NetworkSpace:
         """What the compiler chooses by itself."""
         return self.point(NetworkMapping({name: default() for name, default in zip(self.names, self._default)}))
 
-    def estimate(self, point: Point) -> np.ndarray:
-        """What each layer is estimated to take by itself, 0 if it is not there; infinity if it does not fit."""
-        there = self.laid_out(point)
-        found = np.zeros(len(self.slices))
-        for n, number in enumerate(there.numbers):
-            if number is not None:
-                found[number] = self.layer_estimate(there, n, point[self.slices[number]])
+    def estimates(self, points: Sequence[Point]) -> np.ndarray:
+        """What each layer is estimated to take by itself (points, layers), 0 if it is not there; infinity if it does not fit."""
+        self._estimate(points)
+        found = np.zeros((len(points), len(self.slices)))
+        for row, point in zip(found, points):
+            there = self.laid_out(point)
+            for kind, number in zip(there.kinds, there.numbers):
+                if number is not None:
+                    row[number] = self._estimates[kind, point[self.slices[number]]]
         return found
 
     def layer_estimate(self, there: LaidOut, n: int, part: Point) -> float:
         """Of layer ``n`` of a network that is laid out so."""
-        key = there.kinds[n], part
-        if key not in self._estimates:
-            network, mapping = there.network, self.layer_mapping(there.numbers[n], part)
-            try:
-                network.space(n).point(mapping)
-            except CompileError:  # what can be chosen depends on where the operands are
-                self._estimates[key] = math.inf
-            else:
-                columns = {name: np.array([value]) for name, value in mapping.choices.items()}
-                found = estimated(network.machines[n], network.graph, network.layers[n], network.homes, columns)
-                self._estimates[key] = float(found.ravel()[0])
-        return self._estimates[key]
+        if (there.kinds[n], part) not in self._estimates:
+            self._estimate_layer(there, n, [part])
+        return self._estimates[there.kinds[n], part]
 
     def fits(self, point: Point) -> bool:
         """Whether every layer should find room."""
-        there = self.laid_out(point)
-        return all(number is None or self.layer_estimate(there, n, point[self.slices[number]]) < math.inf
-                   for n, number in enumerate(there.numbers))
+        return self.fitting([point])[0]
+
+    def fitting(self, points: Sequence[Point]) -> list[bool]:
+        """Of each point, whether every layer should find room."""
+        return np.isfinite(self.estimates(points)).all(axis=1).tolist()
+
+    def _estimate(self, points: Sequence[Point]) -> None:
+        """Keeps the estimates of all layers of ``points``: those of one layer at once."""
+        wanted: dict[int, tuple[LaidOut, int, dict[Point, None]]] = {}
+        for point in points:
+            there = self.laid_out(point)
+            for n, (kind, number) in enumerate(zip(there.kinds, there.numbers)):
+                if number is not None and (kind, part := point[self.slices[number]]) not in self._estimates:
+                    wanted.setdefault(kind, (there, n, {}))[2][part] = None
+        for there, n, parts in wanted.values():
+            self._estimate_layer(there, n, list(parts))
+
+    def _estimate_layer(self, there: LaidOut, n: int, parts: Sequence[Point]) -> None:
+        network, kind = there.network, there.kinds[n]
+        choices = self.spaces[there.numbers[n]].choices
+        allowed = {c.name: c.options for c in network.space(n).choices}
+        digits = iter(np.array(parts, int).reshape(len(parts), -1).T)
+        columns = {c.name: np.array(c.options)[next(digits) if len(c.options) > 1 else np.zeros(len(parts), int)] for c in choices}
+        found = estimated(network.machines[n], network.graph, network.layers[n], network.homes, columns)
+        found = np.broadcast_to(found, (len(parts),)).astype(float)  # what can be chosen depends on where the operands are
+        for choice in choices:
+            if allowed[choice.name] != choice.options:
+                found = np.where(np.isin(columns[choice.name], allowed[choice.name]), found, np.inf)
+        for part, cycles in zip(parts, found.tolist()):
+            self._estimates[kind, part] = cycles
 
     def promising(self, number: int) -> list[Point]:
         """The parts of a layer's most promising mappings, as far as they are estimated; what is not is as the compiler has it first."""
@@ -252,7 +272,7 @@ class NetworkSpace:
                 columns.append(np.log2(1 + np.array(knob.choice.options, float))[digits[:, k]])
             else:
                 columns += [(digits[:, k] == option).astype(float) for option in range(len(knob.choice.options))]
-        estimates = np.array([self.estimate(point) for point in points])
+        estimates = self.estimates(points)
         known = estimates[np.isfinite(estimates)]
         bounded = np.where(np.isfinite(estimates), estimates, 2 * known.max(initial=1.0))
         return np.column_stack([*columns, np.log2(1 + bounded)])
