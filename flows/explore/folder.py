@@ -15,7 +15,7 @@ from tenon.flows.outputs import new_file
 from tenon.hw.params import SystolicParams
 from tenon.tb.gateware import graph_of
 
-__all__ = ["POINTS", "check_output", "write_front"]
+__all__ = ["POINTS", "check_output", "report_path", "write_front"]
 
 POINTS = "points.json"
 _OURS = (POINTS, "study.db", "study.db-journal", "report.html")
@@ -65,9 +65,17 @@ def write_front(folder: Path, explored: Explored, measured: Mapping[int, Measure
 def _write_measured(folder: Path, measured: Measured) -> None:
     (folder / "area.json").write_text(measured.area.to_json(), encoding="utf-8")
     for name, run in measured.runs.items():
-        stem = name.removeprefix("zoo:").removesuffix(".onnx")
-        (folder / f"{stem}-mappings.json").write_text(run.mappings + "\n", encoding="utf-8")
-        (folder / f"{stem}-report.json").write_text(run.report, encoding="utf-8")
+        (folder / f"{_stem(name)}-mappings.json").write_text(run.mappings + "\n", encoding="utf-8")
+        report_path(folder, name).write_text(run.report, encoding="utf-8")
+
+
+def report_path(folder: Path, network: str) -> Path:
+    """Of ``network`` in the ``folder`` of a point."""
+    return folder / f"{_stem(network)}-report.json"
+
+
+def _stem(network: str) -> str:
+    return network.removeprefix("zoo:").removesuffix(".onnx")
 
 
 def _fields(found: Found) -> dict:
