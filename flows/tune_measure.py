@@ -12,9 +12,9 @@ from tenon.compiler.tune.measure import by_layer
 from tenon.flows.execution import time_programs
 from tenon.hw.params import SystolicParams
 
-__all__ = ["By", "Found", "measure_by"]
+__all__ = ["BATCH", "By", "Found", "measure_by"]
 
-_BATCH = 16  # programs of one simulation: what they need of DRAM is simulated too, and all are lost if it is interrupted
+BATCH = 16  # programs of one simulation: what they need of DRAM is simulated too, and all are lost if it is interrupted
 
 #: What a point takes, or why there is no program.
 Found = Measured | str
@@ -56,8 +56,8 @@ def _in_rtl(space: NetworkSpace, params: SystolicParams) -> Callable[[Sequence[P
             return str(error)
 
     def measured(points: Sequence[Point]) -> Iterator[Found]:
-        for first in range(0, len(points), _BATCH):
-            batch = points[first:first + _BATCH]
+        for first in range(0, len(points), BATCH):
+            batch = points[first:first + BATCH]
             programs = [program(p) for p in batch]
             times = iter(time_programs([p for p in programs if not isinstance(p, str)], params))
             for point, made in zip(batch, programs):

@@ -262,9 +262,9 @@ class NetworkSpace:
                 point[part] = [int(rng.integers(size)) for size in self.sizes[part]]
         return tuple(point)
 
-    def features(self, points: list[Point]) -> np.ndarray:
-        """A row for each point: of each knob the logarithm of its option's value, or which of its names it is; and of each layer the
-        logarithm of what it is estimated to take (a layer that does not fit: twice as long as anything that does)."""
+    def features(self, points: Sequence[Point], *, estimates: bool = True) -> np.ndarray:
+        """A row for each point: of each knob the logarithm of its option's value, or which of its names it is; and with ``estimates`` of
+        each layer the logarithm of what it is estimated to take (a layer that does not fit: twice as long as anything that does)."""
         columns = []
         digits = np.array(points)
         for k, knob in enumerate(self.knobs):
@@ -272,7 +272,8 @@ class NetworkSpace:
                 columns.append(np.log2(1 + np.array(knob.choice.options, float))[digits[:, k]])
             else:
                 columns += [(digits[:, k] == option).astype(float) for option in range(len(knob.choice.options))]
-        estimates = self.estimates(points)
-        known = estimates[np.isfinite(estimates)]
-        bounded = np.where(np.isfinite(estimates), estimates, 2 * known.max(initial=1.0))
+        if not estimates:
+            return np.column_stack(columns)
+        found = self.estimates(points)
+        bounded = np.where(np.isfinite(found), found, 2 * found[np.isfinite(found)].max(initial=1.0))
         return np.column_stack([*columns, np.log2(1 + bounded)])

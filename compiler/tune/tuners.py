@@ -147,7 +147,7 @@ class _Learning(Tuner):
         if not elite:
             return [self.space.random(self.rng) for _ in range(count)]
         points = list(self.measured)
-        self.model.fit(self.space.features(points), _scores(list(self.measured.values())))
+        self.model.fit(self.features(points), _scores(list(self.measured.values())))
         found = self.proposals.propose(self.predict, elite, self._asked, _CROWD * count if self.sampled else count)
         if self.sampled:
             found = self._sampled(found)
@@ -166,7 +166,11 @@ class _Learning(Tuner):
         return self.model.queries
 
     def predict(self, points: Sequence[Point]) -> np.ndarray:
-        return self.model(self.space.features(list(points)))
+        return self.model(self.features(points))
+
+    def features(self, points: Sequence[Point]) -> np.ndarray:
+        """What the model sees of points."""
+        return self.space.features(points)
 
 
 def _scores(measured: Sequence[Measured | None]) -> np.ndarray:

@@ -1,0 +1,177 @@
+"""``python -m tenon.flows.bench.tuned -o FILE``: tuners beside each other, from random points on and in RTL."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import click
+
+from tenon.flows.bench.kept import kept
+from tenon.flows.bench.side_by_side import quiet, say
+from tenon.flows.bench.tuned_rtl import Gain, Rates, RealRun, gain, rates_of, real_run, virtual_seconds
+from tenon.flows.bench.tuning import BUDGET, COMPETITORS, CONFIGURATIONS, FIRST, NETWORKS, Course, Task, course
+from tenon.flows.errors import user_errors
+from tenon.flows.outputs import new_file
+
+__all__ = ["Courses", "page", "qualifies", "rows"]
+
+Courses = dict[tuple[Task, str], list[Course]]  # of each task and tuner, by seed
+
+_BASE, _CHANCE = "anneal", "random"
+_HARD, _SLOW, _NEAR = 0.9, 192, 0.98  # a task tells tuners apart if chance gets no nearer, and the base is not sooner that near
+_REAL, _REAL_BUDGET = ("gaussian", "release", "chameleon", "anneal", "anneal+sampling", "tpe", "descent", "random"), 256
+_GAIN_BUDGET, _GAIN_TUNER = 3000, "descent"
+
+
+def least_of(courses: Courses, task: Task) -> int:
+    """The least that any run of a task came to."""
+    return min(best for (t, _), runs in courses.items() if t == task for run in runs if (best := run.best(len(run.cycles))) is not None)
+
+
+def qualifies(courses: Courses, task: Task) -> tuple[float, float]:
+    """How near chance comes to the least that is known, and measurements until the base is near it (the budget and one if it never is):
+    medians over seeds."""
+    least = least_of(courses, task)
+    share = statistics.median(least / run.best(BUDGET) for run in courses[task, _CHANCE])
+    return share, statistics.median(run.reached(least / _NEAR) or BUDGET + 1 for run in courses[task, _BASE])
+
+
+def rows(courses: Courses, tasks: Sequence[Task], rates: dict[Task, Rates]) -> list[str]:
+    """A line of Markdown for each tuner, over tasks that tell them apart."""
+    lines = []
+    for tuner in COMPETITORS:
+        shares: dict[int, list[float]] = {FIRST: [], 2 * FIRST: [], BUDGET: []}
+        sooner, quicker, asked, equal = [], [], [], 0
+        for task in tasks:
+            least, runs, base = least_of(courses, task), courses[task, tuner], courses[task, _BASE]
+            goal = statistics.median(run.best(BUDGET) for run in base)
+            for count, found in shares.items():
+                found += [least / run.best(count) for run in runs]
+            needs = [run.reached(goal) or BUDGET + 1 for run in runs]
+            sooner.append(BUDGET / statistics.median(needs))
+            seconds = statistics.median(virtual_seconds(run, rates[task], min(n, len(run.cycles))) for run, n in zip(runs, needs))
+            quicker.append(statistics.median(virtual_seconds(run, rates[task], len(run.cycles)) for run in base) / seconds)
+            asked.append(statistics.median(run.queries[-1] for run in runs))
+            equal += statistics.median(needs) <= BUDGET
+        cells = [*(_quartiles(found, ".3f") for found in shares.values()), f"{equal} of {len(tasks)}", _quartiles(sooner, ".1f"),
+                 _quartiles(quicker, ".1f"), f"{statistics.median(asked):,.0f}"]
+        lines.append(f"| {tuner} | {' | '.join(cells)} |")
+    return lines
+
+
+def _quartiles(values: Iterable[float], form: str) -> str:
+    values = list(values)
+    if len(values) < 2:
+        return f"{values[0]:{form}}"
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return f"{middle:{form}} ({low:{form}} to {high:{form}})"
+
+
+def page(courses: Courses, rates: dict[Task, Rates], seeds: int, real: Sequence[RealRun], gains: Sequence[Gain]) -> str:
+    """The page in Markdown."""
+    tasks, hard, table = sorted(rates, key=lambda t: (t.configuration, t.network)), [], []
+    for task in tasks:
+        share, near = qualifies(courses, task)
+        hard += [task] if share <= _HARD and near > _SLOW else []
+        late = f"{near:.0f}" if near <= BUDGET else "never"
+        table.append(f"| {task.network} on {task.configuration} | {len(task.space.knobs)} | {task.space.size:.0e} | "
+                     f"{least_of(courses, task):,} | {share:.3f} | {late} | {'yes' if task in hard else 'no'} |")
+    runs = [f"| {r.tuner} | {r.measurements} | {r.first:,} | {r.best:,} | {r.seconds:.1f} | {r.virtual:.1f} | "
+            f"{100 * (r.virtual / r.seconds - 1):+.0f} % |" for r in real]
+    better = []
+    for configuration in CONFIGURATIONS:
+        mine = [g for g in gains if g.configuration == configuration]
+        better += [f"| {g.network} on {g.configuration} | {g.before:,} | {g.after:,} | {100 * (g.after / g.before - 1):+.1f} % | "
+                   f"{g.elements:,}, {g.mismatches} |" for g in mine]
+        if mine:
+            mean = statistics.geometric_mean(g.after / g.before for g in mine)
+            better.append(f"| all on {configuration} | | | {100 * (mean - 1):+.1f} % | |")
+    return _PAGE.format(seeds=seeds, first=FIRST, budget=BUDGET, base=_BASE, hard=len(hard), tasks="\n".join(table),
+                        rows="\n".join(rows(courses, hard, rates)) if hard else "", half=2 * FIRST, near=100 * _NEAR, slow=_SLOW,
+                        limit=100 * _HARD, real="\n".join(runs), gains="\n".join(better), gain_budget=f"{_GAIN_BUDGET:,}",
+                        gain_tuner=_GAIN_TUNER)
+
+
+_PAGE = """\
+# Tuned
+
+Written by `python -m tenon.flows.bench.tuned -o docs/tuned.md`. Networks whole, their tensors on chip, standard DRAM.
+
+## Networks before and after
+
+In RTL, as the compiler maps them by itself and as `tenon tune --tuner {gain_tuner} --budget {gain_budget}` does; elements of both runs
+compared with ONNX Runtime, and how many of them are wrong.
+
+| network | the compiler's | tuned | | compared, wrong |
+|---|---|---|---|---|
+{gains}
+
+## Tuners from random points on
+
+All tuners of a seed begin with the same {first} random points, of which each layer is known to find room; the compiler's own choice is
+not among them. {budget} measurements, {seeds} seeds, by the compiled event loop. *Least*: that any run came to. *Chance*: how near to it
+random points come. *Base*: measurements until `{base}` (AutoTVM's way) is at {near:.0f} % of it. A task tells tuners apart if chance stays
+below {limit:.0f} % and the base needs more than {slow}.
+
+| task | knobs | points | least | chance | base | tells them apart |
+|---|---|---|---|---|---|---|
+{tasks}
+
+Over the {hard} tasks that do, medians and quartiles. *Share*: of the least, after so many measurements. *As good as base*: tasks in which
+the median run comes to what `{base}` comes to in all its measurements; in how many times fewer measurements (*sooner*, medians of tasks),
+and in how many times less time (*quicker*): CPU seconds of proposing, and of what the measurements would have taken in RTL (below). *Questions*: to a model,
+in a run. Two runs are parts of `release`: without sampling, and with a model that does not see estimates.
+
+| tuner | share, {first} | {half} | {budget} | as good as base | sooner | quicker | questions |
+|---|---|---|---|---|---|---|---|
+{rows}
+
+## In RTL
+
+digits on `edge8`, from the compiler's own choice on: whole runs whose measurements were made in RTL simulation. *Reckoned*: proposing, and
+for each program a time to make it, for each simulation its start, and for each cycle its share, as some programs took them before.
+
+| tuner | measurements | first | best | CPU s | reckoned | |
+|---|---|---|---|---|---|---|
+{real}
+"""
+
+
+@click.command()
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The page to write.")
+@click.option("--seeds", type=click.IntRange(1), default=10, show_default=True)
+@click.option("--network", "networks", multiple=True, type=click.Choice(NETWORKS), help="Only this one; may be repeated.")
+def main(output: Path, seeds: int, networks: tuple[str, ...]) -> None:
+    """Measures tuners."""
+    quiet()
+    with user_errors():
+        tasks = [Task(network, configuration) for network in networks or NETWORKS for configuration in CONFIGURATIONS]
+        courses: Courses = {}
+        for seed in range(1, seeds + 1):  # an interrupted run has the same seeds of all tasks
+            for task in tasks:
+                say(f"{task.network} on {task.configuration}, seed {seed}")
+                for tuner in COMPETITORS:
+                    courses.setdefault((task, tuner), []).append(course(task, tuner, seed))
+        rates = {task: kept(f"rates-{task.network}-{task.configuration}", rates_of, task) for task in tasks}
+        real = [kept(f"real-{tuner}", _real, tuner, say) for tuner in _REAL]
+        gains = [kept(f"gain-{task.network}-{task.configuration}", _gain, task, say) for task in tasks]
+        with new_file(output) as work:
+            work.write_text(page(courses, rates, seeds, real, gains), encoding="utf-8")
+    click.echo(output)
+
+
+def _real(tuner: str, progress: Callable[[str], None]) -> RealRun:
+    task = Task("digits", "edge8")
+    progress(f"{tuner} in RTL")
+    return real_run(task, tuner, rates_of(task), _REAL_BUDGET)
+
+
+def _gain(task: Task, progress: Callable[[str], None]) -> Gain:
+    progress(f"{task.network} on {task.configuration} before and after")
+    return gain(task, _GAIN_TUNER, _GAIN_BUDGET)
+
+
+if __name__ == "__main__":
+    main()

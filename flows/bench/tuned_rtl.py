@@ -1,0 +1,139 @@
+"""Tuning in RTL: what a measurement takes, whole runs of tuners, and networks before and after tuning, every element compared."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tenon.compiler.errors import CompileError
+from tenon.compiler.mapping import NetworkMapping
+from tenon.compiler.program import Program
+from tenon.compiler.tune import NetworkSpace, Point, make_tuner
+from tenon.flows.bench.tuning import Course, Task
+from tenon.flows.execution import Simulator, time_programs
+from tenon.flows.run import prepare, run
+from tenon.flows.tune import tune
+from tenon.flows.tune_measure import BATCH, By, measure_by
+from tenon.hw.presets import preset
+
+__all__ = ["Gain", "Rates", "RealRun", "gain", "rates_of", "real_run", "virtual_seconds"]
+
+_PROGRAMS = 8
+
+
+@dataclass(frozen=True)
+class Rates:
+    """CPU seconds of making a program and of starting a simulation, and cycles that one simulates in a second."""
+
+    program: float
+    start: float
+    cycles_per_second: float
+
+
+@dataclass(frozen=True)
+class RealRun:
+    """A run of a tuner whose measurements were made in RTL: CPU seconds that it took, and what they should have been."""
+
+    tuner: str
+    measurements: int
+    first: int
+    best: int
+    seconds: float
+    virtual: float
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A network on a configuration: cycles in RTL as the compiler maps it, and tuned; elements of both runs that were compared, and how
+    many of them were wrong."""
+
+    network: str
+    configuration: str
+    measurements: int
+    before: int
+    after: int
+    elements: int
+    mismatches: int
+
+
+def rates_of(task: Task) -> Rates:
+    """Of a task, from some of its programs."""
+    rng, programs, start = np.random.default_rng(9), [], task.start
+    began = _processor_seconds()
+    while len(programs) < _PROGRAMS:
+        try:
+            programs.append(_program(task.space, task.space.mutated(start, rng)))
+        except CompileError:
+            continue
+    made = (_processor_seconds() - began) / _PROGRAMS
+    params = preset(task.configuration)
+    time_programs(programs[:1], params)  # builds the simulator, if it is not there
+    took, cycles = [], []
+    for count in (1, _PROGRAMS):
+        began = _processor_seconds()
+        cycles.append(sum(c for c, _ in time_programs((programs * count)[:count * count], params)))
+        took.append(_processor_seconds() - began)
+    rate = (cycles[1] - cycles[0]) / max(took[1] - took[0], 1e-3)
+    return Rates(made, max(0.0, took[0] - cycles[0] / rate), rate)
+
+
+def virtual_seconds(course: Course, rates: Rates, count: int) -> float:
+    """What the first ``count`` measurements would have taken in RTL, proposing included."""
+    cycles = [c for c in course.cycles[:count] if c is not None]
+    sizes = np.bincount(course.rounds[:count])
+    return (course.seconds[count - 1] + count * rates.program + sum(-(-int(n) // BATCH) for n in sizes) * rates.start
+            + sum(cycles) / rates.cycles_per_second)
+
+
+def real_run(task: Task, tuner: str, rates: Rates, budget: int, seed: int = 1) -> RealRun:
+    """From the compiler's own choice on."""
+    space, params = NetworkSpace(task.space.network), preset(task.configuration)
+    proposals, measure = make_tuner(tuner, space, task.start, seed), measure_by(By.RTL, space, params)
+    found, spent, number = Course([], [], [], []), 0.0, 0
+    whole = _processor_seconds()
+    while len(found.cycles) < budget:
+        began = time.process_time()
+        points = proposals.ask()[:budget - len(found.cycles)]
+        spent += time.process_time() - began
+        if not points:
+            break
+        measured = [None if isinstance(m, str) else m for m in measure(points)]
+        began = time.process_time()
+        proposals.tell(points, measured)
+        spent += time.process_time() - began
+        found.cycles.extend(None if m is None else m.cycles for m in measured)
+        for values, value in ((found.seconds, spent), (found.queries, proposals.queries), (found.rounds, number)):
+            values.extend([value] * len(points))
+        number += 1
+    count = len(found.cycles)
+    return RealRun(tuner, count, found.cycles[0], found.best(count), _processor_seconds() - whole, virtual_seconds(found, rates, count))
+
+
+def gain(task: Task, tuner: str, budget: int, progress: Callable[[str], None] = lambda _: None) -> Gain:
+    """Tuned by the model, both run in RTL."""
+    tuned = tune(task.space.network, task.network, tuner=tuner, budget=budget, progress=progress)
+    runs = [_compared(task, mapping) for mapping in (task.space.mapping(task.start), tuned.mapping)]
+    (before, *_), (after, *_) = runs
+    return Gain(task.network, task.configuration, len(tuned.measurements), before, after, sum(r[1] for r in runs), sum(r[2] for r in runs))
+
+
+def _compared(task: Task, mapping: NetworkMapping) -> tuple[int, int, int]:
+    """Cycles, elements, and those that are wrong."""
+    report, _ = run(prepare(f"zoo:{task.network}", preset(task.configuration), runs=1, on_chip=True, mapping=mapping), Simulator.VERILATOR)
+    if report.cycles is None or report.comparison is None:
+        raise CompileError(f"{task.network}: nothing was compared")
+    return report.cycles, report.comparison.total.elements, report.comparison.exact.mismatches
+
+
+def _program(space: NetworkSpace, point: Point) -> Program:
+    return space.laid_out(point).network.program(space.mapping(point).layers)
+
+
+def _processor_seconds() -> float:
+    """Of this process and of those that have ended."""
+    mine, others = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return sum(used.ru_utime + used.ru_stime for used in (mine, others))
