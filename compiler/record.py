@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from tenon.compiler.layout import row_major
+
 __all__ = ["check_record"]
 
 _ANY = "*"  # in place of names: any name, each with a value of this form
@@ -46,7 +48,8 @@ def check_record(record: object, units: frozenset[str], segments: frozenset[str]
         for number, dim in enumerate("nhwc"):
             reach = sum((extent - 1) * weight for d, extent, _, weight in t["layout"] if d == dim)
             _must(reach + 1 >= t["shape"][number], f"{where} has a layout without room for its shape")
-        _must(all(d in "nhwc" and extent > 0 and weight > 0 for d, extent, _, weight in t["layout"]), f"{where} has a layout of no shape")
+        _must(all(d in "nhwc" and extent > 0 and stride >= 0 and weight > 0 for d, extent, stride, weight in t["layout"]),
+              f"{where} has a layout of no shape")
     names = {t["name"]: t for t in record["tensors"]}
     _must(len(names) == len(record["tensors"]), "two tensors have the same name")
     for name, alias in record["aliases"].items():
@@ -56,6 +59,10 @@ def check_record(record: object, units: frozenset[str], segments: frozenset[str]
     for kind in ("inputs", "outputs"):
         unknown = [name for name in record[kind] if name not in names]
         _must(not unknown, f"{kind} name {unknown[:1]}, which is no tensor")
+        for t in (names[name] for name in record[kind]):
+            dense = row_major(t["shape"])
+            _must((t["bytes"], [tuple(a) for a in t["layout"]]) == (dense.bytes, [tuple(a) for a in dense.to_json()]),
+                  f"tensor {t['name']!r} is the host's, which has no gaps")
     for layer in record["layers"]:
         where = f"layer {layer['name']!r}"
         _must(0 <= layer["first"] <= layer["last"] < record["instructions"], f"{where} has instructions that are not there")

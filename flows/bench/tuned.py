@@ -121,8 +121,8 @@ below {limit:.0f} % and the base needs more than {slow}.
 
 Over the {hard} tasks that do, medians and quartiles. *Share*: of the least, after so many measurements. *As good as base*: tasks in which
 the median run comes to what `{base}` comes to in all its measurements; in how many times fewer measurements (*sooner*, medians of tasks),
-and in how many times less time (*quicker*): CPU seconds of proposing, and of what the measurements would have taken in RTL (below). *Questions*: to a model,
-in a run. Two runs are parts of `release`: without sampling, and with a model that does not see estimates.
+and in how many times less time (*quicker*): CPU seconds of proposing, and of what the measurements would have taken in RTL (below).
+*Questions*: to a model, in a run. Two runs are parts of `release`: without sampling, and with a model that does not see estimates.
 
 | tuner | share, {first} | {half} | {budget} | as good as base | sooner | quicker | questions |
 |---|---|---|---|---|---|---|---|

@@ -1,0 +1,59 @@
+"""Tuners beside each other: what a course says, and what a page makes of courses."""
+
+import pytest
+
+from tenon.flows.bench import tuned, tuning
+from tenon.flows.bench.tuned_rtl import Gain, Rates, RealRun, virtual_seconds
+from tenon.flows.bench.tuning import COMPETITORS, Course, Task, course
+
+
+@pytest.fixture
+def task(monkeypatch, tmp_path):
+    monkeypatch.setenv("TENON_CACHE", str(tmp_path))
+    return Task("digits", "edge8")
+
+
+def made(*cycles, seconds=1.0):
+    """Rounds of four measurements, each of which took as long to propose."""
+    rounds = [n // 4 for n in range(len(cycles))]
+    return Course(list(cycles), [seconds * (r + 1) for r in rounds], [10 * (r + 1) for r in rounds], rounds)
+
+
+def test_a_course():
+    run = made(900, None, 800, 850, 700, 750)
+    assert [run.best(n) for n in (1, 2, 3, 6)] == [900, 900, 800, 700] and made(None).best(1) is None
+    assert [run.reached(c) for c in (900, 820, 700, 699)] == [1, 3, 5, None]
+    rates = Rates(program=0.5, start=2.0, cycles_per_second=100.0)
+    assert virtual_seconds(run, rates, 6) == 2.0 + 6 * 0.5 + 2 * 2.0 + 4000 / 100
+    assert virtual_seconds(run, rates, 3) == 1.0 + 3 * 0.5 + 1 * 2.0 + 1700 / 100
+
+
+def test_courses_begin_alike_and_are_kept(task, monkeypatch):
+    names = ("gaussian", "anneal", "release without estimates", "release without sampling", "random")
+    runs = {name: course(task, name, 1, 68) for name in names}
+    assert len({tuple(run.cycles[:64]) for run in runs.values()}) == 1 and all(len(run.cycles) == 68 for run in runs.values())
+    assert runs["gaussian"].queries[63] == 0 < runs["gaussian"].queries[-1] and runs["random"].queries[-1] == 0
+    assert runs["release without estimates"].cycles != runs["release without sampling"].cycles
+    monkeypatch.setattr(tuning, "_course", None)  # nothing is run again
+    assert course(task, "anneal", 1, 68) == runs["anneal"]
+
+
+def test_the_page(task, monkeypatch):
+    monkeypatch.setattr(tuned, "BUDGET", 8)
+    monkeypatch.setattr(tuned, "FIRST", 4)
+    monkeypatch.setattr(tuned, "_SLOW", 6)
+    easy = Task("resnet8", "edge8")
+    monkeypatch.setattr(Task, "space", type("Space", (), {"knobs": [0] * 7, "size": 10**9}))
+    slow, quick = made(1000, 990, 980, 970, 960, 950, 900, 800), made(1000, 990, 980, 970, 780, 700, 690, 680)
+    courses = {(t, tuner): [slow] * 3 for t in (task, easy) for tuner in COMPETITORS}
+    courses[task, "gaussian"] = [quick] * 3
+    courses[task, "random"] = [made(*[1000] * 8)] * 3
+    rates = dict.fromkeys((task, easy), Rates(0.0, 0.0, 1e9))
+    assert tuned.qualifies(courses, task) == (0.68, 9) and tuned.qualifies(courses, easy) == (1.0, 8)
+    text = tuned.page(courses, rates, 3, [RealRun("random", 8, 1000, 990, 10.0, 11.0)], [Gain("digits", "edge8", 9, 1000, 900, 50, 0),
+                                                                                        Gain("resnet8", "edge8", 9, 1000, 1000, 60, 0)])
+    assert "Over the 1 tasks that do" in text and "| digits on edge8 | 7 | 1e+09 | 680 | 0.680 | never | yes |" in text
+    assert "| resnet8 on edge8 | 7 | 1e+09 | 800 | 1.000 | 8 | no |" in text
+    row = next(line for line in text.splitlines() if line.startswith("| gaussian |"))
+    assert row.startswith("| gaussian | 0.701 (0.701 to 0.701) |") and row.endswith("| 1.000 (1.000 to 1.000) | 1 of 1 | 1.6 | 1.0 | 20 |")
+    assert "| random | 8 | 1,000 | 990 | 10.0 | 11.0 | +10 % |" in text and "| all on edge8 | | | -5.1 % | |" in text
