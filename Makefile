@@ -1,11 +1,11 @@
-# make demo | test | lint | prove | bench | conformance | docs. Each makes the environment in .venv first, if need be.
+# make demo | test | lint | prove | bench | studies | conformance | docs. Each makes the environment in .venv first, if need be.
 
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell \
 	$(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))) python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint prove bench conformance docs clean prerequisites
+.PHONY: demo test lint prove bench studies conformance docs clean prerequisites
 
 demo: $(READY)
 	$(BIN)/tenon run zoo:digits --config edge8
@@ -23,6 +23,12 @@ bench: $(READY)
 	$(BIN)/python -m tenon.flows.bench -o docs/benchmarks.md
 	$(BIN)/python -m tenon.flows.bench.networks -o docs/networks.md
 	$(BIN)/python -m tenon.flows.bench.configurations -o docs/configurations.md
+
+# Hours: mappings beside the best that is known, tuners beside each other, explorations beside RTL and synthesis. What is interrupted goes on.
+studies: $(READY)
+	$(BIN)/python -m tenon.flows.bench.mappings
+	$(BIN)/python -m tenon.flows.bench.tuned -o docs/tuned.md
+	$(BIN)/python -m tenon.flows.bench.exploration -o docs/explored.md
 
 conformance: $(READY)
 	$(BIN)/python -m tenon.flows.conformance -o docs/conformance.md
