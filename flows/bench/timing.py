@@ -109,7 +109,7 @@ def report(progress: Callable[[str], None]) -> None:
     click.echo(f"| {found.programs:,} random | {found.instructions:,} | {found.different} |")
     for name in names():
         progress(name)
-        found = measure_network(name)
+        found = measure_network(name.removeprefix("zoo:"))
         click.echo(f"| {name} | {found.instructions:,} | {found.different} |")
     click.echo("\n| step | instructions in a second |\n|---|---|")
     for step, rate in measure_speed().items():
