@@ -378,16 +378,17 @@ class ConvPlan:
         total = self.machine.size(memory)
         size = math.ceil(size / self.machine.alignment) * self.machine.alignment
         start, room = 0, total
-        shared = self.residual is not None and self.machine.memory("r") == self.machine.memory("y")
-        if shared and what in ("y", "r"):
-            start, room = (0 if what == "y" else total // 2), total // 2  # and half of the slots
+        slots = {"x": self.choices.slots_x, "w": self.choices.slots_w, "acc": self.choices.slots_acc, "y": self.choices.slots_y,
+                 "r": self.choices.slots_y}
+        most = slots.get(what, MANY)
+        if what in ("y", "r") and self.residual is not None and self.machine.memory("r") == self.machine.memory("y"):  # they share it
+            start, room, most = (0 if what == "y" else total // 2), total // 2, max(most // 2, 1)
         if size > room:
             raise TooSmall(f"buffer {memory} too small for {CONTENTS[what]}: {size} of {room} bytes")
         if what in ("acc", "y", "r"):  # apart, and in turn, so that different engines use different banks
-            most = self.choices.slots_acc if what == "acc" else self.choices.slots_y // (2 if start or room < total else 1)
-            count = next(c for c in (4, 2, 1) if c <= max(most, 1) and c * size <= room)
+            count = next(c for c in (4, 2, 1) if c <= most and c * size <= room)
             spread = room // count // self.machine.alignment * self.machine.alignment
-            halves = count > self.machine.graph.memory(memory).banks  # a bank has two of them
-            return [start + i * spread for i in ((0, 2, 1, 3) if halves and count == 4 else range(count))]
-        count = min(room // size, units, {"x": self.choices.slots_x, "w": self.choices.slots_w}.get(what, MANY))
+            halves = count == 4 > self.machine.graph.memory(memory).banks  # a bank has two of them
+            return [start + i * spread for i in ((0, 2, 1, 3) if halves else range(count))]
+        count = min(room // size, units, most)
         return [total - (i + 1) * size if self.from_top else i * size for i in range(count)]

@@ -107,7 +107,8 @@ class NetworkSpace:
         """The network with tensors where ``point`` has them."""
         key = point[self.tensors]
         if key not in self._laid_out:
-            network = self.network.placed(self._tensors(point)) if key else self.network
+            places = {c.name: c.options[option] for c, option in zip(self.network.places, key)}
+            network = self.network.placed(places) if key else self.network
             numbers = range(len(network.layers))
             self._laid_out[key] = LaidOut(network, [self._by_name.get(layer.name) for layer in network.layers],
                                           [self._kinds.setdefault(network.shape(n), len(self._kinds)) for n in numbers],
@@ -119,9 +120,6 @@ class NetworkSpace:
         """The first layer that reads a tensor of which layer ``copy`` makes a copy."""
         return next(n for n, layer in enumerate(self.network.layers) for name in layer.inputs if twin_of(name) == self.names[copy])
 
-    def _tensors(self, point: Point) -> dict[str, str]:
-        return {k.choice.name: k.choice.options[option] for k, option in zip(self.knobs[self.tensors], point)}
-
     def layer_mapping(self, number: int, part: Point) -> Mapping:
         """The mapping of a layer by its own part of a point."""
         picked = iter(part)
@@ -132,8 +130,7 @@ class NetworkSpace:
         there = self.laid_out(point)
         layers = {layer.name: there.mapping(n) if number is None else self.layer_mapping(number, point[self.slices[number]])
                   for n, (layer, number) in enumerate(zip(there.network.layers, there.numbers))}
-        elsewhere = {choice.name for choice, option in zip(self.network.places, point) if option}
-        return NetworkMapping(layers, {name: place for name, place in self._tensors(point).items() if name in elsewhere})
+        return NetworkMapping(layers, {c.name: c.options[option] for c, option in zip(self.network.places, point) if option})
 
     def point(self, mapping: NetworkMapping) -> Point:
         """The point of a mapping.
@@ -150,8 +147,12 @@ class NetworkSpace:
                 raise CompileError(f"there is no mapping of layer {name}")
             layer = mapping.layers[name] if name in mapping.layers else self._default[number]()
             space.point(layer)  # refuses what is not in the space
-            found += [c.options.index(layer.choices[c.name]) for c in space.choices if len(c.options) > 1]
+            found += self._part(number, layer)
         return tuple(found)
+
+    def _part(self, number: int, mapping: Mapping) -> Point:
+        """A layer's own part of a point, by its mapping."""
+        return tuple(c.options.index(mapping.choices[c.name]) for c in self.spaces[number].choices if len(c.options) > 1)
 
     def start(self) -> Point:
         """What the compiler chooses by itself."""
@@ -211,9 +212,8 @@ class NetworkSpace:
         """The parts of a layer's most promising mappings, as far as they are estimated; what is not is as the compiler has it first."""
         if number not in self._promising:
             there, space = self.network, self.spaces[number]
-            choices = [c for c in space.choices if len(c.options) > 1]
             found = itertools.islice(ranked(there.machines[number], there.graph, there.layers[number], there.homes, space), _PROMISING)
-            self._promising[number] = list(dict.fromkeys(tuple(c.options.index(m.choices[c.name]) for c in choices) for m in found))
+            self._promising[number] = list(dict.fromkeys(self._part(number, mapping) for mapping in found))
         return self._promising[number]
 
     def near(self, rng: np.random.Generator) -> list[slice]:

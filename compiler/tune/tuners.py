@@ -33,7 +33,7 @@ class Tuner:
     start : Point
         The first point that is measured: what the compiler chooses by itself.
     first : sequence of Point, optional
-        Points that are all measured before anything is proposed, instead: of them, ``start`` is not one unless it is among them.
+        What is measured before anything is proposed, instead of ``start`` and its mutations.
 
     Attributes
     ----------
@@ -117,8 +117,8 @@ class Descent(Tuner):
         (best,) = self.best() or [self._plan[0]]
         near = [(*best[:k], option, *best[k + 1:]) for k, knob in enumerate(self.space.knobs) for option in knob.choice.near(best[k])]
         self.rng.shuffle(near)
-        new = [p for p in map(tuple, near) if p not in self._asked and self.space.fits(p)]
-        return new[:1] or self._around(best, self.rng, count)
+        new = next((p for p in map(tuple, near) if p not in self._asked and self.space.fits(p)), None)
+        return [new] if new is not None else self._around(best, self.rng, count)
 
 
 class _Learning(Tuner):

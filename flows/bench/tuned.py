@@ -22,6 +22,7 @@ Courses = dict[tuple[Task, str], list[Course]]  # of each task and tuner, by see
 _BASE, _CHANCE = "anneal", "random"
 _HARD, _SLOW, _NEAR = 0.9, 192, 0.98  # a task tells tuners apart if chance gets no nearer, and the base is not sooner that near
 _REAL, _REAL_BUDGET = ("gaussian", "release", "chameleon", "anneal", "anneal+sampling", "tpe", "descent", "random"), 256
+_IN_RTL = Task("digits", "edge8")
 _GAIN_BUDGET, _GAIN_TUNER = 3000, "descent"
 
 
@@ -154,18 +155,21 @@ def main(output: Path, seeds: int, networks: tuple[str, ...]) -> None:
                 say(f"{task.network} on {task.configuration}, seed {seed}")
                 for tuner in COMPETITORS:
                     courses.setdefault((task, tuner), []).append(course(task, tuner, seed))
-        rates = {task: kept(f"rates-{task.network}-{task.configuration}", rates_of, task) for task in tasks}
-        real = [kept(f"real-{tuner}", _real, tuner, say) for tuner in _REAL]
+        rates = {task: _rates(task) for task in tasks}
+        real = [kept(f"real-{tuner}", _real, tuner, _rates(_IN_RTL), say) for tuner in _REAL]
         gains = [kept(f"gain-{task.network}-{task.configuration}", _gain, task, say) for task in tasks]
         with new_file(output) as work:
             work.write_text(page(courses, rates, seeds, real, gains), encoding="utf-8")
     click.echo(output)
 
 
-def _real(tuner: str, progress: Callable[[str], None]) -> RealRun:
-    task = Task("digits", "edge8")
+def _rates(task: Task) -> Rates:
+    return kept(f"rates-{task.network}-{task.configuration}", rates_of, task)
+
+
+def _real(tuner: str, rates: Rates, progress: Callable[[str], None]) -> RealRun:
     progress(f"{tuner} in RTL")
-    return real_run(task, tuner, rates_of(task), _REAL_BUDGET)
+    return real_run(_IN_RTL, tuner, rates, _REAL_BUDGET)
 
 
 def _gain(task: Task, progress: Callable[[str], None]) -> Gain:

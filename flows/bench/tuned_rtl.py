@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from tenon.compiler.errors import CompileError
 from tenon.compiler.mapping import NetworkMapping
 from tenon.compiler.program import Program
 from tenon.compiler.tune import NetworkSpace, Point, make_tuner
-from tenon.flows.bench.tuning import Course, Task
+from tenon.flows.bench.tuning import Course, Task, followed
 from tenon.flows.execution import Simulator, time_programs
 from tenon.flows.run import prepare, run
 from tenon.flows.tune import tune
@@ -93,24 +92,10 @@ def real_run(task: Task, tuner: str, rates: Rates, budget: int, seed: int = 1) -
     """From the compiler's own choice on."""
     space, params = NetworkSpace(task.space.network), preset(task.configuration)
     proposals, measure = make_tuner(tuner, space, task.start, seed), measure_by(By.RTL, space, params)
-    found, spent, number = Course([], [], [], []), 0.0, 0
-    whole = _processor_seconds()
-    while len(found.cycles) < budget:
-        began = time.process_time()
-        points = proposals.ask()[:budget - len(found.cycles)]
-        spent += time.process_time() - began
-        if not points:
-            break
-        measured = [None if isinstance(m, str) else m for m in measure(points)]
-        began = time.process_time()
-        proposals.tell(points, measured)
-        spent += time.process_time() - began
-        found.cycles.extend(None if m is None else m.cycles for m in measured)
-        for values, value in ((found.seconds, spent), (found.queries, proposals.queries), (found.rounds, number)):
-            values.extend([value] * len(points))
-        number += 1
+    began = _processor_seconds()
+    found = followed(proposals, lambda points: (None if isinstance(m, str) else m for m in measure(points)), budget)
     count = len(found.cycles)
-    return RealRun(tuner, count, found.cycles[0], found.best(count), _processor_seconds() - whole, virtual_seconds(found, rates, count))
+    return RealRun(tuner, count, found.cycles[0], found.best(count), _processor_seconds() - began, virtual_seconds(found, rates, count))
 
 
 def gain(task: Task, tuner: str, budget: int, progress: Callable[[str], None] = lambda _: None) -> Gain:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ from tenon.flows.source import open_source
 from tenon.hw.presets import preset
 from tenon.tb.gateware import graph_of
 
-__all__ = ["BUDGET", "COMPETITORS", "CONFIGURATIONS", "FIRST", "NETWORKS", "Course", "Task", "course"]
+__all__ = ["BUDGET", "COMPETITORS", "CONFIGURATIONS", "FIRST", "NETWORKS", "Course", "Task", "course", "followed"]
 
 NETWORKS = ("digits", "dscnn", "resnet8", "swiftnet_cell_c", "swiftnet_cell_b", "swiftnet_cell_a")
 CONFIGURATIONS = ("edge8", "edge16")
@@ -111,7 +111,11 @@ def course(task: Task, tuner: str, seed: int, budget: int = BUDGET) -> Course:
 def _course(task: Task, tuner: str, seed: int, budget: int) -> dict:
     rng = np.random.default_rng([seed, 64])
     first = [task.space.random_fitting(rng) for _ in range(FIRST)]
-    proposals = COMPETITORS[tuner](task.space, task.start, seed, first)
+    return asdict(followed(COMPETITORS[tuner](task.space, task.start, seed, first), lambda points: map(task.measure, points), budget))
+
+
+def followed(proposals: Tuner, measure: Callable[[Sequence[Point]], Iterable[Measured | None]], budget: int) -> Course:
+    """The course of a tuner until ``budget`` points are measured, or it has no more."""
     found, spent, number = Course([], [], [], []), 0.0, 0
     while len(found.cycles) < budget:
         began = time.process_time()
@@ -119,7 +123,7 @@ def _course(task: Task, tuner: str, seed: int, budget: int) -> dict:
         spent += time.process_time() - began
         if not points:
             break
-        measured = [task.measure(p) for p in points]
+        measured = list(measure(points))
         began = time.process_time()
         proposals.tell(points, measured)
         spent += time.process_time() - began
@@ -127,4 +131,4 @@ def _course(task: Task, tuner: str, seed: int, budget: int) -> dict:
         for values, value in ((found.seconds, round(spent, 3)), (found.queries, proposals.queries), (found.rounds, number)):
             values.extend([value] * len(points))
         number += 1
-    return asdict(found)
+    return found

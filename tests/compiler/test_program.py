@@ -106,6 +106,33 @@ def _places(value, way=()):
         yield from _places(more, (*way, name))
 
 
+def test_layouts_that_step_back_or_leave_gaps_are_refused(program, tmp_path):
+    """Of any tensor, and of those that the host reads and writes."""
+    folder = tmp_path / "net"
+    program.save(folder)
+    record = json.loads((folder / "program.json").read_text())
+    numbers = {t["name"]: n for n, t in enumerate(record["tensors"])}
+    inner = next(n for name, n in numbers.items() if name not in (*record["inputs"], *record["outputs"]))
+
+    def refused(number, change, words):
+        changed = copy.deepcopy(record)
+        change(changed["tensors"][number])
+        (folder / "program.json").write_text(json.dumps(changed))
+        with pytest.raises(CompileError, match=words):
+            Program.load(folder)
+
+    def back(tensor):
+        tensor["layout"][-1][2] *= -1
+
+    def gap(tensor):
+        tensor["bytes"] -= 1
+        tensor["layout"][0][2] += 1
+
+    refused(inner, back, "has a layout of no shape")
+    for name in (record["inputs"][0], record["outputs"][0]):
+        refused(numbers[name], gap, "is the host's, which has no gaps")
+
+
 def test_records_are_loaded_right_or_refused(program, tmp_path):
     """Each value of program.json in turn is another: one line says so, or the program can be listed, saved and fed as before."""
     folder = tmp_path / "net"
@@ -145,6 +172,8 @@ def test_mappings_replay(program):
     assert again.image() == program.image()
     with pytest.raises(CompileError, match="^not a mapping: "):
         NetworkMapping.from_json("[1, 2]")
+    with pytest.raises(CompileError, match="^not a mapping: it has no layers$"):
+        NetworkMapping.from_json('{"conv1": {"tile_h": 1}}')
 
 
 def test_the_covenant_alone_is_enough(tmp_path):

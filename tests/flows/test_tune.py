@@ -19,6 +19,7 @@ from tenon.flows.compile import read_source
 from tenon.flows.errors import UserError
 from tenon.flows.source import open_source
 from tenon.flows.tune import read_mappings, tune
+from tenon.flows.tune_measure import By, measure_by
 from tenon.hw.presets import preset
 from tenon.tb.gateware import graph_of
 
@@ -147,6 +148,8 @@ def test_measured_in_rtl(tmp_path):
     report = json.loads((tmp_path / "report.json").read_text())
     assert done.exit_code == 0 and report["cycles"] == min(line["cycles"] for line in lines)
     refused(tenon(*ask, "--log", log, "--resume", "-o", best), "another kind of measurement: rtl, not model")
+    with pytest.raises(ValueError, match="^RTL needs its parameters$"):
+        measure_by(By.RTL, None, None)
 
 
 def test_without_the_library(network, monkeypatch):
@@ -158,6 +161,8 @@ def test_without_the_library(network, monkeypatch):
 
 def test_commands_know_every_tuner():
     assert set(cli._TUNERS) == set(TUNERS)
+    (measure,) = (option for option in cli.tune.params if option.name == "measure")
+    assert list(measure.type.choices) == [by.value for by in By]
 
 
 def test_where_the_compilers_own_choice_is_none(network, monkeypatch):
