@@ -88,7 +88,7 @@ class Space:
 
 _EARLY = Choice("early", (1, 2, 4, 8, 16, 32))
 _BETWEEN = (Choice("slots_x", (1, 2, 3, 4, 8, MANY), between=True), Choice("slots_w", (1, 2, 3, 4, 8, MANY), between=True),
-            Choice("slots_acc", (1, 2, 4), between=True), Choice("slots_y", (1, 2, 4), between=True),
+            Choice("slots_acc", (1, 2), between=True), Choice("slots_y", (1, 2, 4), between=True),
             Choice("begin", ("turn", "other"), between=True))
 
 

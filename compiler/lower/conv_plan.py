@@ -388,7 +388,6 @@ class ConvPlan:
         if what in ("acc", "y", "r"):  # apart, and in turn, so that different engines use different banks
             count = next(c for c in (4, 2, 1) if c <= most and c * size <= room)
             spread = room // count // self.machine.alignment * self.machine.alignment
-            halves = count == 4 > self.machine.graph.memory(memory).banks  # a bank has two of them
-            return [start + i * spread for i in ((0, 2, 1, 3) if halves else range(count))]
+            return [start + i * spread for i in range(count)]
         count = min(room // size, units, most)
         return [total - (i + 1) * size if self.from_top else i * size for i in range(count)]

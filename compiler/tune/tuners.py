@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -74,6 +75,10 @@ class Tuner:
     def propose(self, count: int) -> list[Point]:
         raise NotImplementedError
 
+    def _unasked(self, order: Iterator[Point], count: int) -> list[Point]:
+        """The next ones of ``order`` that nobody asked for."""
+        return list(itertools.islice((point for point in order if point not in self._asked), count))
+
     def _around(self, point: Point, rng: np.random.Generator, count: int) -> list[Point]:
         """Mutations of ``point`` that fit."""
         found: dict[Point, None] = {}
@@ -101,13 +106,7 @@ class Ranked(Tuner):
         self._order = estimated_order(space, start)
 
     def propose(self, count: int) -> list[Point]:
-        found: list[Point] = []
-        for point in self._order:
-            if point not in self._asked:
-                found.append(point)
-                if len(found) == count:
-                    break
-        return found
+        return self._unasked(self._order, count)
 
 
 class Descent(Tuner):
@@ -128,12 +127,13 @@ class _Learning(Tuner):
     ----------
     proposer : what is made of the space and the generator of random numbers: its ``propose`` finds points that the model predicts well.
     sampled, synthesis : whether representatives of those are measured, and not the best; ``representatives`` has the other.
+    estimated : whether what is estimated to be best is measured before the model is asked.
     """
 
     plan = 64
     needs = ("xgboost",)
     proposer: type[Annealing] | type[Policy]
-    sampled = synthesis = False
+    sampled = synthesis = estimated = False
 
     def __init__(self, space: NetworkSpace, start: Point, seed: int, first: Sequence[Point] = ()):
         from tenon.compiler.tune.boosted import Boosted  # not everybody has its library
@@ -141,14 +141,19 @@ class _Learning(Tuner):
         super().__init__(space, start, seed, first)
         self.model = Boosted(seed)
         self.proposals = self.proposer(space, self.rng)
+        self._order = estimated_order(space, start) if self.estimated else iter(())
 
     def propose(self, count: int) -> list[Point]:
+        found, self._order = self._unasked(self._order, count), iter(())
+        if found:
+            return found
         elite = self.best(_ELITE)
         if not elite:
             return [self.space.random(self.rng) for _ in range(count)]
         points = list(self.measured)
         self.model.fit(self.features(points), _scores(list(self.measured.values())))
-        found = self.proposals.propose(self.predict, elite, self._asked, _CROWD * count if self.sampled else count)
+        left_out = () if self.synthesis else self._asked  # a representative that was measured tells where to synthesise one
+        found = self.proposals.propose(self.predict, elite, left_out, _CROWD * count if self.sampled else count)
         if self.sampled:
             found = self._sampled(found)
         extra = max(1, round(_RANDOM_SHARE * count))
@@ -200,7 +205,7 @@ class Release(_Learning):
     """A learned policy walks on the model; representatives of the points that it came by are measured: ReLeASE."""
 
     proposer = Policy
-    sampled = True
+    sampled = estimated = True
 
 
 class Chameleon(Release):

@@ -99,8 +99,9 @@ def real_run(task: Task, tuner: str, rates: Rates, budget: int, seed: int = 1) -
 
 
 def gain(task: Task, tuner: str, budget: int, progress: Callable[[str], None] = lambda _: None) -> Gain:
-    """Tuned by the model, both run in RTL."""
-    tuned = tune(task.space.network, task.network, tuner=tuner, budget=budget, progress=progress)
+    """Tuned in RTL; elements of both runs compared."""
+    tuned = tune(task.space.network, task.network, tuner=tuner, budget=budget, by=By.RTL, params=preset(task.configuration),
+                 progress=progress)
     runs = [_compared(task, mapping) for mapping in (task.space.mapping(task.start), tuned.mapping)]
     (before, *_), (after, *_) = runs
     return Gain(task.network, task.configuration, len(tuned.measurements), before, after, sum(r[1] for r in runs), sum(r[2] for r in runs))

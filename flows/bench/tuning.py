@@ -20,12 +20,12 @@ from tenon.flows.source import open_source
 from tenon.hw.presets import preset
 from tenon.tb.gateware import graph_of
 
-__all__ = ["BUDGET", "COMPETITORS", "CONFIGURATIONS", "FIRST", "NETWORKS", "Course", "Task", "course", "followed"]
+__all__ = ["BUDGET", "COMPETITORS", "CONFIGURATIONS", "FIRST", "NETWORKS", "Course", "Task", "course", "followed", "sources"]
 
 NETWORKS = ("digits", "dscnn", "resnet8", "swiftnet_cell_c", "swiftnet_cell_b", "swiftnet_cell_a")
 CONFIGURATIONS = ("edge8", "edge16")
 FIRST = 64  # random points that all tuners of a seed begin with
-BUDGET = 256
+BUDGET = 512
 _SOURCES = ("acg", "compiler", "hw")
 
 
@@ -35,15 +35,22 @@ class _Alone(Release):
     sampled = False
 
 
-class _Values(Release):
-    """ReLeASE whose model sees values of knobs and no estimates."""
+class _Unordered(Release):
+    """ReLeASE that does not begin with what is estimated to be best."""
+
+    estimated = False
+
+
+class _Values(_Unordered):
+    """And whose model sees values of knobs and no estimates."""
 
     def features(self, points: Sequence[Point]) -> np.ndarray:
         return self.space.features(points, estimates=False)
 
 
 #: Tuners that are compared, and parts of one of them.
-COMPETITORS: dict[str, type[Tuner]] = TUNERS | {"release without sampling": _Alone, "release without estimates": _Values}
+COMPETITORS: dict[str, type[Tuner]] = TUNERS | {
+    "release without sampling": _Alone, "release without order": _Unordered, "release without estimates": _Values}
 
 
 @dataclass(frozen=True)
@@ -102,9 +109,14 @@ class Course:
         return next((n for n, c in enumerate(self.cycles, 1) if c is not None and c <= cycles), None)
 
 
+def sources() -> str:
+    """A hash of what decides courses."""
+    return version_of(_SOURCES)
+
+
 def course(task: Task, tuner: str, seed: int, budget: int = BUDGET) -> Course:
     """A run of ``tuner``, now or before with the same sources."""
-    recipe = [version_of(_SOURCES), task.network, task.configuration, tuner, seed, budget]
+    recipe = [sources(), task.network, task.configuration, tuner, seed, budget]
     return Course(**kept("tuned", recipe, lambda: _course(task, tuner, seed, budget)))
 
 

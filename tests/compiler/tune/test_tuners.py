@@ -64,6 +64,38 @@ def test_first_points_are_given(space, start, landscape):
         assert tuner.ask()
 
 
+@pytest.mark.parametrize("name", ["release", "chameleon"])
+def test_policies_begin_with_estimates(name, space, start, landscape):
+    """And only then ask their model."""
+    tuner, ranked = make_tuner(name, space, start, 1), make_tuner("ranked", space, start, 1)
+    for which in (tuner, ranked):
+        first = which.ask()
+        which.tell(first, [landscape(p) for p in first])
+    found = tuner.ask()
+    assert found == [p for p in ranked.ask() if p in found] and len(found) > 20 and tuner.queries == 0
+    tuner.tell(found, [landscape(p) for p in found])
+    assert tuner.ask() and tuner.queries > 0
+
+
+def test_synthesis_is_of_what_was_measured(space, start, landscape):
+    """Chameleon's proposals hold points that were measured, and of their clusters come points that no agent visited."""
+    made = []
+    for name in ("release", "chameleon"):
+        tuner = make_tuner(name, space, start, 1)
+        propose, visited = tuner.proposals.propose, []
+        tuner.proposals.propose = lambda *a, propose=propose, visited=visited: visited.append(propose(*a)) or visited[-1]
+        fresh = again = 0
+        while len(tuner.measured) < 300:
+            points = tuner.ask()
+            known = set(tuner.measured)
+            tuner.tell(points, [landscape(p) for p in points])
+            if visited:
+                again += len(known & set(visited[-1]))
+                fresh += len(set(points[:-2]) - set(visited[-1]))
+        made.append((again, fresh))
+    assert made[0] == (0, 0) and min(made[1]) > 0, made
+
+
 def test_learners_begin_alike(space, start, landscape):
     plans = {name: make_tuner(name, space, start, 7).ask() for name, kind in TUNERS.items() if kind.plan > 1}
     assert len({tuple(plan[:40]) for plan in plans.values()}) == 1 and min(map(len, plans.values())) == 40
