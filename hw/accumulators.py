@@ -14,8 +14,8 @@ __all__ = ["ACCUMULATOR_BANKS", "Accumulators"]
 
 ACCUMULATOR_BANKS = 2
 
-#: Ports in order of priority: MATRIX, VECTOR and WINDOW read; MATRIX and WINDOW write. The first of each is always granted.
-_READS, _WRITES = ("m", "v", "x"), ("w", "xw")
+#: Ports in order of priority, and the engines that they belong to. The first of each is always granted.
+_READS, _WRITES = {"m": "MATRIX", "v": "VECTOR", "x": "WINDOW"}, {"w": "MATRIX", "xw": "WINDOW"}
 
 
 class Accumulators(wiring.Component):
@@ -47,8 +47,18 @@ class Accumulators(wiring.Component):
                 parts = self._parts[name]
                 members |= {f"{name}_en": In(1), f"{name}_addr": In(range(params.acc_words * parts)),
                             f"{name}_data": data(32 * params.cols // parts)}
-            members |= {f"{name}_grant": Out(1) for name in ports[1:]}
+            members |= {f"{name}_grant": Out(1) for name in list(ports)[1:]}
         super().__init__(members)
+
+    @staticmethod
+    def readers(p: SystolicParams) -> tuple[str, ...]:
+        """Engines in the order in which they are served."""
+        return tuple(engine for engine in _READS.values() if p.window_taps or engine != "WINDOW")
+
+    @staticmethod
+    def writers(p: SystolicParams) -> tuple[str, ...]:
+        """Likewise."""
+        return tuple(engine for engine in _WRITES.values() if p.window_taps or engine != "WINDOW")
 
     def elaborate(self, platform):
         m = Module()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from tenon.hw.params import SystolicParams
 from tenon.hw.scratchpad import Scratchpad
 
-__all__ = ["VECTOR_BANKS", "activation_banks", "activation_buffer", "memory_bytes", "parameter_buffer", "vector_buffer", "weight_buffer"]
+__all__ = ["VECTOR_BANKS", "activation_banks", "activation_buffer", "memory_bytes", "parameter_buffer", "users", "vector_buffer",
+           "weight_buffer"]
 
 VECTOR_BANKS = 4
 
@@ -26,24 +27,36 @@ def _window(p: SystolicParams, element_bytes: int) -> dict[str, int]:
     return {"window": element_bytes * p.window_lanes} if p.window_taps else {}
 
 
+def users(p: SystolicParams) -> dict[str, tuple[dict[str, int], dict[str, int]]]:
+    """Of each byte memory who reads and who writes, and bytes of their words, in the order in which they are served.
+
+    MATRIX and VECTOR come first, which cannot wait. ``x`` and ``y`` are VECTOR's streams, each with a copy of the vector buffer.
+    """
+    return {"ACT": ({"matrix": p.rows} | _window(p, 1), {"vector": p.cols, "load": p.bus_bytes}),
+            "WGT": ({"matrix": p.cols} | _window(p, 1), {"load": p.bus_bytes}),
+            "VEC x": ({"x": p.cols}, {"vector": p.cols, "load": p.bus_bytes}),
+            "VEC y": ({"y": p.cols, "store": p.bus_bytes}, {"vector": p.cols, "load": p.bus_bytes})}
+
+
 def activation_buffer(p: SystolicParams) -> Scratchpad:
-    """MATRIX, which cannot wait, reads words of ``rows`` bytes and WINDOW of ``window_lanes``; VECTOR, which cannot wait
-    either, or LOAD writes."""
+    """MATRIX reads words of ``rows`` bytes and WINDOW of ``window_lanes``; VECTOR or LOAD writes."""
+    reads, writes = users(p)["ACT"]
     return Scratchpad(role="activation_buffer", size=p.activation_bytes, line=p.line_bytes, banks=activation_banks(p),
-                      reads={"matrix": p.rows} | _window(p, 1), writes={"vector": p.cols, "load": p.bus_bytes})
+                      reads=reads, writes=writes)
 
 
 def weight_buffer(p: SystolicParams) -> Scratchpad:
-    """MATRIX, which cannot wait, reads, and WINDOW; LOAD writes, which a memory of one port makes wait for either."""
+    """MATRIX reads, and WINDOW; LOAD writes, which a memory of one port makes wait for either."""
+    reads, writes = users(p)["WGT"]
     return Scratchpad(role="weight_buffer", size=p.weight_bytes, line=p.line_bytes, banks=1,
-                      reads={"matrix": p.cols} | _window(p, 1), writes={"load": p.bus_bytes}, bank_ports=p.weight_ports)
+                      reads=reads, writes=writes, bank_ports=p.weight_ports)
 
 
 def vector_buffer(p: SystolicParams, *, stream: str) -> Scratchpad:
     """One of two copies, so that VECTOR reads two words in any cycle: ``x``, or ``y`` with STORE behind it."""
-    reads = {"x": {"x": p.cols}, "y": {"y": p.cols, "store": p.bus_bytes}}[stream]
-    return Scratchpad(role=f"vector_buffer_{stream}", size=p.vector_bytes, line=p.line_bytes, banks=VECTOR_BANKS, reads=reads,
-                      writes={"vector": p.cols, "load": p.bus_bytes})
+    reads, writes = users(p)[f"VEC {stream}"]
+    return Scratchpad(role=f"vector_buffer_{stream}", size=p.vector_bytes, line=p.line_bytes, banks=VECTOR_BANKS,
+                      reads=reads, writes=writes)
 
 
 def parameter_buffer(p: SystolicParams, *, reader: str) -> Scratchpad:

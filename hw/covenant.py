@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from tenon.acg import port_bytes as port_bytes_note
+from tenon.acg import precedence as precedence_note
 from tenon.acg.graph import Edge, Graph, Memory, Sequencer, Unit
-from tenon.acg.port_bytes import to_note
 from tenon.hw.accelerator import engine_classes
 from tenon.hw.accumulators import ACCUMULATOR_BANKS
 from tenon.hw.buffers import VECTOR_BANKS, activation_banks, memory_bytes
@@ -12,6 +13,7 @@ from tenon.hw.dispatch import issue_cycles
 from tenon.hw.pace import pace
 from tenon.hw.params import SystolicParams
 from tenon.hw.port_bytes import port_bytes
+from tenon.hw.precedence import precedence
 from tenon.hw.tokens import TOKEN_LIMIT
 from tenon.hw.window import WindowEngine
 
@@ -51,4 +53,5 @@ def covenant(params: SystolicParams) -> Graph:
     mnemonics = tuple(kind.mnemonic(p) for kind in engine_classes(p).values())
     sequencer = Sequencer(p.queue_depth, p.tokens, TOKEN_LIMIT, issue_cycles(mnemonics, sizes), p.markers)
     return Graph(p.name, (*memories, dram), units, edges, sequencer, mnemonics, SEGMENTS, p.bus_bytes, p.block,
-                 {"parameters": p.to_dict()} | pace().to_note() | to_note(port_bytes(p)))
+                 {"parameters": p.to_dict()} | pace().to_note() | port_bytes_note.to_note(port_bytes(p))
+                 | precedence_note.to_note(precedence(p)))

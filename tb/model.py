@@ -2,7 +2,8 @@
 
 Event-driven. Engines work in order, each behind its queue; instructions wait for tokens; whatever moves over the bus
 is cut into bursts, which share one data slot a cycle in order of arrival, as in ``tb/dram.sv``. What an instruction
-does is never executed. Banks are not modelled: every port is taken to be free.
+does is never executed. Of those that compute, one that wants a bank which others use before it (``tb/streams.py``) goes on
+in the cycles that they leave it; LOAD and STORE are taken to find every bank free, and to keep none busy.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from tenon.acg.graph import Graph
 from tenon.acg.mnemonic import INSTRUCTION_BYTES, walk_steps
 from tenon.acg.pace import pace_of
 from tenon.tb.functional import Instruction
+from tenon.tb.streams import Ports, Stream
 from tenon.tb.timeline import Span, Timeline, Windows, idle_waits
 from tenon.tb.transfers import Transfer, transfer_of
 
@@ -59,6 +61,7 @@ class _Engine:
     busy_until: int = 0
     waited: int = 0
     head_since: int = 0
+    streams: deque[Stream] = field(default_factory=deque)  # of what it computes, in order
     paths: list[_Path] = field(default_factory=list)  # of what it has been granted
 
 
@@ -94,6 +97,7 @@ class _Simulation:
         self.on_chip = frozenset(graph.memory_bytes)
         self.burst_beats = max(edge.burst_bytes for edge in graph.edges) // graph.bus_bytes
         self.engines = {unit.name: _Engine(unit.name) for unit in graph.units}
+        self.ports = Ports(graph)
         self.dram = _Dram(latency)
         self.tokens = [0] * graph.sequencer.tokens
         self.events: list[tuple[int, int, Callable, tuple]] = []
@@ -208,10 +212,16 @@ class _Simulation:
         self.at(self.now + 1, self.grant)
 
     def released(self, instruction: Instruction, path: _Path) -> None:
+        if path.released > self.now:  # it was delayed meanwhile
+            self.at(path.released, self.released, instruction, path)
+            return
         path.released = self.now
         self.signal(instruction.header.release)
 
     def finished(self, instruction: Instruction, path: _Path) -> None:
+        if path.done > self.now:
+            self.at(path.done, self.finished, instruction, path)
+            return
         path.done = self.now
         self.last = max(self.last, self.now)
         if instruction.header.mark:
@@ -258,13 +268,39 @@ class _Simulation:
 
         # What must be brought in before the first issue (a tile of weights) goes on beside the former's issues.
         fill = cost("fill")
-        start = max(self.now + fill, engine.end)
-        engine.end = start + cost("occupancy")
-        engine.ready_at = max(self.now + 1, engine.end if not fill else engine.end - cost("step", engine.end - start))
-        done = engine.end + cost("latency")
-        self.occupied(engine, self.now, done)
-        self.at(engine.end + cost("release"), self.released, instruction, path)
-        self.at(done, self.finished, instruction, path)
+        stream = Stream(instruction, path, max(self.now + fill, engine.end), cost("occupancy"), self.ports.uses(instruction))
+        for other in self.engines.values():
+            while other.streams and other.streams[0].path.done <= self.now:
+                other.streams.popleft()
+            for before in other.streams:
+                stream.end = self.ports.delayed(stream, before)
+        engine.end = stream.end
+        engine.streams.append(stream)
+        engine.ready_at = max(self.now + 1, engine.end if not fill else engine.end - cost("step", stream.work))
+        path.released, path.done = engine.end + cost("release"), engine.end + cost("latency")
+        self.occupied(engine, self.now, path.done)
+        self.at(path.released, self.released, instruction, path)
+        self.at(path.done, self.finished, instruction, path)
+        for other in self.engines.values():
+            self.delay(other, stream)
+
+    def delay(self, engine: _Engine, stream: Stream) -> None:
+        """Moves what ``engine`` issues to where it comes when ``stream`` is served first, and what follows from that."""
+        free = later = 0
+        for moved in engine.streams:
+            if moved is stream:
+                return
+            later = max(0, free - moved.start)
+            moved.start, moved.end = moved.start + later, moved.end + later
+            end = self.ports.delayed(moved, stream) if moved.end > self.now else moved.end
+            later += end - moved.end
+            free = moved.end = end
+            moved.path.released += later
+            moved.path.done += later
+        engine.end += later
+        engine.ready_at += later
+        engine.busy += later
+        engine.busy_until += later
 
     # Transfers: one burst requested a cycle.
 

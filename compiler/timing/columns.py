@@ -9,7 +9,7 @@ import numpy as np
 from tenon.acg.access import Access
 from tenon.acg.expr import Aff
 
-__all__ = ["Columns", "affine", "chosen", "columns_of"]
+__all__ = ["Columns", "affine", "chosen", "columns_of", "corners"]
 
 Columns = Mapping[str, np.ndarray]
 
@@ -34,3 +34,14 @@ def chosen(access: Access, columns: Columns, count: int) -> np.ndarray:
     for field, values in access.conditions:
         mask &= np.isin(columns[field], values)
     return mask
+
+
+def corners(access: Access, columns: Columns) -> tuple[np.ndarray, np.ndarray]:
+    """First and last byte that each instruction touches (``Access.corners``)."""
+    low = columns[access.base].copy()
+    high = low.copy()
+    for stride, extent in access.terms:
+        reach = (columns[stride] if isinstance(stride, str) else stride) * (columns[extent] - 1)
+        low += np.minimum(reach, 0)
+        high += np.maximum(reach, 0)
+    return low * access.unit, high * access.unit + access.span - 1

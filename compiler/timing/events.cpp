@@ -12,6 +12,7 @@
 namespace {
 
 using Cycle = int64_t;
+using Wide = __int128;  // products of several
 constexpr Cycle BUSY = Cycle(1) << 62;  // until further notice
 
 // acg/pace.py, then what else the machine is.
@@ -112,6 +113,18 @@ struct Bursts {
   }
 };
 
+// What an instruction does at the ports of a memory: the banks that it uses, one bit each, in how many cycles, how many pass before the
+// first of them, and how far they are behind the issues that they belong to.
+struct Use {
+  Cycle banks, accesses, begin, lag;
+};
+
+// An instruction that computes: it issues from `start` on for `work` cycles, and longer where others are served before it.
+struct Stream {
+  int32_t index;
+  Cycle start, end, work;
+};
+
 struct Moments {
   Cycle head, granted, begun, released, done;
 };
@@ -132,8 +145,9 @@ struct Event {
 
 struct Engine {
   std::deque<int32_t> queue;
-  std::deque<Cycle> flight;  // when bursts that are under way end
-  Bursts bursts;             // of the transfer that it works on
+  std::deque<Cycle> flight;    // when bursts that are under way end
+  std::deque<Stream> streams;  // of what it computes, in order
+  Bursts bursts;               // of the transfer that it works on
   bool granted = false;
   Cycle ready_at = 0, end = 0, busy = 0, busy_until = 0, waited = 0, head_since = 0, writer_free = 0;
 };
@@ -143,6 +157,9 @@ struct Simulation {
   const Instruction *program;
   const int32_t count;
   const Transfer *transfers;
+  const Use *uses;        // of each instruction one for each kind of port
+  const Cycle *rank;      // of each kind of port, each engine's: the lower is served first, -1 is none
+  const int32_t ports;
   Moments *moments;
   std::vector<Engine> engines;
   Cycle tokens[64] = {};
@@ -257,14 +274,66 @@ struct Simulation {
   }
 
   void compute(Engine &engine, const Instruction &i, int32_t index) {
-    Cycle start = now + i.fill > engine.end ? now + i.fill : engine.end;
-    engine.end = start + i.occupancy;
+    Stream stream{index, now + i.fill > engine.end ? now + i.fill : engine.end, 0, i.occupancy};
+    stream.end = stream.start + i.occupancy;
+    for (Engine &other : engines) {
+      while (!other.streams.empty() && moments[other.streams.front().index].done <= now) other.streams.pop_front();
+      for (const Stream &before : other.streams) stream.end = delayed(stream, before);
+    }
+    engine.end = stream.end;
+    engine.streams.push_back(stream);
     Cycle ready = i.fill ? engine.end - i.step : engine.end;
     engine.ready_at = ready > now + 1 ? ready : now + 1;
     Cycle done = engine.end + i.latency;
     occupied(engine, now, done);
-    at(engine.end + i.released_after, RELEASED, index);
-    at(done, FINISHED, index);
+    at(moments[index].released = engine.end + i.released_after, RELEASED, index);
+    at(moments[index].done = done, FINISHED, index);
+    for (Engine &other : engines) delay(other, stream);
+  }
+
+  // When `stream` ends if `before` is served first wherever it uses the same bank.
+  Cycle delayed(const Stream &stream, const Stream &before) const {
+    Cycle end = stream.end;
+    for (int32_t port = 0; port < ports; ++port) {
+      const Use &mine = uses[stream.index * ports + port], &its = uses[before.index * ports + port];
+      const Cycle *ranks = rank + port * Cycle(engines.size());
+      if (!(mine.banks & its.banks) || ranks[program[before.index].unit] >= ranks[program[stream.index].unit]) continue;
+      Cycle then = behind(stream, mine, before, its);
+      if (then > end) end = then;
+    }
+    return end;
+  }
+
+  // The same for one kind of port. Of the cycles that are left to it while both issue, `stream` needs as many as it has accesses.
+  static Cycle behind(const Stream &stream, const Use &mine, const Stream &before, const Use &its) {
+    Cycle first = before.start + its.begin + its.lag - mine.lag, until = before.end + its.lag - mine.lag;
+    Cycle from = first > stream.start ? first : stream.start;
+    if (from >= stream.end || from >= until) return stream.end;
+    Cycle work = before.work - its.begin, idle = its.accesses < work ? work - its.accesses : 0;
+    Wide part = Wide(idle) * stream.work, whole = Wide(work) * mine.accesses;  // of its cycles, in which it goes on
+    if (part >= whole) return stream.end;
+    Cycle left = stream.end - from, during = Cycle((until - from) * part / whole);
+    return during >= left ? from + Cycle((left * whole + part - 1) / part) : until + left - during;
+  }
+
+  // Moves what `engine` issues to where it comes when `stream` is served first, and what follows from that.
+  void delay(Engine &engine, const Stream &stream) {
+    Cycle free = 0, later = 0;
+    for (Stream &moved : engine.streams) {
+      if (moved.index == stream.index) return;
+      later = moved.start < free ? free - moved.start : 0;
+      moved.start += later;
+      moved.end += later;
+      Cycle end = moved.end > now ? delayed(moved, stream) : moved.end;
+      later += end - moved.end;
+      free = moved.end = end;
+      moments[moved.index].released += later;
+      moments[moved.index].done += later;
+    }
+    engine.end += later;
+    engine.ready_at += later;
+    engine.busy += later;
+    engine.busy_until += later;
   }
 
   void request(int32_t index) {
@@ -311,10 +380,18 @@ struct Simulation {
         case GRANT: grant(); break;
         case TAKE: take(event.what); break;
         case RELEASED:
+          if (moments[event.what].released > now) {  // it was delayed meanwhile
+            at(moments[event.what].released, RELEASED, event.what);
+            break;
+          }
           moments[event.what].released = now;
           signal(uint64_t(program[event.what].release));
           break;
         case FINISHED:
+          if (moments[event.what].done > now) {
+            at(moments[event.what].done, FINISHED, event.what);
+            break;
+          }
           moments[event.what].done = now;
           if (now > last) last = now;
           signal(uint64_t(program[event.what].done));
@@ -329,9 +406,9 @@ struct Simulation {
 
 // Fills `moments` (one a instruction), `busy` and `waited` (one a unit), and `totals`: the program has ended if all that is
 // dispatched is all there is, and nothing is queued.
-extern "C" void tenon_time(const Machine *machine, const Instruction *program, int32_t count, const Transfer *transfers, int32_t units,
-                           Moments *moments, Cycle *busy, Cycle *waited, Totals *totals) {
-  Simulation simulation{*machine, program, count, transfers, moments, std::vector<Engine>(units)};
+extern "C" void tenon_time(const Machine *machine, const Instruction *program, int32_t count, const Transfer *transfers, const Use *uses,
+                           const Cycle *rank, int32_t ports, int32_t units, Moments *moments, Cycle *busy, Cycle *waited, Totals *totals) {
+  Simulation simulation{*machine, program, count, transfers, uses, rank, ports, moments, std::vector<Engine>(units)};
   simulation.fetched.reserve(count + 1);
   simulation.run();
   totals->queued = 0;

@@ -9,7 +9,7 @@ import numpy as np
 from tenon.acg.graph import Graph
 from tenon.acg.mnemonic import Mnemonic, accesses
 from tenon.compiler.code import Code
-from tenon.compiler.timing.columns import chosen, columns_of
+from tenon.compiler.timing.columns import chosen, columns_of, corners
 
 __all__ = ["footprint_rows", "memories_of"]
 
@@ -32,14 +32,9 @@ def _prints(graph: Graph, mnemonic: Mnemonic, fields: Sequence[Mapping[str, obje
     rows = np.zeros((count, most, _PRINT), np.int64)
     rows[:, :, 0] = -1
     for k, access in enumerate(kinds):
-        low = columns[access.base].copy()
-        high = low.copy()
-        for stride, extent in access.terms:
-            reach = (columns[stride] if isinstance(stride, str) else stride) * (columns[extent] - 1)
-            low += np.minimum(reach, 0)
-            high += np.maximum(reach, 0)
         rows[:, k, 0] = np.where(chosen(access, columns, count), memories[access.memory], -1)
-        rows[:, k, 1], rows[:, k, 2], rows[:, k, 3] = low * access.unit, high * access.unit + access.span - 1, access.write
+        rows[:, k, 1], rows[:, k, 2] = corners(access, columns)
+        rows[:, k, 3] = access.write
     return rows.reshape(count, -1)
 
 

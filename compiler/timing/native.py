@@ -35,13 +35,19 @@ def available() -> bool:
     return True
 
 
-def run_events(machine: np.ndarray, program: np.ndarray, transfers: np.ndarray, units: int) -> tuple[np.ndarray, ...]:
-    """events.cpp's ``tenon_time`` on arrays of int64: moments (an instruction a row), busy and waited cycles by unit, totals."""
-    count = len(program)
+def run_events(machine: np.ndarray, program: np.ndarray, transfers: np.ndarray, uses: np.ndarray,
+               ranks: np.ndarray) -> tuple[np.ndarray, ...]:
+    """events.cpp's ``tenon_time`` on arrays of int64: moments (an instruction a row), busy and waited cycles by unit, totals.
+
+    ``uses`` (instructions, ports, 2); ``ranks`` (ports, units).
+    """
+    count, (ports, units) = len(program), ranks.shape
     moments, busy, waited, totals = (np.zeros(shape, np.int64) for shape in ((count, 5), units, units, 5))
-    arrays = [np.ascontiguousarray(a, np.int64) for a in (machine, program, transfers)]
-    machine_at, program_at, transfers_at, *results = (ctypes.c_void_p(a.ctypes.data) for a in (*arrays, moments, busy, waited, totals))
-    _core().tenon_time(machine_at, program_at, ctypes.c_int32(count), transfers_at, ctypes.c_int32(units), *results)
+    arrays = [np.ascontiguousarray(a, np.int64) for a in (machine, program, transfers, uses, ranks)]
+    machine_at, program_at, transfers_at, uses_at, ranks_at, *results = (
+        ctypes.c_void_p(a.ctypes.data) for a in (*arrays, moments, busy, waited, totals))
+    _core().tenon_time(machine_at, program_at, ctypes.c_int32(count), transfers_at, uses_at, ranks_at, ctypes.c_int32(ports),
+                       ctypes.c_int32(units), *results)
     return moments, busy, waited, totals
 
 

@@ -15,6 +15,7 @@ from tenon.compiler.code import Code
 from tenon.compiler.instruction import Instruction
 from tenon.compiler.timing.columns import chosen, columns_of
 from tenon.compiler.timing.native import run_events
+from tenon.compiler.timing.ports import port_uses
 from tenon.compiler.timing.transfers import TRANSFER_COLUMNS, moves, transfer_fields, transfers
 
 __all__ = ["Timed", "time_program"]
@@ -57,12 +58,13 @@ def time_program(graph: Graph, instructions: Sequence[Instruction], *, masks: Se
     beats = max(1, INSTRUCTION_BYTES // graph.bus_bytes)
     machine = np.array([*astuple(pace_of(graph)), beats, graph.sequencer.queue_depth, graph.bus_bytes, burst, latency, outstanding])
     units = [u.name for u in graph.units]
-    program, moved = _arrays(graph, Code.of(instructions))
+    code = Code.of(instructions)
+    program, moved = _arrays(graph, code)
     if masks is None:
         masks = [[getattr(i.header, mask) for i in instructions] for mask in ("waits", "release", "done")]
     for column, values in zip((_WAITS, _RELEASE, _DONE), masks, strict=True):
         program[:, column] = values
-    moments, busy, waited, (cycles, read, written, dispatched, queued) = run_events(machine, program, moved, len(units))
+    moments, busy, waited, (cycles, read, written, dispatched, queued) = run_events(machine, program, moved, *port_uses(graph, code))
     return Timed(int(cycles), bool(dispatched == len(instructions) and not queued), int(read), int(written),
                  dict(zip(units, busy.tolist(), strict=True)), dict(zip(units, waited.tolist(), strict=True)), moments)
 

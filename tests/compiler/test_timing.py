@@ -12,12 +12,16 @@ from tenon.acg.expr import Loop
 from tenon.acg.formula import evaluate, evaluate_all, names
 from tenon.acg.mnemonic import Header
 from tenon.compiler import tokens
+from tenon.compiler.compile import compile_graph
 from tenon.compiler.errors import CompileError
+from tenon.compiler.frontend import read_graph
 from tenon.compiler.instruction import Instruction
 from tenon.compiler.timing import native, time_program
 from tenon.compiler.timing.native import LEVELS
+from tenon.flows.zoo.network import Network
 from tenon.hw.covenant import covenant
 from tenon.hw.presets import PRESETS, preset
+from tenon.tb.random_banks import random_banks
 from tenon.tb.random_programs import random_program
 from tenon.tb.timing_differences import timing_differences
 
@@ -34,9 +38,37 @@ def same(graph, program, **dram):
 @pytest.mark.parametrize("name", GRAPHS)
 def test_random_programs(name):
     rng = random.Random(7)
+    waits = 0
     for seed in range(60):
         program = random_program(GRAPHS[name], seed, length=rng.choice([6, 12, 30])).instructions
         assert same(GRAPHS[name], program, latency=rng.choice([1, 40, 200]), outstanding=rng.choice([1, 2, 32]))
+        waits += waits_for_banks(GRAPHS[name], program)
+    assert waits > 5, "engines hardly ever waited for banks"
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_banks(name):
+    for seed in range(10):
+        program = list(random_banks(GRAPHS[name], random.Random(seed)))
+        assert same(GRAPHS[name], program) and waits_for_banks(GRAPHS[name], program)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_banks_in_layers(name):
+    """And where layers overlap, with forms of instructions whose addresses differ from tile to tile."""
+    net = Network("mixed", 1)
+    there = net.conv("stem", net.input("x", (1, 3, 12, 12)), 32, (3, 3))
+    for number in range(3):
+        there = net.conv(f"point{number}", net.conv(f"deep{number}", there, 32, (3, 3), depthwise=True), 32)
+    program = compile_graph(read_graph(net.model([there])), GRAPHS[name], on_chip=True, effort=1).instructions
+    assert same(GRAPHS[name], program)
+    assert waits_for_banks(GRAPHS[name], program)
+
+
+def waits_for_banks(graph, program):
+    """Whether anybody does, in ``program``."""
+    noted = {name: note for name, note in graph.notes.items() if name != "precedence"}
+    return time_program(replace(graph, notes=noted), program).cycles != time_program(graph, program).cycles
 
 
 def test_programs_that_stop():

@@ -1,5 +1,7 @@
 """The cycle model's rules, one at a time, on programs short enough to count by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,7 @@ GRAPH = covenant(preset("edge16"))
 LOAD, MATRIX, VECTOR, STORE = (GRAPH.mnemonic(name) for name in ("LOAD", "MATRIX", "VECTOR", "STORE"))
 ON_CHIP = frozenset(GRAPH.memory_bytes)
 WHOLE = {"y_lim": 1, "x_lim": 1}
+BANK = GRAPH.memory("ACC").words // GRAPH.memory("ACC").banks  # the first word of the accumulators' second bank
 GUARD = BusGuard.request_cycles + BusGuard.answer_cycles  # of a round trip to the bus
 
 
@@ -67,9 +70,9 @@ def test_single_beats_are_bound_by_outstanding_requests():
 
 
 def test_engines_run_side_by_side_unless_tokens_say_otherwise():
-    fields = {"n_m0": 1000, "n_k0": 4}
+    fields = {"n_m0": 500, "n_k0": 8, "d_m0": 1}
     matrix = instruction(MATRIX, **fields)
-    vector = {"n_o0": 4000, "hi": 1}
+    vector = {"n_o0": 4000, "hi": 1, "x": BANK}
     alone = simulate_program([matrix], GRAPH).cycles
     beside = simulate_program([matrix, instruction(VECTOR, **vector)], GRAPH).cycles
     behind = simulate_program([instruction(MATRIX, Header(done=1), **fields),
@@ -78,6 +81,37 @@ def test_engines_run_side_by_side_unless_tokens_say_otherwise():
     assert behind.cycles > alone + 4000
     assert behind.counters["VECTOR_TOKEN"] > 3900
     assert behind.counters["MATRIX_BUSY"] == MATRIX.evaluate("fill", {}) + 4000 + MATRIX.evaluate("latency", {})
+
+
+@pytest.mark.parametrize("others", [1, 2])
+def test_who_comes_second_at_a_bank_waits(others):
+    """VECTOR reads sums while MATRIX adds to others in the same bank: in the first of 4 steps it goes on, then it waits for the rest.
+    Whether it begins before MATRIX does, or while MATRIX issues."""
+    matrix = instruction(MATRIX, n_m0=400, n_k0=4, d_m0=1)
+    vectors = [instruction(VECTOR, n_o0=600, hi=1, x=at) for at in (0, BANK)]
+    program = [matrix] * others
+    spans = {}
+    for vector in vectors:
+        for name, order in (("before", [vector, *program]), ("behind", [*program, vector])):
+            found = simulate_program(order, GRAPH)
+            spans[vector is vectors[0], name] = next(s for s in found.timeline.spans if s.engine == "VECTOR")
+            assert found.counters["MATRIX_BUSY"] == others * 1600 + MATRIX.evaluate("fill", {}) + MATRIX.evaluate("latency", {})
+    for name in ("before", "behind"):
+        same, other = spans[True, name], spans[False, name]
+        assert same.begun == other.begun and other.done - other.begun == 600 + VECTOR.evaluate("latency", {})
+        assert same.done - other.done == 1200, "three steps of 400 come first"
+
+
+def test_who_comes_second_goes_on_where_it_can():
+    """Tiles of 4 rows leave MATRIX's ports 12 of 16 cycles, of which VECTOR needs all; and in any order of listing."""
+    matrix, vector = instruction(MATRIX, n_m0=4, n_n=100, d_m0=1, init="keep"), instruction(VECTOR, n_o0=600, hi=1)
+    (alone,), beside = (simulate_program(order, GRAPH).timeline.spans for order in ([vector], [matrix, vector]))
+    took = {s.engine: s.done - s.begun for s in beside}
+    assert took["VECTOR"] - (alone.done - alone.begun) == pytest.approx(600 // 3, abs=8)
+    noted = dict(GRAPH.notes)
+    del noted["precedence"]
+    free = simulate_program([matrix, vector], replace(GRAPH, notes=noted)).timeline.spans
+    assert next(s.done - s.begun for s in free if s.engine == "VECTOR") == alone.done - alone.begun
 
 
 def test_short_tiles_cost_their_rows():
