@@ -54,32 +54,36 @@ def find_placer() -> str:
 def placed(text: str, what: str, log: Path | None = None, tries: int = 1, clock_mhz: float | None = None) -> dict:
     """Module ``REGISTERED``, the last of ``text``, in the fastest of ``tries`` placements, or the first that reaches ``clock_mhz``: its
     critical ``path`` as nextpnr reports it, names of the two cells at the ``ends`` of that, and nextpnr's ``log``, which is also
-    written to a file as it goes.
+    written to a file as it goes. Each placement is kept: more tries begin where fewer ended.
 
     Raises
     ------
     UserError
         If a tool is missing, or the module does not fit the device.
     """
-    recipe = [text, _SCRIPT, _OPTIONS, tries, clock_mhz, find_yosys().version, find_placer()]
-    found = kept("placed", recipe, lambda: _placed(text, what, log, tries, clock_mhz))
+    recipe = [text, _SCRIPT, _OPTIONS, find_yosys().version, find_placer()]
+    results = []
+    with tempfile.TemporaryDirectory(prefix="tenon-placed-") as folder:
+        work = Path(folder)
+        for attempt in range(tries):
+            results.append(kept("placed", [*recipe, attempt],
+                                lambda attempt=attempt: _placed(work, text, attempt, what, log or work / "nextpnr.log")))
+            if clock_mhz is not None and _ns(results[-1]["path"]) <= 1000 / clock_mhz:
+                break
+    found = min(results, key=lambda result: _ns(result["path"]))
     if log is not None:
         log.write_text(found["log"], encoding="utf-8")
     return found
 
 
-def _placed(design: str, what: str, log: Path | None, tries: int, clock_mhz: float | None) -> dict:
-    with tempfile.TemporaryDirectory(prefix="tenon-placed-") as folder:
-        work = Path(folder)
+def _placed(work: Path, design: str, attempt: int, what: str, log: Path) -> dict:
+    """One placement. What Yosys makes of the design is in ``work`` from the first one on."""
+    netlist = work / "mapped.json"
+    if not netlist.exists():
         (work / "design.v").write_text(design, encoding="utf-8")
         run_yosys(_SCRIPT, work, f"synthesis of {what}")
-        results = []
-        for attempt in range(tries):
-            results.append(_routed(work, attempt, what, log or work / "nextpnr.log"))
-            if clock_mhz is not None and _ns(results[-1][0]) <= 1000 / clock_mhz:
-                break
-        mapped = json.loads((work / "mapped.json").read_text(encoding="utf-8"))["modules"][REGISTERED]
-    path, said = min(results, key=lambda found: _ns(found[0]))
+    path, said = _routed(work, attempt, what, log)
+    mapped = json.loads(netlist.read_text(encoding="utf-8"))["modules"][REGISTERED]
     ports_from = design[:design.index(f"module {REGISTERED} ")].count("\n") + 1
     ends = [_name(mapped, cell, ports_from) for cell in (path[0]["from"]["cell"], path[-1]["to"]["cell"])]
     return {"path": path, "ends": ends, "log": said}
