@@ -270,14 +270,15 @@ def schedule_(model: str, budget: int | None, explicit: bool, json_file: Path | 
               help="What says how long a mapping takes: the compiled event loop, or RTL simulation.")
 @click.option("--budget", type=click.IntRange(1, 100_000), default=256, show_default=True, help="Mappings of the network to measure.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option("--mappings", type=click.Path(path_type=Path), help="Begin with these, and not with what the compiler chooses by itself.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("mappings.json"), show_default=True,
               help="Write the best mappings there, for --mappings of tenon compile and tenon run.")
 @click.option("--log", type=click.Path(path_type=Path), help="Write a line there for each measurement, as soon as it is made.")
 @click.option("--resume", is_flag=True, help="Go on with the log of a study that was interrupted: nothing is measured twice.")
 @_shapes
 @_arranging
-def tune(model: str, config: str, tuner: str, measure: str, budget: int, seed: int, output: Path, log: Path | None, resume: bool,
-         shapes: tuple[str, ...], schedule: str | None, on_chip: bool) -> None:
+def tune(model: str, config: str, tuner: str, measure: str, budget: int, seed: int, mappings: Path | None, output: Path,
+         log: Path | None, resume: bool, shapes: tuple[str, ...], schedule: str | None, on_chip: bool) -> None:
     """Tunes the mappings of all layers of MODEL together, by the cycles of its whole program."""
     with user_errors():
         from tenon.compiler.network import Network
@@ -286,6 +287,7 @@ def tune(model: str, config: str, tuner: str, measure: str, budget: int, seed: i
         from tenon.flows.shapes import read_sizes
         from tenon.flows.source import open_source
         from tenon.flows.tables import print_tuned
+        from tenon.flows.tune import read_mappings
         from tenon.flows.tune import tune as tuned_by
         from tenon.flows.tune_measure import By
         from tenon.hw.config import load_config
@@ -294,12 +296,13 @@ def tune(model: str, config: str, tuner: str, measure: str, budget: int, seed: i
         if resume and log is None:
             raise UserError("--resume goes on with a log: name it with --log")
         check_file(output)
+        start = read_mappings(mappings)
         graph = graph_of(params := load_config(config))
         source = open_source(model, read_sizes(shapes))
         with _status(f"tuning {source.name}") as say:
             network = Network(read_source(source)[0], graph, schedule=schedule or "optimal", on_chip=on_chip)
-            found = tuned_by(network, source.name, tuner=tuner, budget=budget, seed=seed, by=By(measure), params=params, log=log,
-                             resume=resume, progress=lambda line: say(f"tuning {source.name}: {line}"))
+            found = tuned_by(network, source.name, tuner=tuner, budget=budget, seed=seed, by=By(measure), params=params, start=start,
+                             log=log, resume=resume, progress=lambda line: say(f"tuning {source.name}: {line}"))
         with new_file(output) as work:
             work.write_text(found.mapping.to_json() + "\n", encoding="utf-8")
         print_tuned(found)

@@ -227,12 +227,12 @@ def print_traffic(program: Program, before: Program | None) -> None:
 
 
 def print_tuned(tuned: Tuned) -> None:
-    """What tuning found, beside what the compiler chooses by itself, and which choices differ."""
+    """What tuning found, beside what it began with."""
     failed = sum(m.cycles is None for m in tuned.measurements)
     table = Table(title=f"{tuned.study.model}: {len(tuned.space.knobs)} knobs, {tuned.space.size:.1e} points", title_justify="left")
     for name in ("", "measured", "no program", "cycles", ""):
         table.add_column(name, justify="right" if name else "left")
-    table.add_row("the compiler's", "1", "", _number(tuned.start_cycles), "")
+    table.add_row("the compiler's" if tuned.own else "as given", "1", "", _number(tuned.start_cycles), "")
     table.add_row(tuned.study.tuner, _number(len(tuned.measurements)), _number(failed), _number(tuned.cycles),
                   f"{100 * (tuned.cycles / tuned.start_cycles - 1):+.2f} %")
     new_console().print(table)

@@ -55,7 +55,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Tuned:
-    """The best mapping that was found, beside what the compiler chooses by itself."""
+    """The best mapping that was found, beside what it began with: ``own``, if that is what the compiler chooses by itself."""
 
     study: Study
     space: NetworkSpace
@@ -63,15 +63,18 @@ class Tuned:
     mapping: NetworkMapping
     cycles: int
     start_cycles: int
+    own: bool = True
 
 
 def tune(network: Network, model: str, *, tuner: str = "gaussian", budget: int = 256, seed: int = 1, by: By = By.MODEL,
-         params: SystolicParams | None = None, log: Path | None = None, resume: bool = False,
+         params: SystolicParams | None = None, start: NetworkMapping | None = None, log: Path | None = None, resume: bool = False,
          progress: Callable[[str], None] = lambda _: None) -> Tuned:
-    """Measures at most ``budget`` points of ``network``'s space, the compiler's own choice first.
+    """Measures at most ``budget`` points of ``network``'s space, of which ``start`` is the first.
 
     Parameters
     ----------
+    start : NetworkMapping, optional
+        The compiler's own choice if not given.
     by, params :
         What measures, and the hardware, for RTL.
     log : Path, optional
@@ -86,19 +89,19 @@ def tune(network: Network, model: str, *, tuner: str = "gaussian", budget: int =
     UserError
         If the log is there already, or is of another study; or if a library is missing.
     CompileError
-        If the compiler's own choice is none.
+        If the first point is not in the space, or cannot be lowered.
     """
     _require(tuner)
     space = NetworkSpace(network)
-    start = space.start()
-    study = Study(model, network.covenant.fingerprint, space.signature, tuner, seed, by.value, start)
+    first = space.start() if start is None else space.point(start)
+    study = Study(model, network.covenant.fingerprint, space.signature, tuner, seed, by.value, first)
     known = _read(log, study) if log is not None and resume and log.exists() else []
     if log is not None:
         check_file(log)
         if log.exists() and not resume:
             raise UserError(f"{log}: exists; go on with it by --resume, or name another file")
     made = {m.point: m for m in known}
-    measure, proposals = measure_by(by, space, params), make_tuner(tuner, space, start, seed)
+    measure, proposals = measure_by(by, space, params), make_tuner(tuner, space, first, seed)
     measurements: list[Measurement] = []
     before, began = known[-1].seconds if known else 0.0, time.process_time()
     clock = time.monotonic()
@@ -121,7 +124,7 @@ def tune(network: Network, model: str, *, tuner: str = "gaussian", budget: int =
     if start_cycles is None:
         raise CompileError(f"{model}: {measurements[0].reason}")
     best = min((m for m in measurements if m.cycles is not None), key=lambda m: m.cycles)
-    return Tuned(study, space, tuple(measurements), space.mapping(best.point), best.cycles, start_cycles)
+    return Tuned(study, space, tuple(measurements), space.mapping(best.point), best.cycles, start_cycles, start is None)
 
 
 def read_mappings(path: Path | None) -> NetworkMapping | None:

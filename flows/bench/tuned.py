@@ -15,6 +15,7 @@ from tenon.flows.bench.tuned_rtl import Gain, Rates, RealRun, gain, rates_of, re
 from tenon.flows.bench.tuning import BUDGET, COMPETITORS, CONFIGURATIONS, FIRST, NETWORKS, Course, Task, course, sources
 from tenon.flows.errors import user_errors
 from tenon.flows.outputs import new_file
+from tenon.flows.tune_measure import By
 
 __all__ = ["Courses", "page", "qualifies", "rows"]
 
@@ -25,7 +26,7 @@ _HARD, _SLOW, _NEAR = 0.9, 192, 0.98  # a task tells tuners apart if chance gets
 _REAL, _REAL_BUDGET = ("gaussian", "release", "chameleon", "anneal", "anneal+sampling", "tpe", "descent", "random"), 256
 _LOOKED_AT = (FIRST, 2 * FIRST, 4 * FIRST, BUDGET)
 _IN_RTL = Task("digits", "edge8")
-_GAIN_BUDGET, _GAIN_TUNER = 512, "gaussian"
+_STEPS = ((By.MODEL, "descent", 3000), (By.RTL, "gaussian", 256))
 _FEWER = {"tpe": 3}  # seeds of tuners that think for longer than all others together
 
 
@@ -95,8 +96,9 @@ def page(courses: Courses, rates: dict[Task, Rates], seeds: int, real: Sequence[
     return _PAGE.format(seeds=seeds, first=FIRST, budget=BUDGET, base=_BASE, hard=len(hard), tasks="\n".join(table),
                         rows="\n".join(rows(courses, hard, rates)) if hard else "", looked_at=" | ".join(map(str, _LOOKED_AT)),
                         near=100 * _NEAR, slow=_SLOW,
-                        limit=100 * _HARD, real="\n".join(runs), gains="\n".join(better), gain_budget=f"{_GAIN_BUDGET:,}",
-                        gain_tuner=_GAIN_TUNER, date=f"{datetime.date.today():%Y-%m-%d}", sources=sources(),
+                        limit=100 * _HARD, real="\n".join(runs), gains="\n".join(better),
+                        steps=", then ".join(f"`--measure {by} --tuner {tuner} --budget {budget}`" for by, tuner, budget in _STEPS),
+                        date=f"{datetime.date.today():%Y-%m-%d}", sources=sources(),
                         fewer=" ".join(f"`{tuner}` has {min(count, seeds)} seeds." for tuner, count in _FEWER.items()))
 
 
@@ -108,8 +110,8 @@ standard DRAM.
 
 ## Networks before and after
 
-As the compiler maps them by itself and as `tenon tune --tuner {gain_tuner} --measure rtl --budget {gain_budget}` does, both in RTL;
-elements of both runs compared with ONNX Runtime, and how many of them are wrong.
+In RTL, as the compiler maps them by itself and tuned: {steps}. Elements of both runs
+compared with ONNX Runtime, and how many of them are wrong.
 
 | network | the compiler's | tuned | | compared, wrong |
 |---|---|---|---|---|
@@ -181,7 +183,7 @@ def _real(tuner: str, rates: Rates, progress: Callable[[str], None]) -> RealRun:
 
 def _gain(task: Task, progress: Callable[[str], None]) -> Gain:
     progress(f"{task.network} on {task.configuration} before and after")
-    return gain(task, _GAIN_TUNER, _GAIN_BUDGET)
+    return gain(task, _STEPS)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +52,6 @@ class Gain:
 
     network: str
     configuration: str
-    measurements: int
     before: int
     after: int
     elements: int
@@ -98,13 +97,14 @@ def real_run(task: Task, tuner: str, rates: Rates, budget: int, seed: int = 1) -
     return RealRun(tuner, count, found.cycles[0], found.best(count), _processor_seconds() - began, virtual_seconds(found, rates, count))
 
 
-def gain(task: Task, tuner: str, budget: int, progress: Callable[[str], None] = lambda _: None) -> Gain:
-    """Tuned in RTL; elements of both runs compared."""
-    tuned = tune(task.space.network, task.network, tuner=tuner, budget=budget, by=By.RTL, params=preset(task.configuration),
-                 progress=progress)
-    runs = [_compared(task, mapping) for mapping in (task.space.mapping(task.start), tuned.mapping)]
-    (before, *_), (after, *_) = runs
-    return Gain(task.network, task.configuration, len(tuned.measurements), before, after, sum(r[1] for r in runs), sum(r[2] for r in runs))
+def gain(task: Task, steps: Sequence[tuple[By, str, int]], progress: Callable[[str], None] = lambda _: None) -> Gain:
+    """Tuned in ``steps`` (what measures, tuner, budget), each from where the one before came to; both ends run in RTL."""
+    first = found = task.space.mapping(task.start)
+    for by, tuner, budget in steps:
+        found = tune(task.space.network, task.network, tuner=tuner, budget=budget, by=by, params=preset(task.configuration), start=found,
+                     progress=progress).mapping
+    (before, *_), (after, *_) = runs = [_compared(task, mapping) for mapping in (first, found)]
+    return Gain(task.network, task.configuration, before, after, sum(r[1] for r in runs), sum(r[2] for r in runs))
 
 
 def _compared(task: Task, mapping: NetworkMapping) -> tuple[int, int, int]:

@@ -51,8 +51,8 @@ def test_the_page(task, monkeypatch):
     courses[task, "random"] = [made(*[1000] * 8)] * 3
     rates = dict.fromkeys((task, easy), Rates(0.0, 0.0, 1e9))
     assert tuned.qualifies(courses, task) == (0.68, 9) and tuned.qualifies(courses, easy) == (1.0, 8)
-    text = tuned.page(courses, rates, 3, [RealRun("random", 8, 1000, 990, 10.0, 11.0)], [Gain("digits", "edge8", 9, 1000, 900, 50, 0),
-                                                                                        Gain("resnet8", "edge8", 9, 1000, 1000, 60, 0)])
+    text = tuned.page(courses, rates, 3, [RealRun("random", 8, 1000, 990, 10.0, 11.0)], [Gain("digits", "edge8", 1000, 900, 50, 0),
+                                                                                        Gain("resnet8", "edge8", 1000, 1000, 60, 0)])
     assert "Over the 1 tasks that do" in text and "| digits on edge8 | 7 | 1e+09 | 680 | 0.680 | never | yes |" in text
     assert "| resnet8 on edge8 | 7 | 1e+09 | 800 | 1.000 | 8 | no |" in text
     row = next(line for line in text.splitlines() if line.startswith("| gaussian |"))

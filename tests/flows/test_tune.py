@@ -152,6 +152,20 @@ def test_measured_in_rtl(tmp_path):
         measure_by(By.RTL, None, None)
 
 
+def test_going_on_from_mappings(network, tmp_path):
+    """What they take is measured first; other networks' are refused."""
+    ask = ("tune", "zoo:digits", "--config", "edge8", "--on-chip", "--tuner", "descent")
+    first, second, log = tmp_path / "first.json", tmp_path / "second.json", tmp_path / "log"
+    assert tenon(*ask, "--budget", 200, "-o", first).exit_code == 0
+    done = tenon(*ask, "--budget", 10, "--mappings", first, "--log", log, "-o", second)
+    assert done.exit_code == 0 and "as given" in done.output and "compiler's" not in done.output
+    lines = [json.loads(line) for line in log.read_text().splitlines()[1:]]
+    best = tune(network, "digits", tuner="descent", budget=200)
+    assert lines[0]["cycles"] == best.cycles < best.start_cycles and tuple(lines[0]["point"]) == best.space.point(best.mapping)
+    refused(tenon(*ask, "--log", log, "--resume", "-o", second), "is of another first mapping")
+    refused(tenon("tune", "zoo:resnet8", "--config", "edge8", "--mappings", first, "-o", second), "there is no mapping of layer")
+
+
 def test_without_the_library(network, monkeypatch):
     monkeypatch.setitem(sys.modules, "xgboost", None)
     with pytest.raises(UserError, match=r"^the tuner release needs xgboost, which is missing: pip install 'tenon-hw\[tune\]'$"):
