@@ -40,8 +40,8 @@ class _Interruptible(click.Group):
 def main() -> None:
     """Generates DNN accelerators, compiles ONNX networks for them, and runs both in RTL simulation.
 
-    CONFIG is a preset (tiny, edge8, edge16, edge16_small, edge32) or a TOML file; MODEL an ONNX file or a built-in network such as
-    zoo:resnet18: tenon zoo lists them.
+    CONFIG is a preset (tiny, edge8, edge8_ecp5, edge16, edge16_small, edge32) or a TOML file; MODEL an ONNX file or a built-in network
+    such as zoo:resnet18: tenon zoo lists them.
     """
     # Deriving the covenant constructs components without elaborating them, which Amaranth takes for a slip.
     warnings.filterwarnings("ignore", message=r"<.*> created but never used")

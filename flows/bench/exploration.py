@@ -3,6 +3,7 @@ long an exploration takes."""
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import tempfile
 import time
@@ -20,6 +21,7 @@ from tenon.flows.energy_table import default_table
 from tenon.flows.errors import user_errors
 from tenon.flows.explore.command import Request, run_exploration
 from tenon.flows.explore.engines import Engine, as_finished, dask_engine
+from tenon.flows.explore.folder import check_output
 from tenon.flows.explore.front import hypervolume
 from tenon.flows.explore.measure import measure
 from tenon.flows.explore.objectives import scorer
@@ -156,8 +158,10 @@ def measure_beside(progress: Callable[[str], None], count: int = _HELD_OUT, netw
     return beside
 
 
-def measure_duration(progress: Callable[[str], None], model: str = "zoo:resnet18", points: int = 500, measured: int = 12) -> Duration:
-    """``tenon explore`` of LARGE, without anything in the cache of points that this has not put there."""
+def measure_duration(progress: Callable[[str], None], front: Path | None = None, model: str = "zoo:resnet18", points: int = 500,
+                     measured: int = 12) -> Duration:
+    """``tenon explore`` of LARGE, without anything in the cache of points that this has not put there; ``front`` is to hold what it
+    writes."""
     seconds = []
     with tempfile.TemporaryDirectory(prefix="tenon-explored-") as folder:
         (space := Path(folder) / "space.toml").write_text(LARGE, encoding="utf-8")
@@ -166,6 +170,8 @@ def measure_duration(progress: Callable[[str], None], model: str = "zoo:resnet18
             run_exploration(Request(space, (model,), _OBJECTIVES, default_table(), budget=points, measured=count,
                                     resume=len(seconds) == 1, output=Path(folder) / name), progress)
             seconds.append(time.monotonic() - began)
+        if front is not None:
+            shutil.copytree(Path(folder) / "models", front, dirs_exist_ok=True)
     return Duration(model, points, seconds[0], measured, seconds[1], seconds[2])
 
 
@@ -255,10 +261,13 @@ elements compared with ONNX Runtime, {wrong} of them wrong) and are synthesised 
 
 @click.command()
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The page to write.")
-def main(output: Path) -> None:
+@click.option("--front", type=click.Path(path_type=Path), help="Folder to write: the front of the exploration that is timed, measured.")
+def main(output: Path, front: Path | None) -> None:
     """Measures explorations."""
     quiet()
     with user_errors():
+        if front is not None:
+            check_output(front)
         sizes, found = {}, []
         for network in _NETWORKS:
             values = kept(f"explored-{network.removeprefix('zoo:')}", known, network, say)
@@ -267,7 +276,7 @@ def main(output: Path) -> None:
                 say(f"{sampler} on {network}")
                 found.append(kept(f"explored-{network.removeprefix('zoo:')}-{sampler}", convergence, network, values, sampler))
         beside = kept("explored-beside", measure_beside, say)
-        took = kept("explored-duration", measure_duration, say)
+        took = kept("explored-duration", measure_duration, say, front)
         with new_file(output) as work:
             work.write_text(_page(sizes, found, beside, took), encoding="utf-8")
     click.echo(output)

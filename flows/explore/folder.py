@@ -18,11 +18,11 @@ from tenon.tb.gateware import graph_of
 __all__ = ["POINTS", "check_output", "report_path", "write_front"]
 
 POINTS = "points.json"
-_OURS = (POINTS, "study.db", "study.db-journal", "report.html")
+_OURS = (POINTS, "study.db", "study.db-journal")
 
 
 def check_output(folder: Path) -> None:
-    """Refuses a folder that holds anything but what an exploration wrote.
+    """Refuses a folder that holds anything but what an exploration wrote, and pages.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def check_output(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: exists and is no folder; give another with -o")
     for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if entry.name not in _OURS and not entry.name.removesuffix(".toml").isdigit():
+        if entry.name not in _OURS and entry.suffix != ".html" and not entry.name.removesuffix(".toml").isdigit():
             raise UserError(f"{folder}: holds {entry.name!r}, which tenon did not write there; give another folder with -o")
 
 

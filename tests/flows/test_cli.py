@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tenon.flows.cli import main
 from tenon.flows.zoo import layers
+from tenon.hw.presets import PRESETS
 from tenon.tb import toolchain
 from tenon.tb.reference import Reference
 
@@ -62,6 +63,11 @@ def edited(path, change):
 
 
 # What it writes.
+
+def test_help_names_every_preset():
+    said = tenon("--help").output
+    assert all(name in said for name in PRESETS)
+
 
 def test_help_names_every_command():
     text = tenon("--help").stdout

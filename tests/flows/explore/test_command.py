@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from tenon.flows import cli
 from tenon.flows.cli import main
+from tenon.flows.explore.folder import check_output
 from tenon.flows.explore.point import Point
 from tenon.flows.explore.samplers import SAMPLERS
 from tenon.hw.config import load_config
@@ -150,9 +151,12 @@ def test_samplers_on_the_command_line_are_those_there_are():
 def test_a_folder_of_something_else_is_left_alone(space, tmp_path):
     (tmp_path / "front").mkdir()
     (tmp_path / "front/thesis.tex").write_text("mine")
+    (tmp_path / "front/other.html").write_text("a page of an earlier run, under any name")
     result = tenon("explore", space, "--model", "zoo:digits", "--measure-front", 0, "-o", tmp_path / "front")
     assert result.exit_code == 2 and "holds 'thesis.tex', which tenon did not write there" in result.output
-    assert [p.name for p in (tmp_path / "front").iterdir()] == ["thesis.tex"]
+    assert sorted(p.name for p in (tmp_path / "front").iterdir()) == ["other.html", "thesis.tex"]
+    (tmp_path / "front/thesis.tex").unlink()
+    check_output(tmp_path / "front")
 
 
 def test_networks_that_fit_nowhere(space, tmp_path, monkeypatch):
