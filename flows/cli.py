@@ -19,7 +19,7 @@ __all__ = ["main"]
 
 _PAUSE_SECONDS = 30  # between lines on progress where they stay
 _TECHNOLOGIES = ("ecp5", "osu018")
-_TUNERS = ("gaussian", "release", "chameleon", "anneal", "anneal+sampling", "tpe", "descent", "ranked", "random")
+_TUNERS = ("gaussian", "release", "chameleon", "anneal", "anneal+sampling", "tpe", "descent", "metropolis", "ranked", "random")
 _SAMPLERS = ("guided", "nsga2", "tpe", "random", "grid")
 _SIMULATORS = ("verilator", "icarus", "functional", "model")
 

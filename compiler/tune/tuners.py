@@ -23,6 +23,8 @@ _ELITE = 4  # best points that proposals start from
 _CROWD = 4  # proposals for each that is to represent them
 _POOL = 150  # points of which Gaussian processes choose: of more, more are promising by their mistakes
 _FEW, _SHARE = 6, 32  # points that they choose at a time, or such a part of all that were measured
+_WARMTH, _HALVED = 0.002, 2500  # such a part of all cycles longer is gone to at times; half of it after so many measurements
+_DRAWS = 1000  # mutations, until one was not measured
 _CREDIBLE = 1.3  # what takes so much longer than the best says nothing about what is better
 
 
@@ -118,6 +120,37 @@ class Descent(Tuner):
         self.rng.shuffle(near)
         new = next((p for p in map(tuple, near) if p not in self._asked and self.space.fits(p)), None)
         return [new] if new is not None else self._around(best, self.rng, count)
+
+
+class Metropolis(Tuner):
+    """A walk by mutations. What takes longer is gone to as well, the less often the longer it takes, and the more has been measured
+    (Metropolis et al. 1953; Kirkpatrick et al. 1983)."""
+
+    def __init__(self, space: NetworkSpace, start: Point, seed: int, first: Sequence[Point] = ()):
+        super().__init__(space, start, seed, first)
+        self._at = self._plan[0]
+
+    def tell(self, points: Sequence[Point], measured: Sequence[Measured | None]) -> None:
+        super().tell(points, measured)
+        for point in points:
+            self._visit(point)
+
+    def propose(self, count: int) -> list[Point]:
+        for _ in range(_DRAWS):
+            point = self.space.mutated(self._at, self.rng)
+            if point in self.measured:
+                self._visit(point)
+            elif self.space.fits(point):
+                return [point]
+        return []
+
+    def _visit(self, point: Point) -> None:
+        found, here = self.measured[point], self.measured[self._at]
+        if found is None:
+            return
+        warmth = _WARMTH * found.cycles * 0.5 ** (len(self.measured) / _HALVED)
+        if here is None or found.cycles <= here.cycles or self.rng.random() < np.exp((here.cycles - found.cycles) / warmth):
+            self._at = point
 
 
 class _Learning(Tuner):
@@ -298,8 +331,9 @@ class TPE(Tuner):
         return list(found)
 
 
-TUNERS: dict[str, type[Tuner]] = {"gaussian": Gaussian, "release": Release, "chameleon": Chameleon, "anneal": Anneal,
-                                  "anneal+sampling": SampledAnneal, "tpe": TPE, "descent": Descent, "ranked": Ranked, "random": Random}
+TUNERS: dict[str, type[Tuner]] = {
+    "gaussian": Gaussian, "release": Release, "chameleon": Chameleon, "anneal": Anneal, "anneal+sampling": SampledAnneal, "tpe": TPE,
+    "descent": Descent, "metropolis": Metropolis, "ranked": Ranked, "random": Random}
 
 
 def make_tuner(name: str, space: NetworkSpace, start: Point, seed: int, first: Sequence[Point] = ()) -> Tuner:

@@ -26,7 +26,7 @@ _HARD, _SLOW, _NEAR = 0.9, 192, 0.98  # a task tells tuners apart if chance gets
 _REAL, _REAL_BUDGET = ("gaussian", "release", "chameleon", "anneal", "anneal+sampling", "tpe", "descent", "random"), 256
 _LOOKED_AT = (FIRST, 2 * FIRST, 4 * FIRST, BUDGET)
 _IN_RTL = Task("digits", "edge8")
-_STEPS = ((By.MODEL, "descent", 3000), (By.RTL, "gaussian", 256))
+_STEPS = ((By.MODEL, "metropolis", 8000), (By.RTL, "gaussian", 256))
 _FEWER = {"tpe": 3}  # seeds of tuners that think for longer than all others together
 
 
