@@ -41,3 +41,11 @@ def test_package_imports_only_what_it_may(package):
     for path in sorted((ROOT / package).rglob("*.py")):
         forbidden = imported(path.read_text()) - MAY_IMPORT[package] - {package}
         assert not forbidden, f"{path.relative_to(ROOT)} imports {', '.join(sorted(forbidden))}"
+
+
+def test_nothing_of_the_accelerator_imports_the_drive():
+    """Which is around it."""
+    for folder in ("acg", "compiler", "hw"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            inside = path.is_relative_to(ROOT / "hw/storage")
+            assert inside or "tenon.hw.storage" not in path.read_text(), f"{path.relative_to(ROOT)} imports the drive"

@@ -1,0 +1,1 @@
+"""What NVMe puts on the wire: entries, commands, statuses, data structures, each declared once."""
