@@ -3,43 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from tenon.hw.domain import Domain, ParameterError, check_domains, check_names, domains_of, parameter
 
 __all__ = ["Domain", "ParameterError", "SystolicParams"]
-
-
-class ParameterError(ValueError):
-    """A parameter outside its domain; the message names it, the rule and the value."""
-
-
-@dataclass(frozen=True)
-class Domain:
-    """What a parameter may be: an integer in ``low..high``, a power of two if ``power_of_two``.
-
-    Exploration draws from it, validation and the documentation quote it.
-    """
-
-    low: int
-    high: int
-    power_of_two: bool = False
-    doc: str = ""
-
-    def __str__(self) -> str:
-        kind = "a power of two" if self.power_of_two else "an integer"
-        return f"{kind} in {self.low}..{self.high}"
-
-    def check(self, name: str, value: object) -> None:
-        """Raises ParameterError unless ``value`` lies in the domain."""
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise ParameterError(f"{name} must be {self}, not {value!r}")
-        if not self.low <= value <= self.high or (self.power_of_two and value & (value - 1)):
-            raise ParameterError(f"{name} must be {self}, not {value}")
-
-
-def _param(default: int, low: int, high: int, doc: str, *, power_of_two: bool = False) -> int:
-    return field(default=default, metadata={"domain": Domain(low, high, power_of_two, doc)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,35 +22,32 @@ class SystolicParams:
     """
 
     name: str = "custom"
-    rows: int = _param(16, 4, 128, "processing elements along the reduction", power_of_two=True)
-    cols: int = _param(16, 4, 128, "processing elements along output channels", power_of_two=True)
-    lanes: int = _param(16, 1, 128, "binary32 lanes of VECTOR: cols, a half or a quarter of it", power_of_two=True)
-    bus_bits: int = _param(128, 32, 512, "data width of the AXI4 port", power_of_two=True)
-    address_bits: int = _param(32, 32, 40, "address width of the AXI4 port")
-    axi_prot: int = _param(0, 0, 7, "AxPROT of every request: 1 privileged, 2 non-secure, 4 instruction")
-    axi_cache: int = _param(3, 0, 15, "AxCACHE of every request: 3 lets the interconnect buffer, merge and split")
-    axi_qos: int = _param(0, 0, 15, "AxQOS of every request")
-    activation_bytes: int = _param(128 * 1024, 1024, 2**20, "activation buffer", power_of_two=True)
-    weight_bytes: int = _param(128 * 1024, 1024, 2**20, "weight buffer", power_of_two=True)
-    weight_ports: int = _param(2, 1, 2, "ports of the weight buffer's memory: 2 read and write in a cycle; with 1 LOAD waits for reads")
-    accumulator_bytes: int = _param(64 * 1024, 1024, 2**22, "accumulators (int32), both banks", power_of_two=True)
-    vector_bytes: int = _param(64 * 1024, 1024, 2**20, "vector buffer, all four banks", power_of_two=True)
-    parameter_bytes: int = _param(16 * 1024, 1024, 2**20, "per-channel constants", power_of_two=True)
-    window_taps: int = _param(3, 0, 4, "multipliers in each lane of WINDOW; 0: no WINDOW")
-    tables: int = _param(4, 1, 64, "byte tables of 256 entries", power_of_two=True)
-    queue_depth: int = _param(8, 4, 32, "instructions that wait for each engine, beside the next one", power_of_two=True)
-    max_outstanding: int = _param(32, 16, 64, "bursts in flight of LOAD, and of STORE", power_of_two=True)
-    burst_beats: int = _param(64, 4, 256, "longest burst, in beats", power_of_two=True)
-    markers: int = _param(256, 16, 4096, "time stamps", power_of_two=True)
-    product_register: int = _param(0, 0, 1, "1: a register between a cell's multiplier and its adder, as multipliers of FPGAs have it")
-    accumulator_register: int = _param(0, 0, 1, "1: what MATRIX's sums start from comes out of a register, as slow block RAM wants it")
-    clock_gating: int = _param(1, 0, 1, "1: an idle engine's clock stands still; 0: clocks are wires, as FPGAs want them")
+    rows: int = parameter(16, 4, 128, "processing elements along the reduction", power_of_two=True)
+    cols: int = parameter(16, 4, 128, "processing elements along output channels", power_of_two=True)
+    lanes: int = parameter(16, 1, 128, "binary32 lanes of VECTOR: cols, a half or a quarter of it", power_of_two=True)
+    bus_bits: int = parameter(128, 32, 512, "data width of the AXI4 port", power_of_two=True)
+    address_bits: int = parameter(32, 32, 40, "address width of the AXI4 port")
+    axi_prot: int = parameter(0, 0, 7, "AxPROT of every request: 1 privileged, 2 non-secure, 4 instruction")
+    axi_cache: int = parameter(3, 0, 15, "AxCACHE of every request: 3 lets the interconnect buffer, merge and split")
+    axi_qos: int = parameter(0, 0, 15, "AxQOS of every request")
+    activation_bytes: int = parameter(128 * 1024, 1024, 2**20, "activation buffer", power_of_two=True)
+    weight_bytes: int = parameter(128 * 1024, 1024, 2**20, "weight buffer", power_of_two=True)
+    weight_ports: int = parameter(2, 1, 2, "ports of the weight buffer's memory: 2 read and write in a cycle; with 1 LOAD waits for reads")
+    accumulator_bytes: int = parameter(64 * 1024, 1024, 2**22, "accumulators (int32), both banks", power_of_two=True)
+    vector_bytes: int = parameter(64 * 1024, 1024, 2**20, "vector buffer, all four banks", power_of_two=True)
+    parameter_bytes: int = parameter(16 * 1024, 1024, 2**20, "per-channel constants", power_of_two=True)
+    window_taps: int = parameter(3, 0, 4, "multipliers in each lane of WINDOW; 0: no WINDOW")
+    tables: int = parameter(4, 1, 64, "byte tables of 256 entries", power_of_two=True)
+    queue_depth: int = parameter(8, 4, 32, "instructions that wait for each engine, beside the next one", power_of_two=True)
+    max_outstanding: int = parameter(32, 16, 64, "bursts in flight of LOAD, and of STORE", power_of_two=True)
+    burst_beats: int = parameter(64, 4, 256, "longest burst, in beats", power_of_two=True)
+    markers: int = parameter(256, 16, 4096, "time stamps", power_of_two=True)
+    product_register: int = parameter(0, 0, 1, "1: a register between a cell's multiplier and its adder, as multipliers of FPGAs have it")
+    accumulator_register: int = parameter(0, 0, 1, "1: what MATRIX's sums start from comes out of a register, as slow block RAM wants it")
+    clock_gating: int = parameter(1, 0, 1, "1: an idle engine's clock stands still; 0: clocks are wires, as FPGAs want them")
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name.isidentifier():
-            raise ParameterError(f"name must be an identifier, not {self.name!r}")
-        for name, domain in self.domains().items():
-            domain.check(name, getattr(self, name))
+        check_domains(self)
         if self.lanes not in (self.cols, self.cols // 2, self.cols // 4):
             choices = f"{self.cols}, {self.cols // 2} or {self.cols // 4}"
             raise ParameterError(f"lanes must be cols, a half or a quarter of it ({choices}), not {self.lanes}")
@@ -104,7 +70,7 @@ class SystolicParams:
     @classmethod
     def domains(cls) -> dict[str, Domain]:
         """Every integer parameter with its domain, in order of declaration."""
-        return {f.name: f.metadata["domain"] for f in dataclasses.fields(cls) if "domain" in f.metadata}
+        return domains_of(cls)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> SystolicParams:
@@ -112,12 +78,7 @@ class SystolicParams:
 
         ``lanes`` follows ``cols`` unless given.
         """
-        known = [f.name for f in dataclasses.fields(cls)]
-        for key in values:
-            if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
-                raise ParameterError(f"{key!r} is not a parameter of SystolicParams{hint}")
+        check_names(cls, values)
         values = dict(values)
         if "lanes" not in values and isinstance(values.get("cols"), int):
             values["lanes"] = values["cols"]
