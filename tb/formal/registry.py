@@ -10,6 +10,7 @@ from tenon.tb.formal import (
     legality_properties,
     memory_properties,
     nest_properties,
+    prp_properties,
     queue_properties,
     realign_properties,
     token_properties,
@@ -19,6 +20,7 @@ from tenon.tb.formal.prop import Property
 __all__ = ["PROPERTIES"]
 
 _SUBJECTS = (token_properties, queue_properties, engine_queue_properties, burst_properties, axi_lite_properties, bus_properties,
-             memory_properties, nest_properties, dispatch_properties, realign_properties, legality_properties, clock_properties)
+             memory_properties, nest_properties, dispatch_properties, realign_properties, legality_properties, clock_properties,
+             prp_properties)
 
 PROPERTIES: dict[str, Property] = {prop.name: prop for subject in _SUBJECTS for prop in subject.PROPERTIES}
