@@ -27,6 +27,7 @@ bench: $(READY)
 # Hours: mappings beside the best that is known, tuners beside each other, explorations beside RTL and synthesis. What is interrupted goes on.
 studies: $(READY)
 	$(BIN)/python -m tenon.flows.bench.mappings
+	$(BIN)/python -m tenon.flows.bench.gains -o docs/gains.md
 	$(BIN)/python -m tenon.flows.bench.tuned -o docs/tuned.md
 	$(BIN)/python -m tenon.flows.bench.exploration -o docs/explored.md
 

@@ -11,11 +11,10 @@ import click
 
 from tenon.flows.bench.kept import kept
 from tenon.flows.bench.side_by_side import quiet, say
-from tenon.flows.bench.tuned_rtl import Gain, Rates, RealRun, gain, rates_of, real_run, virtual_seconds
+from tenon.flows.bench.tuned_rtl import Rates, RealRun, rates_of, real_run, virtual_seconds
 from tenon.flows.bench.tuning import BUDGET, COMPETITORS, CONFIGURATIONS, FIRST, NETWORKS, Course, Task, course, sources
 from tenon.flows.errors import user_errors
 from tenon.flows.outputs import new_file
-from tenon.flows.tune_measure import By
 
 __all__ = ["Courses", "page", "qualifies", "rows"]
 
@@ -26,7 +25,6 @@ _HARD, _SLOW, _NEAR = 0.9, 192, 0.98  # a task tells tuners apart if chance gets
 _REAL, _REAL_BUDGET = ("gaussian", "release", "chameleon", "anneal", "anneal+sampling", "tpe", "descent", "random"), 256
 _LOOKED_AT = (FIRST, 2 * FIRST, 4 * FIRST, BUDGET)
 _IN_RTL = Task("digits", "edge8")
-_STEPS = ((By.MODEL, "metropolis", 8000), (By.RTL, "gaussian", 256))
 _FEWER = {"tpe": 3}  # seeds of tuners that think for longer than all others together
 
 
@@ -74,7 +72,7 @@ def _quartiles(values: Iterable[float], form: str) -> str:
     return f"{middle:{form}} ({low:{form}} to {high:{form}})"
 
 
-def page(courses: Courses, rates: dict[Task, Rates], seeds: int, real: Sequence[RealRun], gains: Sequence[Gain]) -> str:
+def page(courses: Courses, rates: dict[Task, Rates], seeds: int, real: Sequence[RealRun]) -> str:
     """The page in Markdown."""
     tasks, hard, table = sorted(rates, key=lambda t: (t.configuration, t.network)), [], []
     for task in tasks:
@@ -85,20 +83,10 @@ def page(courses: Courses, rates: dict[Task, Rates], seeds: int, real: Sequence[
                      f"{least_of(courses, task):,} | {share:.3f} | {late} | {'yes' if task in hard else 'no'} |")
     runs = [f"| {r.tuner} | {r.measurements} | {r.first:,} | {r.best:,} | {r.seconds:.1f} | {r.virtual:.1f} | "
             f"{100 * (r.virtual / r.seconds - 1):+.0f} % |" for r in real]
-    better = []
-    for configuration in CONFIGURATIONS:
-        mine = [g for g in gains if g.configuration == configuration]
-        better += [f"| {g.network} on {g.configuration} | {g.before:,} | {g.after:,} | {100 * (g.after / g.before - 1):+.1f} % | "
-                   f"{g.elements:,}, {g.mismatches} |" for g in mine]
-        if mine:
-            mean = statistics.geometric_mean(g.after / g.before for g in mine)
-            better.append(f"| all on {configuration} | | | {100 * (mean - 1):+.1f} % | |")
     return _PAGE.format(seeds=seeds, first=FIRST, budget=BUDGET, base=_BASE, hard=len(hard), tasks="\n".join(table),
                         rows="\n".join(rows(courses, hard, rates)) if hard else "", looked_at=" | ".join(map(str, _LOOKED_AT)),
                         near=100 * _NEAR, slow=_SLOW,
-                        limit=100 * _HARD, real="\n".join(runs), gains="\n".join(better),
-                        steps=", then ".join(f"`--measure {by} --tuner {tuner} --budget {budget}`" for by, tuner, budget in _STEPS),
-                        date=f"{datetime.date.today():%Y-%m-%d}", sources=sources(),
+                        limit=100 * _HARD, real="\n".join(runs), date=f"{datetime.date.today():%Y-%m-%d}", sources=sources(),
                         fewer=" ".join(f"`{tuner}` has {min(count, seeds)} seeds." for tuner, count in _FEWER.items()))
 
 
@@ -107,15 +95,6 @@ _PAGE = """\
 
 Written on {date} by `python -m tenon.flows.bench.tuned -o docs/tuned.md` from sources {sources}. Networks whole, their tensors on chip,
 standard DRAM.
-
-## Networks before and after
-
-In RTL, as the compiler maps them by itself and tuned: {steps}. Elements of both runs
-compared with ONNX Runtime, and how many of them are wrong.
-
-| network | the compiler's | tuned | | compared, wrong |
-|---|---|---|---|---|
-{gains}
 
 ## Tuners from random points on
 
@@ -166,9 +145,8 @@ def main(output: Path, seeds: int, networks: tuple[str, ...]) -> None:
                     courses.setdefault((task, tuner), []).append(course(task, tuner, seed))
         rates = {task: _rates(task) for task in tasks}
         real = [kept(f"real-{tuner}", _real, tuner, _rates(_IN_RTL), say) for tuner in _REAL]
-        gains = [kept(f"gain-{task.network}-{task.configuration}", _gain, task, say) for task in tasks]
         with new_file(output) as work:
-            work.write_text(page(courses, rates, seeds, real, gains), encoding="utf-8")
+            work.write_text(page(courses, rates, seeds, real), encoding="utf-8")
     click.echo(output)
 
 
@@ -179,11 +157,6 @@ def _rates(task: Task) -> Rates:
 def _real(tuner: str, rates: Rates, progress: Callable[[str], None]) -> RealRun:
     progress(f"{tuner} in RTL")
     return real_run(_IN_RTL, tuner, rates, _REAL_BUDGET)
-
-
-def _gain(task: Task, progress: Callable[[str], None]) -> Gain:
-    progress(f"{task.network} on {task.configuration} before and after")
-    return gain(task, _STEPS)
 
 
 if __name__ == "__main__":

@@ -1,25 +1,21 @@
-"""Tuning in RTL: what a measurement takes, whole runs of tuners, and networks before and after tuning, every element compared."""
+"""Tuning in RTL: what a measurement takes, and whole runs of tuners."""
 
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tenon.compiler.errors import CompileError
-from tenon.compiler.mapping import NetworkMapping
 from tenon.compiler.program import Program
 from tenon.compiler.tune import NetworkSpace, Point, make_tuner
 from tenon.flows.bench.tuning import Course, Task, followed
-from tenon.flows.execution import Simulator, time_programs
-from tenon.flows.run import prepare, run
-from tenon.flows.tune import tune
+from tenon.flows.execution import time_programs
 from tenon.flows.tune_measure import BATCH, By, measure_by
 from tenon.hw.presets import preset
 
-__all__ = ["Gain", "Rates", "RealRun", "gain", "rates_of", "real_run", "virtual_seconds"]
+__all__ = ["Rates", "RealRun", "rates_of", "real_run", "virtual_seconds"]
 
 _PROGRAMS = 8
 
@@ -43,19 +39,6 @@ class RealRun:
     best: int
     seconds: float
     virtual: float
-
-
-@dataclass(frozen=True)
-class Gain:
-    """A network on a configuration: cycles in RTL as the compiler maps it, and tuned; elements of both runs that were compared, and how
-    many of them were wrong."""
-
-    network: str
-    configuration: str
-    before: int
-    after: int
-    elements: int
-    mismatches: int
 
 
 def rates_of(task: Task) -> Rates:
@@ -95,24 +78,6 @@ def real_run(task: Task, tuner: str, rates: Rates, budget: int, seed: int = 1) -
     found = followed(proposals, lambda points: (None if isinstance(m, str) else m for m in measure(points)), budget)
     count = len(found.cycles)
     return RealRun(tuner, count, found.cycles[0], found.best(count), _processor_seconds() - began, virtual_seconds(found, rates, count))
-
-
-def gain(task: Task, steps: Sequence[tuple[By, str, int]], progress: Callable[[str], None] = lambda _: None) -> Gain:
-    """Tuned in ``steps`` (what measures, tuner, budget), each from where the one before came to; both ends run in RTL."""
-    first = found = task.space.mapping(task.start)
-    for by, tuner, budget in steps:
-        found = tune(task.space.network, task.network, tuner=tuner, budget=budget, by=by, params=preset(task.configuration), start=found,
-                     progress=progress).mapping
-    (before, *_), (after, *_) = runs = [_compared(task, mapping) for mapping in (first, found)]
-    return Gain(task.network, task.configuration, before, after, sum(r[1] for r in runs), sum(r[2] for r in runs))
-
-
-def _compared(task: Task, mapping: NetworkMapping) -> tuple[int, int, int]:
-    """Cycles, elements, and those that are wrong."""
-    report, _ = run(prepare(f"zoo:{task.network}", preset(task.configuration), runs=1, on_chip=True, mapping=mapping), Simulator.VERILATOR)
-    if report.cycles is None or report.comparison is None:
-        raise CompileError(f"{task.network}: nothing was compared")
-    return report.cycles, report.comparison.total.elements, report.comparison.exact.mismatches
 
 
 def _program(space: NetworkSpace, point: Point) -> Program:

@@ -125,10 +125,11 @@ def _opened(model: str) -> tuple[Graph, str, str]:
 
 @cache
 def version_of(sources: tuple[str, ...]) -> str:
-    """A hash of files and folders of the tree: what is kept of them holds as long as they stay the same."""
+    """A hash of files and folders of the tree, but for the drive's: what is kept of them holds as long as they stay the same."""
     digest = hashlib.sha256()
     for name in sources:
         there = _ROOT / name
-        for path in sorted(p for p in (there.rglob("*") if there.is_dir() else [there]) if p.suffix in (".py", ".cpp", ".sv")):
+        files = (p for p in (there.rglob("*") if there.is_dir() else [there]) if p.suffix in (".py", ".cpp", ".sv"))
+        for path in sorted(p for p in files if "storage" not in p.relative_to(_ROOT).parts):
             digest.update(str(path.relative_to(_ROOT)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]

@@ -3,7 +3,9 @@
 import pytest
 
 from tenon.flows.bench import tuned, tuning
-from tenon.flows.bench.tuned_rtl import Gain, Rates, RealRun, virtual_seconds
+from tenon.flows.bench.gains import Gain
+from tenon.flows.bench.gains import page as gains_page
+from tenon.flows.bench.tuned_rtl import Rates, RealRun, virtual_seconds
 from tenon.flows.bench.tuning import COMPETITORS, Course, Task, course
 
 
@@ -51,10 +53,15 @@ def test_the_page(task, monkeypatch):
     courses[task, "random"] = [made(*[1000] * 8)] * 3
     rates = dict.fromkeys((task, easy), Rates(0.0, 0.0, 1e9))
     assert tuned.qualifies(courses, task) == (0.68, 9) and tuned.qualifies(courses, easy) == (1.0, 8)
-    text = tuned.page(courses, rates, 3, [RealRun("random", 8, 1000, 990, 10.0, 11.0)], [Gain("digits", "edge8", 1000, 900, 50, 0),
-                                                                                        Gain("resnet8", "edge8", 1000, 1000, 60, 0)])
+    text = tuned.page(courses, rates, 3, [RealRun("random", 8, 1000, 990, 10.0, 11.0)])
     assert "Over the 1 tasks that do" in text and "| digits on edge8 | 7 | 1e+09 | 680 | 0.680 | never | yes |" in text
     assert "| resnet8 on edge8 | 7 | 1e+09 | 800 | 1.000 | 8 | no |" in text
     row = next(line for line in text.splitlines() if line.startswith("| gaussian |"))
     assert row.startswith("| gaussian | 0.701 (0.701 to 0.701) |") and row.endswith("| 1.000 (1.000 to 1.000) | 1 of 1 | 1.6 | 1.0 | 20 |")
-    assert "| random | 8 | 1,000 | 990 | 10.0 | 11.0 | +10 % |" in text and "| all on edge8 | | | -5.1 % | |" in text
+    assert "| random | 8 | 1,000 | 990 | 10.0 | 11.0 | +10 % |" in text
+
+
+def test_the_page_of_gains():
+    text = gains_page([Gain("digits", "edge8", 1000, 900, 50, 0), Gain("resnet8", "edge8", 1000, 1000, 60, 1)])
+    assert "| digits on edge8 | 1,000 | 900 | -10.0 % | 50, 0 |" in text and "| all on edge8 | | | -5.1 % | |" in text
+    assert "60, 1 |" in text and "edge16" not in text
