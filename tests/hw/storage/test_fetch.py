@@ -47,7 +47,7 @@ def test_histories(host_bits, entries, error):
     host = Host(rng, entries, host_bits // 8)
 
     async def bench(ctx):
-        beats, busy = deque(), deque()
+        beats, busy, asked = deque(), deque(), 0
         for cycle in range(6000):
             eager = (cycle // 500) % 2  # times with full queues, and with single commands
             for queue in range(PAIRS):
@@ -57,7 +57,8 @@ def test_histories(host_bits, entries, error):
                 host.free.extend(busy.popleft() for _ in range(rng.choice([1, len(busy)])))
             queue = ctx.get(dut.s_queue)
             ctx.set(dut.pending, sum(1 << q for q in range(PAIRS) if host.count(q)))
-            ctx.set(dut.s_base, host.bases[queue] // PAGE_BYTES)
+            ctx.set(dut.s_base, host.bases[asked] // PAGE_BYTES)  # as a memory answers
+            asked = queue
             ctx.set(dut.s_head, host.heads[queue])
             ctx.set(dut.s_count, host.count(queue))
             ctx.set(dut.free, len(host.free))
