@@ -13,6 +13,7 @@ from tenon.tb.formal import (
     prp_properties,
     queue_properties,
     realign_properties,
+    slot_properties,
     token_properties,
 )
 from tenon.tb.formal.prop import Property
@@ -21,6 +22,6 @@ __all__ = ["PROPERTIES"]
 
 _SUBJECTS = (token_properties, queue_properties, engine_queue_properties, burst_properties, axi_lite_properties, bus_properties,
              memory_properties, nest_properties, dispatch_properties, realign_properties, legality_properties, clock_properties,
-             prp_properties)
+             prp_properties, slot_properties)
 
 PROPERTIES: dict[str, Property] = {prop.name: prop for subject in _SUBJECTS for prop in subject.PROPERTIES}
