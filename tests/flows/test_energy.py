@@ -169,7 +169,7 @@ def test_a_program_folder_of_an_earlier_version(tmp_path):
     folder = tmp_path / "program"
     assert CliRunner().invoke(main, ["compile", "zoo:gemm_5x12x9", "--config", "tiny", "-o", str(folder)]).exit_code == 0
     graph = json.loads((folder / "acg.json").read_text())
-    del graph["notes"]["port_bytes"]
+    del graph["notes"]["port_bytes"], graph["notes"]["precedence"]
     (folder / "acg.json").write_text(json.dumps(graph))
     done = CliRunner().invoke(main, ["run", str(folder), "--simulator", "model", "--energy-table"])
     assert done.exit_code == 0 and "ACC read" in done.stdout, done.output
