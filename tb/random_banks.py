@@ -1,14 +1,16 @@
-"""Random programs whose engines work side by side, at the same banks as often as at others, and wait for nothing else."""
+"""Random programs whose engines work side by side, at the same banks as often as at others, and wait for nothing else; and graphs on
+which nobody waits for a bank."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tenon.acg.graph import Graph
 from tenon.compiler.instruction import Instruction
 
-__all__ = ["random_banks"]
+__all__ = ["random_banks", "without_precedence"]
 
 
 def random_banks(graph: Graph, rng: random.Random, count: int = 40) -> Iterator[Instruction]:
@@ -26,3 +28,8 @@ def random_banks(graph: Graph, rng: random.Random, count: int = 40) -> Iterator[
                                a_o0=10, a_k1=10, a_t=1, w_k1=3, w_t=1, d=others, d_o0=8, d_x=1))] if window else [])])
         mnemonic = graph.mnemonic(name)
         yield Instruction(mnemonic, mnemonic.complete(fields))
+
+
+def without_precedence(graph: Graph) -> Graph:
+    """``graph`` as if every port of a memory were free, always."""
+    return replace(graph, notes={name: note for name, note in graph.notes.items() if name != "precedence"})

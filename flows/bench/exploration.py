@@ -276,7 +276,8 @@ def main(output: Path, front: Path | None) -> None:
                 say(f"{sampler} on {network}")
                 found.append(kept(f"explored-{network.removeprefix('zoo:')}-{sampler}", convergence, network, values, sampler))
         beside = kept("explored-beside", measure_beside, say)
-        took = kept("explored-duration", measure_duration, say, front)
+        # What is kept of a duration has no front beside it.
+        took = measure_duration(say, front) if front is not None else kept("explored-duration", measure_duration, say)
         with new_file(output) as work:
             work.write_text(_page(sizes, found, beside, took), encoding="utf-8")
     click.echo(output)

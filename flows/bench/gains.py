@@ -75,16 +75,22 @@ def page(gains: Sequence[Gain]) -> str:
         if mine:
             mean = statistics.geometric_mean(g.after / g.before for g in mine)
             rows.append(f"| all on {configuration} | | | {100 * (mean - 1):+.1f} % | |")
-    steps = ", then ".join(f"`--measure {by} --tuner {tuner} --budget {budget}`" for by, tuner, budget in _STEPS)
-    return _PAGE.format(rows="\n".join(rows), steps=steps, date=f"{datetime.date.today():%Y-%m-%d}", sources=sources())
+    steps = "\n".join(f"- `--measure {by} --tuner {tuner} --budget {budget}`" for by, tuner, budget in _STEPS)
+    chosen = sorted({g.configuration for g in gains})
+    only = "" if set(chosen) == set(CONFIGURATIONS) else "".join(f" --config {name}" for name in chosen)
+    return _PAGE.format(rows="\n".join(rows), steps=steps, only=only, date=f"{datetime.date.today():%Y-%m-%d}", sources=sources())
 
 
 _PAGE = """\
 # Before and after tuning
 
-Written on {date} by `python -m tenon.flows.bench.gains -o docs/gains.md` from sources {sources}. Whole networks, their tensors on chip,
-standard DRAM, in RTL: cycles as the compiler maps them by itself, and as `tenon tune` does, {steps}. Elements of both runs are compared
-with ONNX Runtime; the last column says how many, and how many of them are wrong.
+Written on {date} by `python -m tenon.flows.bench.gains{only} -o docs/gains.md` from sources {sources}. Whole
+networks, their tensors on chip, standard DRAM, in RTL: cycles as the compiler maps them by itself, and as `tenon tune` does, each step
+from where the one before came to:
+
+{steps}
+
+Elements of both runs are compared with ONNX Runtime; the last column says how many, and how many of them are wrong.
 
 | network | the compiler's | tuned | | compared, wrong |
 |---|---|---|---|---|

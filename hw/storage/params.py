@@ -72,12 +72,10 @@ class StorageParams:
                 f"spare_bytes must hold {self.parity_bytes} bytes of parity ({self.codewords} codewords), {self.metadata_bytes} of "
                 f"metadata and {_FACTORY_MARK} that stay free, not {self.spare_bytes}")
         spare = self.blocks * self.planes - self.visible_blocks - _RESERVED * self.planes
-        if self.units < 1 or spare < _LEAST_SPARE * self.planes:
+        if spare < _LEAST_SPARE * self.planes:
             raise ParameterError(
                 f"blocks must leave {_LEAST_SPARE} of each plane beside {_RESERVED} that are in use and those that the host sees: "
                 f"more than {self.blocks}, or a larger spare_percent than {self.spare_percent}")
-        if self.slm_bytes + self.program_slots * _MIB > 1 << 32:
-            raise ParameterError("slm_bytes and programs must lie below 4 GiB, where the accelerator's addresses reach")
 
     @classmethod
     def domains(cls) -> dict[str, Domain]:

@@ -21,7 +21,7 @@ from tenon.compiler.timing.native import LEVELS
 from tenon.flows.zoo.network import Network
 from tenon.hw.covenant import covenant
 from tenon.hw.presets import PRESETS, preset
-from tenon.tb.random_banks import random_banks
+from tenon.tb.random_banks import random_banks, without_precedence
 from tenon.tb.random_programs import random_program
 from tenon.tb.timing_differences import timing_differences
 
@@ -67,8 +67,7 @@ def test_banks_in_layers(name):
 
 def waits_for_banks(graph, program):
     """Whether anybody does, in ``program``."""
-    noted = {name: note for name, note in graph.notes.items() if name != "precedence"}
-    return time_program(replace(graph, notes=noted), program).cycles != time_program(graph, program).cycles
+    return time_program(without_precedence(graph), program).cycles != time_program(graph, program).cycles
 
 
 def test_programs_that_stop():

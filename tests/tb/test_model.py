@@ -1,7 +1,5 @@
 """The cycle model's rules, one at a time, on programs short enough to count by hand."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -12,6 +10,7 @@ from tenon.hw.load import LoadEngine
 from tenon.hw.presets import preset
 from tenon.tb.functional import Instruction
 from tenon.tb.model import Deadlock, simulate_program
+from tenon.tb.random_banks import without_precedence
 from tenon.tb.transfers import transfer_of
 
 GRAPH = covenant(preset("edge16"))
@@ -108,9 +107,7 @@ def test_who_comes_second_goes_on_where_it_can():
     (alone,), beside = (simulate_program(order, GRAPH).timeline.spans for order in ([vector], [matrix, vector]))
     took = {s.engine: s.done - s.begun for s in beside}
     assert took["VECTOR"] - (alone.done - alone.begun) == pytest.approx(600 // 3, abs=8)
-    noted = dict(GRAPH.notes)
-    del noted["precedence"]
-    free = simulate_program([matrix, vector], replace(GRAPH, notes=noted)).timeline.spans
+    free = simulate_program([matrix, vector], without_precedence(GRAPH)).timeline.spans
     assert next(s.done - s.begun for s in free if s.engine == "VECTOR") == alone.done - alone.begun
 
 

@@ -1,7 +1,6 @@
 """The cycle model against the RTL's own counters, on random programs of several kinds."""
 
 import random
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from tenon.hw.registers import ErrorCode
 from tenon.tb.functional import decode_program
 from tenon.tb.gateware import verilog_of
 from tenon.tb.model import simulate_program
-from tenon.tb.random_banks import random_banks
+from tenon.tb.random_banks import random_banks, without_precedence
 from tenon.tb.rtl import Run, run_rtl
 
 PARAMS = preset("tiny")
@@ -93,7 +92,7 @@ def test_cycles(kind):
 @pytest.mark.rtl
 def test_cycles_with_busy_banks():
     """Whether one instruction comes to a bank just before another or behind it may decide much; so programs are held together."""
-    free = replace(GRAPH, notes={name: note for name, note in GRAPH.notes.items() if name != "precedence"})
+    free = without_precedence(GRAPH)
     errors, without = [], []
     for program, said, seen in simulated("banks", 16):
         errors.append(abs(said / seen - 1))

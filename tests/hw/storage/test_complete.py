@@ -4,12 +4,12 @@ import random
 from collections import Counter, deque
 
 import pytest
-from amaranth.sim import Simulator
 
 from tenon.hw.axi import OKAY, SLVERR
 from tenon.hw.storage.complete import CompletionPost
 from tenon.hw.storage.nvme.entries import COMPLETION, COMPLETION_BYTES
 from tenon.hw.storage.prp import PAGE_BYTES
+from tenon.tb.simulated import simulator
 
 PAIRS = 3
 
@@ -88,8 +88,7 @@ def test_histories(host_bits, error):
             await ctx.tick()
         assert bool(ctx.get(dut.o_failed)) == (seen["failed"] == 1) == error, seen
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
+    sim = simulator(dut)
     sim.add_testbench(bench)
     sim.run()
     assert seen["again"] > 20 and seen["around"] > 5, seen

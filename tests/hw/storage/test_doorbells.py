@@ -4,9 +4,9 @@ import random
 from collections import Counter
 
 import pytest
-from amaranth.sim import Simulator
 
 from tenon.hw.storage.doorbells import DoorbellError, Doorbells
+from tenon.tb.simulated import simulator
 
 
 class Queue:
@@ -104,8 +104,7 @@ def test_random_histories(pairs, entries):
                 expected = sum(1 << q for (k, q), queue in queues.items() if k == which and queue.used)
                 assert ctx.get(getattr(dut, name)) == expected
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
+    sim = simulator(dut)
     sim.add_testbench(bench)
     sim.run()
     assert min(seen["wrong", True], seen["wrong", False], seen["around"], seen["full", True]) > 10, seen

@@ -4,12 +4,12 @@ import random
 from collections import Counter, deque
 
 import pytest
-from amaranth.sim import Simulator
 
 from tenon.hw.axi import OKAY, SLVERR
 from tenon.hw.storage.fetch import FETCH_BURST, SubmissionFetch
 from tenon.hw.storage.nvme.entries import SUBMISSION_BYTES
 from tenon.hw.storage.prp import PAGE_BYTES
+from tenon.tb.simulated import simulator
 
 PAIRS, SLOTS = 3, 16
 
@@ -106,8 +106,7 @@ def test_histories(host_bits, entries, error):
         assert bool(ctx.get(dut.o_failed)) == (seen["failed"] > 0) == error
         assert seen["failed"] <= 1, "it goes on after an error"
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
+    sim = simulator(dut)
     sim.add_testbench(bench)
     sim.run()
     assert seen["most"] == FETCH_BURST and seen["no slots"] > 20 and seen["around"] > 2, seen

@@ -4,9 +4,9 @@ import random
 from collections import Counter
 
 import pytest
-from amaranth.sim import Simulator
 
 from tenon.hw.storage.prp import LIST_BURST, PrpFault, PrpWalker
+from tenon.tb.simulated import simulator
 
 MAX_PAGES = 40
 
@@ -128,8 +128,7 @@ def test_random_commands(page):
             seen[kind, fault.name] += 1
             seen["links"] += len(needed) - len(expected) + 1 if needed and fault == PrpFault.NONE else 0
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
+    sim = simulator(dut)
     sim.add_testbench(bench)
     sim.run()
     assert seen["links"] > 20 and len(seen) >= 10 and (seen["full"] or page == 64), seen
