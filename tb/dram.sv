@@ -8,8 +8,8 @@
 //           may use the slot. So bursts are served in order of arrival, and a late writer delays nobody.
 //           A read beat that is offered and not taken keeps the slot.
 // Response  of a write: `latency` cycles after its last beat.
-// Beyond    BYTES: SLVERR; reads give zero, writes are dropped. Its first byte is that of the last 4 GiB of addresses: 0
-//           where these have 32 bits. In files, addresses count from there.
+// Beyond    BYTES: SLVERR; reads give zero, writes are dropped. Its first byte is at FIRST, that of the last 4 GiB of addresses unless
+//           said otherwise: 0 where these have 32 bits. In files, addresses count from there.
 //
 // Plusargs
 //   +dram_latency=N   cycles, at least 1 (40)
@@ -26,7 +26,8 @@ module tenon_dram #(
     parameter int BYTES = 1 << 26,
     parameter int OUTSTANDING = 32,
     parameter int ID_BITS = 1,
-    parameter int ADDRESS_BITS = 32
+    parameter int ADDRESS_BITS = 32,
+    parameter logic [63:0] FIRST = (64'd1 << ADDRESS_BITS) - (64'd1 << 32)
 ) (
     input  logic clk,
     input  logic rst,
@@ -140,7 +141,7 @@ module tenon_dram #(
     assign rvalid = r_held || (r_can && (r_older || !w_can || !wvalid));
     assign wready = w_can && !rvalid;
 
-    localparam logic [ADDRESS_BITS-1:0] ORIGIN = ADDRESS_BITS'((64'd1 << ADDRESS_BITS) - (64'd1 << 32));
+    localparam logic [ADDRESS_BITS-1:0] ORIGIN = ADDRESS_BITS'(FIRST);
     logic [ADDRESS_BITS-1:0] r_word, w_word;
     logic r_inside, w_inside;
     assign r_word = ((r_address[r_head] - ORIGIN) >> SHIFT) + ADDRESS_BITS'(r_beat);

@@ -36,7 +36,8 @@ class CompletionPost(wiring.Component):
         The host's memory.
     posted : Out(1)
         The entry in ``c_queue`` is written.
-    o_failed : Out(1)
+    busy, o_failed : Out(1)
+        A completion is under way; the controller has failed.
     """
 
     def __init__(self, *, pairs: int, entries: int, host_bits: int):
@@ -49,7 +50,7 @@ class CompletionPost(wiring.Component):
             "c_queue": Out(queue), "c_base": In(_BASE_BITS), "c_tail": In(entry), "c_phase": In(1), "c_full": In(1), "c_push": Out(1),
             "aw_valid": Out(1), "aw_ready": In(1), "aw_addr": Out(HOST_ADDRESS_BITS), "aw_len": Out(8),
             "w_valid": Out(1), "w_ready": In(1), "w_data": Out(host_bits), "w_strb": Out(host_bits // 8), "w_last": Out(1),
-            "b_valid": In(1), "b_ready": Out(1), "b_resp": In(2), "posted": Out(1), "o_failed": Out(1),
+            "b_valid": In(1), "b_ready": Out(1), "b_resp": In(2), "posted": Out(1), "busy": Out(1), "o_failed": Out(1),
         })
 
     def elaborate(self, platform):
@@ -69,7 +70,8 @@ class CompletionPost(wiring.Component):
             m.d.comb += [self.w_data.eq(entry.as_value().replicate(width // whole)), self.aw_addr.eq(address & ~(width // 8 - 1)),
                          self.w_strb.eq(Cat((place == k).replicate(COMPLETION_BYTES) for k in range(width // whole)))]
 
-        with m.FSM():
+        with m.FSM() as fsm:
+            m.d.comb += self.busy.eq(~fsm.ongoing("IDLE"))
             with m.State("IDLE"):
                 with m.If(self.i_valid & ~self.o_failed):
                     m.next = "SUBMISSION"

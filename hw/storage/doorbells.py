@@ -36,6 +36,8 @@ class Doorbells(wiring.Component):
         Submission queues with entries that were not taken.
     s_queue, s_head, s_count, s_take, s_taken : In, Out, Out, In(1), In
         Of a submission queue: the first entry, and how many follow before its end, that one included; so many are taken.
+    h_queue, h_head : In, Out
+        Of a submission queue: the first entry, for whoever tells the host.
     c_queue, c_tail, c_phase, c_full, c_push : In, Out, Out(1), Out(1), In(1)
         Of a completion queue: where the next entry goes, its phase, whether there is no room for it; it is written.
     unread : Out(pairs)
@@ -52,6 +54,7 @@ class Doorbells(wiring.Component):
             "pending": Out(pairs),
             "s_queue": In(queue), "s_head": Out(entry), "s_count": Out(range(entries + 1)), "s_take": In(1),
             "s_taken": In(range(entries + 1)),
+            "h_queue": In(queue), "h_head": Out(entry),
             "c_queue": In(queue), "c_tail": Out(entry), "c_phase": Out(1), "c_full": Out(1), "c_push": In(1),
             "unread": Out(pairs),
         })
@@ -105,7 +108,7 @@ class Doorbells(wiring.Component):
         s_last, s_tail = submission["last"][self.s_queue], submission["ahead"][self.s_queue]
         next_head = Signal(range(self.entries + 1))
         m.d.comb += [
-            self.s_head.eq(submission["behind"][self.s_queue]),
+            self.s_head.eq(submission["behind"][self.s_queue]), self.h_head.eq(submission["behind"][self.h_queue]),
             self.s_count.eq(Mux(s_tail >= self.s_head, s_tail - self.s_head, s_last - self.s_head + 1)),
             next_head.eq(self.s_head + self.s_taken),
         ]

@@ -42,7 +42,8 @@ class SubmissionFetch(wiring.Component):
         A part of an entry for a slot, in order.
     o_end, o_queue : Out(1), Out
         It was the entry's last part, and of which queue it is.
-    o_failed : Out(1)
+    busy, o_failed : Out(1)
+        A burst is under way; the controller has failed.
     """
 
     def __init__(self, *, pairs: int, entries: int, slots: int, host_bits: int):
@@ -56,7 +57,7 @@ class SubmissionFetch(wiring.Component):
             "ar_valid": Out(1), "ar_ready": In(1), "ar_addr": Out(HOST_ADDRESS_BITS), "ar_len": Out(8),
             "r_valid": In(1), "r_ready": Out(1), "r_data": In(host_bits), "r_resp": In(2), "r_last": In(1),
             "o_valid": Out(1), "o_slot": Out(range(slots)), "o_beat": Out(range(self.beats)), "o_data": Out(host_bits), "o_end": Out(1),
-            "o_queue": Out(range(pairs)), "o_failed": Out(1),
+            "o_queue": Out(range(pairs)), "busy": Out(1), "o_failed": Out(1),
         })
 
     def elaborate(self, platform):
@@ -85,7 +86,8 @@ class SubmissionFetch(wiring.Component):
             self.ar_len.eq(count * self.beats - 1), self.s_taken.eq(count), self.o_queue.eq(self.s_queue),
             self.o_slot.eq(self.a_slot), self.o_beat.eq(beat), self.o_data.eq(self.r_data),
         ]
-        with m.FSM():
+        with m.FSM() as fsm:
+            m.d.comb += self.busy.eq(~fsm.ongoing("PICK"))
             with m.State("PICK"):
                 with m.If(self.pending.any() & (self.free != 0) & ~self.o_failed):
                     m.d.sync += self.s_queue.eq(turn)

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from tenon.hw.domain import Domain, ParameterError, check_domains, check_names, domains_of, parameter
 from tenon.hw.params import SystolicParams
 
-__all__ = ["METADATA_BYTES", "UNIT_BYTES", "StorageParams"]
+__all__ = ["METADATA_BYTES", "TRANSFER_PAGES", "UNIT_BYTES", "StorageParams"]
 
 _KIB, _MIB = 1024, 1024 * 1024
 
 UNIT_BYTES = 4096  # what the map maps, and a block of the NVM namespace is
+
+TRANSFER_PAGES = 32  # of the host's memory, that the longest command moves: a power of two
 
 #: Of each unit in its page's spare, under its code: block (6 bytes), sequence (6), CRC-32 (4).
 METADATA_BYTES = 16
@@ -94,6 +96,16 @@ class StorageParams:
     def to_dict(self) -> dict[str, object]:
         return {**{name: getattr(self, name) for name in ("name", *self.domains())}, "accelerator": self.accelerator.to_dict()}
 
+    @property
+    def pairs(self) -> int:
+        """Of queues, the admin queue's among them."""
+        return self.queues + 1
+
+    @property
+    def vectors(self) -> int:
+        """Interrupts: one for each completion queue."""
+        return self.pairs
+
     # The code: over GF(2**m), shortened.
 
     @property
@@ -129,6 +141,11 @@ class StorageParams:
     def metadata_bytes(self) -> int:
         """Of a page."""
         return self.page_bytes // UNIT_BYTES * METADATA_BYTES
+
+    @property
+    def address_bits(self) -> int:
+        """Of the device's memory."""
+        return 36
 
     # Geometry. A superblock is the same block of all planes of all dies.
 

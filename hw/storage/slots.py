@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -28,8 +28,8 @@ class SlotTable(wiring.Component):
         Slots that are free, the next one, and that it is taken.
     n_valid, n_slot, n_queue, n_cid : In(1), In, In, In(16)
         A command is in the slot, of which queue, and its name.
-    m_valid, m_ready, m_slot : Out(1), In(1), Out
-        Commands for firmware, in the order in which they came.
+    m_valid, m_ready, m_slot, m_queue : Out(1), In(1), Out, Out
+        Commands for firmware, in the order in which they came, and of which queue they are.
     f_valid, f_ready, f_slot, f_status, f_result : In(1), Out(1), In, In(15), In(64)
         A command has ended, and how.
     f_wrong : Out(1)
@@ -38,6 +38,8 @@ class SlotTable(wiring.Component):
         A completion; it is taken, or is to come again; the one that was taken is posted.
     open : Out(slots)
         Slots with a command that has not ended.
+    q_queue, q_commands : In, Out
+        Of a queue: commands that came and whose completions are not posted.
     """
 
     def __init__(self, *, pairs: int, slots: int):
@@ -46,11 +48,12 @@ class SlotTable(wiring.Component):
         super().__init__({
             "free": Out(range(slots + 1)), "a_slot": Out(slot), "a_take": In(1),
             "n_valid": In(1), "n_slot": In(slot), "n_queue": In(queue), "n_cid": In(_CID_BITS),
-            "m_valid": Out(1), "m_ready": In(1), "m_slot": Out(slot),
+            "m_valid": Out(1), "m_ready": In(1), "m_slot": Out(slot), "m_queue": Out(queue),
             "f_valid": In(1), "f_ready": Out(1), "f_slot": In(slot), "f_status": In(STATUS_BITS), "f_result": In(_RESULT_BITS),
             "f_wrong": Out(1),
             "p_valid": Out(1), "p_ready": In(1), "p_again": In(1), "p_queue": Out(queue), "p_cid": Out(_CID_BITS),
             "p_status": Out(STATUS_BITS), "p_result": Out(_RESULT_BITS), "posted": In(1), "open": Out(slots),
+            "q_queue": In(queue), "q_commands": Out(range(slots + 1)),
         })
 
     def elaborate(self, platform):
@@ -73,14 +76,20 @@ class SlotTable(wiring.Component):
         m.d.sync += shown.eq(shown + (returned.i_valid & returned.i_ready) - (returned.o_valid & returned.o_ready))
 
         # What came: whose it is stays in a memory, and firmware is told.
-        m.submodules.mailbox = mailbox = Fifo(width=bits, depth=self.slots)
+        m.submodules.mailbox = mailbox = Fifo(width=bits + len(self.m_queue), depth=self.slots)
         owners = emit.instance(m, "owners", Memory(width=(self.pairs - 1).bit_length() + _CID_BITS, depth=self.slots))
         ends = emit.instance(m, "ends", Memory(width=STATUS_BITS + _RESULT_BITS, depth=self.slots))
         m.d.comb += [
-            mailbox.i_valid.eq(self.n_valid), mailbox.i.eq(self.n_slot), self.m_valid.eq(mailbox.o_valid), self.m_slot.eq(mailbox.o),
+            mailbox.i_valid.eq(self.n_valid), mailbox.i.eq(Cat(self.n_slot, self.n_queue)), self.m_valid.eq(mailbox.o_valid),
+            Cat(self.m_slot, self.m_queue).eq(mailbox.o),
             mailbox.o_ready.eq(self.m_ready),
             owners.w_en.eq(self.n_valid), owners.w_addr.eq(self.n_slot), owners.w_data.eq(Cat(self.n_cid, self.n_queue)),
         ]
+
+        counts = Array(Signal(range(self.slots + 1), name=f"commands{queue}") for queue in range(self.pairs))
+        for queue, count in enumerate(counts):
+            m.d.sync += count.eq(count + (self.n_valid & (self.n_queue == queue)) - (self.posted & (self.p_queue == queue)))
+        m.d.comb += self.q_commands.eq(counts[self.q_queue])
 
         # What has ended waits for its turn; what finds its queue full has its turn again behind all others.
         m.submodules.ended = ended = Fifo(width=bits, depth=self.slots)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from tenon.hw.storage.layout import Layout, bits
 
-__all__ = ["COMPLETION", "COMPLETION_BYTES", "PRP_ENTRY_BYTES", "SUBMISSION", "SUBMISSION_BYTES"]
+__all__ = ["ADMIN_ENTRIES", "COMPLETION", "COMPLETION_BYTES", "PRP_ENTRY_BYTES", "SUBMISSION", "SUBMISSION_BYTES"]
 
 SUBMISSION_BYTES = 64
 COMPLETION_BYTES = 16
 PRP_ENTRY_BYTES = 8
+ADMIN_ENTRIES = 4096  # an admin queue's at most, whatever the most of others is
 _BASE = "Base 2.2"
 
 #: What every command has; fields of its own are in ``commands``.

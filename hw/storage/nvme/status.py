@@ -81,3 +81,8 @@ class Status(enum.Enum):
     @property
     def code(self) -> int:
         return self.value[1]
+
+    def word(self, *, retry: bool = False) -> int:
+        """The completion's bits above its phase; unless ``retry``, the same command would end so again."""
+        failed = self is not Status.SUCCESS
+        return self.code | self.type << 8 | (failed and not retry) << 14

@@ -1,0 +1,57 @@
+"""What lies where in the device's memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tenon.hw.storage.params import UNIT_BYTES, StorageParams
+
+__all__ = ["MemoryMap", "Region", "memory_map"]
+
+_ALIGNMENT = 4096
+
+
+@dataclass(frozen=True)
+class Region:
+    """``size`` bytes from ``base`` on."""
+
+    name: str
+    base: int
+    size: int
+    doc: str
+
+    @property
+    def end(self) -> int:
+        return self.base + self.size
+
+
+@dataclass(frozen=True)
+class MemoryMap:
+    """Regions in order of their addresses; they do not overlap, and each begins at a multiple of 4 KiB."""
+
+    regions: tuple[Region, ...]
+
+    def __getitem__(self, name: str) -> Region:
+        for region in self.regions:
+            if region.name == name:
+                return region
+        raise KeyError(f"the device's memory has no region {name!r}")
+
+    @property
+    def size(self) -> int:
+        """Of the whole memory in bytes."""
+        return self.regions[-1].end
+
+
+def memory_map(params: StorageParams) -> MemoryMap:
+    """The regions of a drive's memory. What the processor reads and writes itself comes first: it reaches the first gigabyte."""
+    sizes = {
+        "ANSWERS": (params.slots * 2 * UNIT_BYTES, "what firmware answers: 8 KiB for each slot"),
+        "SLM": (params.slm_bytes, "the memory namespace"),
+        "BLOCKS": (params.units * UNIT_BYTES, "blocks of the NVM namespace"),
+    }
+    regions, base = [], 0
+    for name, (size, doc) in sizes.items():
+        regions.append(Region(name, base, size, doc))
+        base += -(-size // _ALIGNMENT) * _ALIGNMENT
+    return MemoryMap(tuple(regions))

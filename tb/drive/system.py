@@ -1,0 +1,76 @@
+"""Builds and runs the system of ``drive_system.sv``: a drive, its firmware and DRAM, and a host."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pythondata_cpu_vexriscv
+
+from tenon.hw.storage.drive import DRIVE_PREFIX, drive_verilog
+from tenon.hw.storage.memory_map import memory_map
+from tenon.hw.storage.params import StorageParams
+from tenon.hw.storage.processor import FIRMWARE_FILE
+from tenon.tb import runner
+from tenon.tb.drive.firmware import firmware_words
+from tenon.tb.drive.memory import MESSAGES, Arena, lay_out
+from tenon.tb.rtl import Dram, repeated_modules
+
+__all__ = ["ARENAS", "PERIOD_NS", "build_drive", "run_drive"]
+
+_TB = Path(__file__).resolve().parents[1]
+_SOURCES = ("dram.sv", "axi_rules.sv", "drive/host_memory.sv", "drive/host_memory.cpp", "drive/drive_system.sv")
+_CORE = "VexRiscv_Full.v"
+
+PERIOD_NS = 4  # 250 MHz
+
+#: Where the host's memory lies: low, high, and where interrupts go.
+ARENAS = (Arena(0x0010_0000, 1024), Arena(0x12_3400_0000, 512), Arena(0x00F0_0000_0000_0000, 512), Arena(MESSAGES, 1))
+
+
+def build_drive(params: StorageParams) -> runner.Build:
+    """A simulator of the drive, in the cache."""
+    texts = {Path(name).name: (_TB / name).read_text() for name in _SOURCES}
+    verilog = drive_verilog(params)
+    core = Path(pythondata_cpu_vexriscv.data_file(_CORE)).read_text()
+    size = 1 << (memory_map(params).size - 1).bit_length()
+    parameters = {"HOST_BITS": params.host_bits, "MEMORY_BITS": params.memory_bits, "ADDRESS_BITS": params.address_bits, "DRAM_BYTES": size,
+                  "PERIOD_NS": PERIOD_NS}
+    return runner.build({f"{DRIVE_PREFIX}.v": verilog, "vexriscv.v": core, **texts}, "tenon_drive_system", parameters=parameters,
+                        exposed=runner.ports_of(texts["drive_system.sv"], "tenon_drive_system"), no_inline=repeated_modules(verilog),
+                        timing=True)
+
+
+def run_drive(params: StorageParams, scenario: str, *, arguments: dict | None = None, arenas: Sequence[Arena] = ARENAS,
+              dram: Dram | None = None, host_latency: int = 100, host_stall: int = 0, seed: int = 1) -> dict:
+    """Runs ``scenario`` ("module:function", a coroutine of a ``Host``) and returns what it returns.
+
+    Parameters
+    ----------
+    arguments : dict
+        For the scenario; JSON.
+    host_latency, host_stall : int
+        Cycles until the host's memory answers; percent of cycles in which each of its channels stalls.
+
+    Raises
+    ------
+    tb.runner.SimulationError
+        If the scenario fails, or the drive did what it must not do.
+    """
+    built = build_drive(params)
+    words = firmware_words(params)
+    with tempfile.TemporaryDirectory(prefix="tenon-drive-") as name:
+        folder = Path(name)
+        (folder / FIRMWARE_FILE).write_text("".join(f"{word:08x}\n" for word in words))
+        plusargs = [*lay_out(folder, arenas), f"+host_latency={host_latency}", f"+host_stall={host_stall}", f"+host_seed={seed}",
+                    *(dram or Dram()).plusargs()]
+        job = folder / "job.json"
+        job.write_text(json.dumps({"scenario": scenario, "arguments": arguments or {}, "arenas": [[a.base, a.pages] for a in arenas],
+                                   "seed": seed, "result": str(folder / "result.json")}))
+        log = runner.simulate(built, "tenon.tb.drive.bench", plusargs=plusargs, folder=folder, env={"TENON_DRIVE_JOB": str(job)}, seed=seed)
+        broken = [line for line in log.splitlines() if line.startswith("host:") or " axi: " in line]
+        if broken:
+            raise runner.SimulationError("\n".join(broken[:10]))
+        return json.loads((folder / "result.json").read_text())
