@@ -10,7 +10,7 @@ from tenon.hw.axi import OKAY
 from tenon.hw.fifo import Fifo
 from tenon.hw.storage.bus import read_bus
 from tenon.hw.storage.nvme.entries import PRP_ENTRY_BYTES
-from tenon.hw.storage.prp import HOST_ADDRESS_BITS, LIST_BURST
+from tenon.hw.storage.prp import HOST_ADDRESS_BITS, LIST_BURST, MOST_ENTRIES
 
 __all__ = ["ListReader"]
 
@@ -20,6 +20,9 @@ _READS = 4  # in flight
 
 class ListReader(wiring.Component):
     """Makes bursts of what a ``PrpWalker`` asks for, and entries of what comes.
+
+    Entries have room here, all that the walker ever asks for: they share the bus with the data of commands before, and a walker takes no
+    entry while those data are still to come.
 
     Members
     -------
@@ -55,26 +58,27 @@ class ListReader(wiring.Component):
             self.ar_len.eq(last_byte >> word_bits),
         ]
 
-        done = Signal(index_bits)  # entries of this read that were given
-        given, last = Signal(), Signal()
-        m.d.comb += [given.eq(self.d_valid & self.d_ready), last.eq(done == count), asked.o_ready.eq(given & last)]
-        with m.If(given):
+        entries = m.submodules.entries = Fifo(width=_ENTRY_BITS + 1, depth=MOST_ENTRIES)
+        m.d.comb += [self.d_valid.eq(entries.o_valid), entries.o_ready.eq(self.d_ready), Cat(self.d, self.d_error).eq(entries.o)]
+        done = Signal(index_bits)  # entries of this read that came
+        comes, last, error = Signal(), Signal(), Signal()
+        m.d.comb += [entries.i_valid.eq(comes), last.eq(done == count), asked.o_ready.eq(comes & last), error.eq(self.r_resp != OKAY)]
+        with m.If(comes):
             m.d.sync += done.eq(Mux(last, 0, done + 1))
         if self.host_bits < _ENTRY_BITS:  # an entry takes two beats
             high, low, bad = Signal(), Signal(self.host_bits, reset_less=True), Signal()
             m.d.comb += [
-                self.d_valid.eq(self.r_valid & asked.o_valid & high), self.r_ready.eq(asked.o_valid & (~high | self.d_ready)),
-                self.d.eq(Cat(low, self.r_data)), self.d_error.eq(bad | (self.r_resp != OKAY)),
+                self.r_ready.eq(asked.o_valid), comes.eq(self.r_valid & asked.o_valid & high),
+                entries.i.eq(Cat(low, self.r_data, bad | error)),
             ]
             with m.If(self.r_valid & self.r_ready):
-                m.d.sync += [high.eq(~high), low.eq(self.r_data), bad.eq(self.r_resp != OKAY)]
+                m.d.sync += [high.eq(~high), low.eq(self.r_data), bad.eq(error)]
             return m
         place_bits = word_bits - entry_bits
         place = Signal(max(1, place_bits))  # of an entry within its beat
         m.d.comb += [
-            place.eq((begin + done)[:place_bits] if place_bits else 0),
-            self.d_valid.eq(self.r_valid & asked.o_valid), self.d.eq(self.r_data.word_select(place, _ENTRY_BITS)),
-            self.d_error.eq(self.r_resp != OKAY),
-            self.r_ready.eq(asked.o_valid & self.d_ready & (last | (place == (1 << place_bits) - 1))),
+            place.eq((begin + done)[:place_bits] if place_bits else 0), comes.eq(self.r_valid & asked.o_valid),
+            entries.i.eq(Cat(self.r_data.word_select(place, _ENTRY_BITS), error)),
+            self.r_ready.eq(asked.o_valid & (last | (place == (1 << place_bits) - 1))),
         ]
         return m

@@ -10,11 +10,13 @@ from amaranth.lib.wiring import In, Out
 
 from tenon.hw.storage.nvme.entries import PRP_ENTRY_BYTES
 
-__all__ = ["HOST_ADDRESS_BITS", "LIST_BURST", "PAGE_BYTES", "PrpFault", "PrpWalker"]
+__all__ = ["HOST_ADDRESS_BITS", "LIST_BURST", "MOST_ENTRIES", "PAGE_BYTES", "PrpFault", "PrpWalker"]
 
 HOST_ADDRESS_BITS = 64
 PAGE_BYTES = 4096  # of the host's memory: CC.MPS is 0
 LIST_BURST = 8  # entries of a list that are read at a time; a read begins at a multiple of as many, or ends there
+
+MOST_ENTRIES = 2 * LIST_BURST  # that were asked for and not taken
 
 
 class PrpFault(enum.IntEnum):
@@ -86,7 +88,7 @@ class PrpWalker(wiring.Component):
         index = Signal(index_bits, reset_less=True)  # of the entry that comes next
         ask = Signal(index_bits, reset_less=True)  # of the entry that is asked for next
         wanted = Signal(range(self.page_entries + 1))
-        coming = Signal(range(2 * LIST_BURST + 1))
+        coming = Signal(range(MOST_ENTRIES + 1))
         count = Signal(range(LIST_BURST + 1))
         asks, arrives = Signal(), Signal()
         to_burst = Signal(range(LIST_BURST + 1))

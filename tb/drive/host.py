@@ -86,6 +86,7 @@ class Pair:
     phase: int = 1
     interrupts: bool = True
     pending: dict[int, Pending] = field(default_factory=dict)
+    in_entry: dict[int, Pending] = field(default_factory=dict)  # whose each entry is, by address: it may be another's before the first ends
     next_cid: int = 0
 
     @property
@@ -260,7 +261,7 @@ class Host:
         if buffer is not None:
             direction = common["opcode"] & 3
             buffer.allow(((READ if direction & 1 else 0) | (WRITE if direction & 2 else 0)) if rights is None else rights, READ)
-        pending = pair.pending[cid] = Pending(entry, buffer, submitted=self.cycle)
+        pending = pair.pending[cid] = pair.in_entry[entry] = Pending(entry, buffer, submitted=self.cycle)
         pair.tail = (pair.tail + 1) % pair.entries
         if ring:
             await self.ring(pair)
@@ -315,7 +316,8 @@ class Host:
             self._strays.append(f"queue {pair.index} completed command {entry['cid']:#x} of queue {entry['sq_id']}, which has none")
             return True
         owner.head = entry["sq_head"]
-        self.memory.allow(pending.entry, SUBMISSION_BYTES, 0)
+        if owner.in_entry.get(pending.entry) is pending:
+            self.memory.allow(pending.entry, SUBMISSION_BYTES, 0)
         if pending.buffer is not None:
             pending.buffer.allow(0, 0)
         status = entry["sc"] | entry["sct"] << 8 | entry["crd"] << 11 | entry["more"] << 13 | entry["dnr"] << 14
