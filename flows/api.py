@@ -19,7 +19,7 @@ from tenon.flows.clock import Clock, clock_of
 from tenon.flows.compile import Compiled, Placement, compile_source, placements, save_folder
 from tenon.flows.errors import UserError
 from tenon.flows.execution import Simulator
-from tenon.flows.generate import CLOCK_MHZ, header_of
+from tenon.flows.generate import CLOCK_MHZ
 from tenon.flows.generate import generate as write_hardware
 from tenon.flows.html import parse_record, run_page
 from tenon.flows.html.markup import Markup, count, element
@@ -35,7 +35,7 @@ from tenon.flows.shapes import fix_shapes
 from tenon.flows.source import Source, check_feeds, open_source, read_feeds
 from tenon.hw.config import Configuration, load_config, read_config
 from tenon.hw.params import SystolicParams
-from tenon.tb.gateware import graph_of, verilog_of
+from tenon.tb.gateware import graph_of, header_of, verilog_of
 from tenon.tb.rtl import Dram
 
 __all__ = ["Hardware", "Model", "NetworkRun", "Program", "Quantized", "compile", "generate", "load_config", "quantize", "run"]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 from tenon.acg.isa import isa_page
-from tenon.acg.mnemonic import INSTRUCTION_BYTES
 from tenon.flows.errors import UserError
 from tenon.flows.outputs import new_folder
 from tenon.flows.product import constraints, fusesoc, ipxact, litex
@@ -14,15 +12,14 @@ from tenon.flows.product.names import check_prefix
 from tenon.flows.product.ports import ports_of
 from tenon.flows.version import version
 from tenon.hw.config import MHZ_RANGE
-from tenon.hw.covenant import SEGMENTS
 from tenon.hw.emit import PREFIX
 from tenon.hw.params import SystolicParams
-from tenon.hw.register_map import c_header, markdown
-from tenon.hw.registers import COUNTERS, ENGINES, ID, VERSION, ErrorCode, registers
-from tenon.tb.gateware import graph_of, verilog_of
+from tenon.hw.register_map import markdown
+from tenon.hw.registers import registers
+from tenon.tb.gateware import graph_of, header_of, verilog_of
 from tenon.tb.lint import WAIVERS
 
-__all__ = ["CLOCK_MHZ", "file_names", "generate", "header_of"]
+__all__ = ["CLOCK_MHZ", "file_names", "generate"]
 
 #: Of the constraints, if no other clock is asked for.
 CLOCK_MHZ = 100.0
@@ -34,15 +31,6 @@ _FILES = ("{}.v", "{}.vlt", "acg.json", "{}.h", "isa.md", "registers.md", "{}.f"
 def file_names(prefix: str = PREFIX) -> tuple[str, ...]:
     """Every file that ``generate`` writes."""
     return tuple(name.format(prefix) for name in _FILES)
-
-
-def header_of(params: SystolicParams, prefix: str = PREFIX) -> str:
-    """The C header that a driver includes; its macros begin with ``prefix`` in capitals."""
-    constants = {"ID_VALUE": ID, "VERSION_VALUE": VERSION, "FINGERPRINT_VALUE": int(graph_of(params).fingerprint[:8], 16)}
-    constants |= {"INSTRUCTION_BYTES": INSTRUCTION_BYTES} | {f"ERROR_{code.name}": code.value for code in ErrorCode}
-    for kind, names in (("SEGMENT", SEGMENTS), ("ENGINE", ENGINES), ("COUNTER", COUNTERS)):
-        constants |= {f"{kind}_{name}": index for index, name in enumerate(names)}
-    return c_header(dataclasses.replace(registers(params), name=prefix.upper()), constants)
 
 
 def generate(params: SystolicParams, folder: Path, *, prefix: str = PREFIX, clock_mhz: float = CLOCK_MHZ) -> list[Path]:

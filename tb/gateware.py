@@ -1,7 +1,8 @@
-"""The covenant and the Verilog of a configuration, made once: emission takes some seconds."""
+"""The covenant, the Verilog and the C header of a configuration; Verilog is made once, since emission takes some seconds."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -10,13 +11,16 @@ from functools import cache
 from pathlib import Path
 
 from tenon.acg.graph import Graph
+from tenon.acg.mnemonic import INSTRUCTION_BYTES
 from tenon.compiler.cache import cache_folder
 from tenon.hw import accelerator
-from tenon.hw.covenant import covenant
+from tenon.hw.covenant import SEGMENTS, covenant
 from tenon.hw.emit import PREFIX
 from tenon.hw.params import SystolicParams
+from tenon.hw.register_map import c_header
+from tenon.hw.registers import COUNTERS, ENGINES, ID, VERSION, ErrorCode, registers
 
-__all__ = ["emitted", "graph_of", "verilog_key", "verilog_of"]
+__all__ = ["emitted", "graph_of", "header_of", "verilog_key", "verilog_of"]
 
 _ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,6 +29,15 @@ _ROOT = Path(__file__).resolve().parents[1]
 def graph_of(params: SystolicParams) -> Graph:
     """The covenant of ``params``."""
     return covenant(params)
+
+
+def header_of(params: SystolicParams, prefix: str = PREFIX) -> str:
+    """The C header that a driver includes; its macros begin with ``prefix`` in capitals."""
+    constants = {"ID_VALUE": ID, "VERSION_VALUE": VERSION, "FINGERPRINT_VALUE": int(graph_of(params).fingerprint[:8], 16)}
+    constants |= {"INSTRUCTION_BYTES": INSTRUCTION_BYTES} | {f"ERROR_{code.name}": code.value for code in ErrorCode}
+    for kind, names in (("SEGMENT", SEGMENTS), ("ENGINE", ENGINES), ("COUNTER", COUNTERS)):
+        constants |= {f"{kind}_{name}": index for index, name in enumerate(names)}
+    return c_header(dataclasses.replace(registers(params), name=prefix.upper()), constants)
 
 
 def emitted(params: SystolicParams, prefix: str = PREFIX) -> str:

@@ -1,8 +1,11 @@
+#include "compute.h"
 #include "controller.h"
 
 static void abort_command(command *c)
 {
-    bool done = command_get(c, ABORT_SQID) == 0u && events_abort(command_get(c, ABORT_ABORT_CID));
+    uint32_t queue = command_get(c, ABORT_SQID), cid = command_get(c, ABORT_ABORT_CID);
+    bool done = queue == 0u ? events_abort(cid) : compute_abort(queue, cid);
+
     command_end(c, NVME_STATUS_SUCCESS, done ? 0u : 1u); /* 1: it was not aborted, and goes on */
 }
 
@@ -38,6 +41,15 @@ void admin_command(command *c)
         break;
     case NVME_OPCODE_ASYNC_EVENT_REQUEST:
         events_request(c);
+        break;
+    case NVME_OPCODE_LOAD_PROGRAM:
+        compute_load(c);
+        break;
+    case NVME_OPCODE_PROGRAM_ACTIVATION:
+        compute_activate(c);
+        break;
+    case NVME_OPCODE_MEMORY_RANGE_SET:
+        compute_range_set(c);
         break;
     default:
         command_end(c, NVME_STATUS_INVALID_OPCODE, 0);

@@ -1,4 +1,5 @@
 /* Enabling, disabling and shutting down (NVM Express Base Specification 2.2, sections 3.5 and 3.6). */
+#include "compute.h"
 #include "controller.h"
 
 #define CC_EN 1u
@@ -20,6 +21,7 @@ static void forget(void)
     drive_write(DRIVE_FRONT, DRIVE_FRONT_HOLD_MASK | DRIVE_FRONT_RESET_MASK);
     while ((drive_read(DRIVE_EVENT) & DRIVE_EVENT_VALID_MASK) != 0u) {
     }
+    compute_reset();
     queues_reset();
     events_reset();
     features_reset();

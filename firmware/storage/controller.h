@@ -42,7 +42,8 @@ void features_get(command *c);
 
 /* Logs and structures. */
 void logs_get(command *c);
-void logs_error(const command *c, uint32_t status);
+/* Remembers a command that failed; `information` is its own. */
+void logs_error(const command *c, uint32_t status, uint64_t information);
 void identify(command *c);
 
 #endif

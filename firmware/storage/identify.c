@@ -1,5 +1,6 @@
 /* Identify: what the controller and its namespaces are (NVM Express Base Specification 2.2, section 5.1.13). */
 #include "controller.h"
+#include "compute.h"
 #include "namespaces.h"
 
 static void controller(command *c, uint32_t fault)
@@ -55,6 +56,19 @@ static void memory_namespace(command *c, uint32_t fault)
     answer_u64(command_answer(c), IDENTIFY_MEMORY_NAMESPACE_SIZE_OFFSET, DRIVE_SLM_BYTES);
 }
 
+static void compute_namespace(command *c, uint32_t fault)
+{
+    uint32_t page = command_answer(c);
+
+    (void)fault;
+    answer_put(page, IDENTIFY_COMPUTE_NAMESPACE_MAXACT, DRIVE_PROGRAM_SLOTS);
+    answer_put(page, IDENTIFY_COMPUTE_NAMESPACE_MAXMEMRS, DRIVE_RANGE_SETS);
+    answer_put(page, IDENTIFY_COMPUTE_NAMESPACE_MRSG, COMPUTE_GRANULE);
+    answer_put(page, IDENTIFY_COMPUTE_NAMESPACE_MAXMEMR, COMPUTE_RANGES);
+    answer_u64(page, IDENTIFY_COMPUTE_NAMESPACE_MAXPB_OFFSET, (uint64_t)DRIVE_PROGRAM_SLOTS * DRIVE_PROGRAM_BYTES);
+    answer_put(page, IDENTIFY_COMPUTE_NAMESPACE_LPG, 4);
+}
+
 static void independent_namespace(command *c, uint32_t fault)
 {
     (void)fault;
@@ -98,14 +112,14 @@ static void descriptors(command *c, uint32_t fault)
 static void command_sets(command *c, uint32_t fault)
 {
     (void)fault;
-    answer_bits(command_answer(c), 0, 0, 0xFFFFFFFFu, 1u << NVME_CSI_NVM | 1u << NVME_CSI_MEMORY);
+    answer_bits(command_answer(c), 0, 0, 0xFFFFFFFFu, 1u << NVME_CSI_NVM | 1u << NVME_CSI_MEMORY | 1u << NVME_CSI_COMPUTE);
 }
 
 void identify(command *c)
 {
     uint32_t cns = command_get(c, IDENTIFY_CNS), nsid = command_get(c, SUBMISSION_NSID), set = command_get(c, IDENTIFY_CSI);
     bool exists = nsid >= 1u && nsid <= NAMESPACES, all = nsid == 0xFFFFFFFFu;
-    bool supported = set == NVME_CSI_NVM || set == NVME_CSI_MEMORY;
+    bool supported = namespace_set_exists(set);
     uint32_t status = NVME_STATUS_INVALID_FIELD;
     command_step *build = NULL;
 
@@ -140,7 +154,8 @@ void identify(command *c)
         if (!exists || namespace_set(nsid) != set) {
             status = NVME_STATUS_INVALID_NAMESPACE_OR_FORMAT;
         } else {
-            build = set == NVME_CSI_MEMORY ? memory_namespace : nothing; /* NVM's own says nothing beyond zeros */
+            build = set == NVME_CSI_MEMORY ? memory_namespace : set == NVME_CSI_COMPUTE ? compute_namespace : nothing;
+            /* NVM's own says nothing beyond zeros */
         }
         break;
     case NVME_CNS_CONTROLLER_OF_SET:

@@ -1,10 +1,12 @@
 /* Logs (NVM Express Base Specification 2.2, section 5.1.12). */
 #include "controller.h"
+#include "namespaces.h"
 
 #define ERRORS 8u
 
 typedef struct {
     uint64_t count;
+    uint64_t information;
     uint32_t status;
     uint32_t nsid;
     uint16_t cid;
@@ -14,12 +16,12 @@ typedef struct {
 static error errors[ERRORS]; /* the newest at `errors_seen % ERRORS`, less one */
 static uint64_t errors_seen;
 
-void logs_error(const command *c, uint32_t status)
+void logs_error(const command *c, uint32_t status, uint64_t information)
 {
     error *e = &errors[errors_seen % ERRORS];
 
     errors_seen++;
-    *e = (error){.count = errors_seen, .status = status, .nsid = command_get(c, SUBMISSION_NSID),
+    *e = (error){.count = errors_seen, .information = information, .status = status, .nsid = command_get(c, SUBMISSION_NSID),
                  .cid = (uint16_t)command_get(c, SUBMISSION_CID), .queue = c->queue};
 }
 
@@ -36,6 +38,7 @@ static void error_log(command *c, uint32_t fault)
         answer_put(at, ERROR_ENTRY_CID, e->cid);
         answer_put(at, ERROR_ENTRY_STATUS, e->status << 1);
         answer_put(at, ERROR_ENTRY_NSID, e->nsid);
+        answer_u64(at, ERROR_ENTRY_INFORMATION_OFFSET, e->information);
         at += ERROR_ENTRY_BYTES;
     }
 }
@@ -68,7 +71,8 @@ static void effects_log(command *c, uint32_t fault)
 {
     static const uint8_t admin[] = {NVME_OPCODE_DELETE_SQ, NVME_OPCODE_CREATE_SQ, NVME_OPCODE_GET_LOG_PAGE, NVME_OPCODE_DELETE_CQ,
                                     NVME_OPCODE_CREATE_CQ, NVME_OPCODE_IDENTIFY, NVME_OPCODE_ABORT, NVME_OPCODE_SET_FEATURES,
-                                    NVME_OPCODE_GET_FEATURES, NVME_OPCODE_ASYNC_EVENT_REQUEST};
+                                    NVME_OPCODE_GET_FEATURES, NVME_OPCODE_ASYNC_EVENT_REQUEST, NVME_OPCODE_LOAD_PROGRAM,
+                                    NVME_OPCODE_PROGRAM_ACTIVATION, NVME_OPCODE_MEMORY_RANGE_SET};
     uint32_t page = command_answer(c), io = 256u, set = command_get(c, GET_LOG_PAGE_CSI);
 
     (void)fault;
@@ -81,6 +85,8 @@ static void effects_log(command *c, uint32_t fault)
         effect(page, io, NVME_OPCODE_READ, 0);
         effect(page, io, NVME_OPCODE_WRITE_ZEROES, 1);
         effect(page, io, NVME_OPCODE_DATASET_MANAGEMENT, 1);
+    } else if (set == NVME_CSI_COMPUTE) {
+        effect(page, io, NVME_OPCODE_EXECUTE_PROGRAM, 0);
     } else {
         effect(page, io, NVME_OPCODE_MEMORY_COPY, 1);
         effect(page, io, NVME_OPCODE_MEMORY_READ, 0);
@@ -108,7 +114,7 @@ void logs_get(command *c)
                           : log == NVME_LOG_ERROR                                          ? error_log
                           : log == NVME_LOG_SMART                                          ? smart_log
                           : log == NVME_LOG_FIRMWARE                                       ? firmware_log
-                          : log == NVME_LOG_EFFECTS && (set == NVME_CSI_NVM || set == NVME_CSI_MEMORY) ? effects_log
+                          : log == NVME_LOG_EFFECTS && namespace_set_exists(set)             ? effects_log
                                                                                            : NULL;
     if (build == NULL) {
         command_end(c, NVME_STATUS_INVALID_LOG_PAGE, 0);

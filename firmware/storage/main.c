@@ -1,4 +1,5 @@
 /* The drive's firmware: one loop, which gives everything that comes to whoever knows what to do. Nothing in it waits. */
+#include "compute.h"
 #include "controller.h"
 #include "namespaces.h"
 
@@ -20,6 +21,8 @@ static void io_command(command *c)
         nvm_command(c);
     } else if (nsid == NAMESPACE_MEMORY) {
         slm_command(c);
+    } else if (nsid == NAMESPACE_COMPUTE) {
+        compute_command(c);
     } else {
         command_end(c, NVME_STATUS_INVALID_NAMESPACE_OR_FORMAT, 0);
     }
@@ -56,10 +59,12 @@ static void take_moved(void)
 
 int main(void)
 {
+    compute_reset();
     queues_reset();
     events_reset();
     features_reset();
-    drive_enable_wake(DRIVE_STATUS_COMMAND_MASK | DRIVE_STATUS_MOVED_MASK | DRIVE_STATUS_EVENT_MASK | DRIVE_STATUS_CONTROL_MASK);
+    drive_enable_wake(DRIVE_STATUS_COMMAND_MASK | DRIVE_STATUS_MOVED_MASK | DRIVE_STATUS_EVENT_MASK | DRIVE_STATUS_CONTROL_MASK |
+                      DRIVE_STATUS_ACCELERATOR_MASK);
     for (;;) {
         uint32_t status = drive_read(DRIVE_STATUS);
 
@@ -75,6 +80,9 @@ int main(void)
         }
         if ((status & DRIVE_STATUS_EVENT_MASK) != 0u) {
             events_doorbell(drive_read(DRIVE_EVENT));
+        }
+        if ((status & DRIVE_STATUS_ACCELERATOR_MASK) != 0u) {
+            compute_ended();
         }
         if ((status & DRIVE_STATUS_COMMAND_MASK) != 0u) {
             take_command();

@@ -1,4 +1,4 @@
-"""The whole drive: front end, processor and, between them, the device's memory."""
+"""The whole drive: front end, processor, accelerator and, between them, the device's memory."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from tenon.hw import emit
+from tenon.hw.accelerator import Accelerator
 from tenon.hw.axi_lite import AXI_LITE
 from tenon.hw.storage.bus import ReadShare, WriteShare, attach, read_bus, write_bus
 from tenon.hw.storage.front_end import FrontEnd
+from tenon.hw.storage.guard import Window, WindowGuard
+from tenon.hw.storage.lite_bridge import LiteBridge
 from tenon.hw.storage.params import StorageParams
 from tenon.hw.storage.processor import Processor
 
@@ -22,11 +25,14 @@ DRIVE_PREFIX = "tenon_drive"
 _CONSTANT = {"id": (1, 0), "burst": (2, 1), "lock": (1, 0), "prot": (3, 0), "cache": (4, 0), "qos": (4, 0)}
 
 
-def drive_verilog(params: StorageParams, *, prefix: str = DRIVE_PREFIX) -> str:
-    """Verilog of a drive: top module ``prefix``, with which the names of all others begin but the processor core's."""
+def drive_verilog(params: StorageParams, *, fingerprint: int = 0, prefix: str = DRIVE_PREFIX) -> str:
+    """Verilog of a drive: top module ``prefix``, with which the names of all others begin but the processor core's.
+
+    ``fingerprint``: first 32 bits of that of the accelerator's covenant.
+    """
     title = (f"// Tenon drive, top module {prefix}. Configuration {params.name}: {params.queues} pairs of queues, {params.slots} slots, "
              f"{params.host_bits}-bit bus to the host.\n// This text is generated: change the configuration instead.\n")
-    return title + emit.verilog(Drive(params), prefix, prefix=prefix)
+    return title + emit.verilog(Drive(params, fingerprint=fingerprint), prefix, prefix=prefix)
 
 
 def _axi4(prefix: str, address_bits: int, bits: int) -> dict[str, wiring.Member]:
@@ -56,8 +62,8 @@ class Drive(wiring.Component):
         Words that firmware shows to whoever watches.
     """
 
-    def __init__(self, params: StorageParams):
-        self.params = params
+    def __init__(self, params: StorageParams, *, fingerprint: int = 0):
+        self.params, self.fingerprint = params, fingerprint
         super().__init__({
             **AXI_LITE, **_axi4("host_axi_", 64, params.host_bits), **_axi4("memory_axi_", params.address_bits, params.memory_bits),
             "msix_enable": In(1), "msix_mask": In(1), "time_ns": In(64), "trace_valid": Out(1), "trace": Out(32),
@@ -68,23 +74,39 @@ class Drive(wiring.Component):
         p = self.params
         front = emit.instance(m, "front", FrontEnd(p))
         processor = emit.instance(m, "processor", Processor(p))
+        accelerator = emit.instance(m, "accelerator", Accelerator(p.accelerator, fingerprint=self.fingerprint))
+        bridge = emit.instance(m, "bridge", LiteBridge())
+        guard = emit.instance(m, "guard", WindowGuard(address_bits=p.accelerator.address_bits, bits=p.memory_bits))
         for name, member in AXI_LITE.items():
             ours, theirs = getattr(self, name), getattr(front, name)
             m.d.comb += theirs.eq(ours) if member.flow == wiring.In else ours.eq(theirs)
         m.d.comb += [
-            processor.irq.eq(front.irq), processor.x_ack.eq(processor.x_access),
+            processor.irq.eq(front.irq), front.x_irq.eq(accelerator.irq), accelerator.scan_enable.eq(0),
+            bridge.access.eq(processor.x_access), bridge.strobes.eq(processor.x_strobes), processor.x_ack.eq(bridge.ack),
+            processor.x_answer.eq(bridge.answer),
+            *(getattr(bridge, name).eq(getattr(processor, f"p_{name}")) for name in ("write", "word", "value")),
             *(getattr(front, name).eq(getattr(processor, name)) for name in ("p_access", "p_write", "p_word", "p_value")),
             *(getattr(processor, name).eq(getattr(front, name)) for name in ("p_ack", "p_answer")),
             *(getattr(front, name).eq(getattr(self, name)) for name in ("msix_enable", "msix_mask", "time_ns")),
             self.trace_valid.eq(front.trace_valid), self.trace.eq(front.trace),
         ]
+        for name, member in AXI_LITE.items():
+            ours, theirs = getattr(bridge, name), getattr(accelerator, name)
+            m.d.comb += theirs.eq(ours) if member.flow == wiring.In else ours.eq(theirs)
+        for window in Window:
+            m.d.comb += [guard.base[window].eq(front.g_base[window]), guard.bytes[window].eq(front.g_bytes[window])]
+        for name, member in {**read_bus(32, p.memory_bits), **write_bus(32, p.memory_bits)}.items():
+            ours, theirs = getattr(accelerator, f"m_axi_{name.replace('_', '')}"), getattr(guard, f"i_{name}")
+            m.d.comb += theirs.eq(ours) if member.flow == wiring.Out else ours.eq(theirs)
+
         # The device's memory: the processor waits for every word, so it goes first.
         memory = {"address_bits": p.address_bits, "bits": p.memory_bits}
-        reads = emit.instance(m, "memory_reads", ReadShare(users=2, **memory))
-        writes = emit.instance(m, "memory_writes", WriteShare(users=2, **memory))
+        reads = emit.instance(m, "memory_reads", ReadShare(users=3, **memory))
+        writes = emit.instance(m, "memory_writes", WriteShare(users=3, **memory))
         for bus, share in ((read_bus(**memory), reads), (write_bus(**memory), writes)):
             attach(m, bus, (processor, ""), (share, "u0_"))
             attach(m, bus, (front, "m_"), (share, "u1_"))
+            attach(m, bus, (guard, ""), (share, "u2_"))
         self._port(m, "memory_axi_", {**read_bus(**memory)}, (reads, ""), p.memory_bits)
         self._port(m, "memory_axi_", {**write_bus(**memory)}, (writes, ""), p.memory_bits)
         host = {"address_bits": 64, "bits": p.host_bits}

@@ -13,6 +13,7 @@ from tenon.hw.storage.command_memory import CommandMemory
 from tenon.hw.storage.complete import CompletionPost
 from tenon.hw.storage.doorbells import Doorbells
 from tenon.hw.storage.fetch import SubmissionFetch
+from tenon.hw.storage.guard import Window
 from tenon.hw.storage.host_registers import WRITABLE, HostRegisters
 from tenon.hw.storage.interrupts import Interrupts
 from tenon.hw.storage.moves import Moves
@@ -42,6 +43,8 @@ class FrontEnd(wiring.Component):
         The device's memory, likewise.
     p_access, p_write, p_word, p_value, p_ack, p_answer, irq :
         The processor: ``ProcessorPort``.
+    x_irq, g_base, g_bytes : In(1), Out(32) x windows, Out(32) x windows
+        The accelerator's interrupt and windows.
     time_ns : In(64)
     trace_valid, trace : Out(1), Out(32)
     """
@@ -56,6 +59,7 @@ class FrontEnd(wiring.Component):
             **AXI_LITE, "msix_enable": In(1), "msix_mask": In(1), **buses,
             "p_access": In(1), "p_write": In(1), "p_word": In(WORD_BITS), "p_value": In(32), "p_ack": Out(1), "p_answer": Out(32),
             "irq": Out(1),
+            "x_irq": In(1), "g_base": Out(32).array(len(Window)), "g_bytes": Out(32).array(len(Window)),
             "time_ns": In(64), "trace_valid": Out(1), "trace": Out(32),
         })
 
@@ -168,7 +172,11 @@ class FrontEnd(wiring.Component):
         m.d.comb += [
             port.failed.eq(fetch.o_failed | post.o_failed),
             port.quiet.eq(~(fetch.busy | post.busy | moves.busy | interrupts.busy)),
-            port.time_ns.eq(self.time_ns), self.trace_valid.eq(port.trace_valid), self.trace.eq(port.trace),
+            port.x_irq.eq(self.x_irq),
+            *(self.g_base[w].eq(port.g_base[w]) for w in Window),
+            *(self.g_bytes[w].eq(port.g_bytes[w]) for w in Window),
+            port.time_ns.eq(self.time_ns),
+            self.trace_valid.eq(port.trace_valid), self.trace.eq(port.trace),
             *(getattr(port, name).eq(getattr(self, name)) for name in ("p_access", "p_write", "p_word", "p_value")),
             *(getattr(self, name).eq(getattr(port, name)) for name in ("p_ack", "p_answer", "irq")),
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tenon.hw.register_map import c_header as register_header
+from tenon.hw.storage.guard import Window
 from tenon.hw.storage.layout import Layout
 from tenon.hw.storage.layout import c_header as layout_header
 from tenon.hw.storage.memory_map import memory_map
@@ -29,7 +30,8 @@ LAYOUTS: tuple[Layout, ...] = (
 
 def headers(params: StorageParams) -> dict[str, str]:
     """C headers by file name."""
-    constants = {"ID_VALUE": PROCESSOR_ID, **{f"KIND_{kind.name}": kind.value for kind in MoveKind}}
+    constants = {"ID_VALUE": PROCESSOR_ID, **{f"KIND_{kind.name}": kind.value for kind in MoveKind},
+                 **{f"WINDOW_{window.name}": window.value for window in Window}}
     return {
         "drive_registers.h": register_header(processor_registers(params), constants),
         "nvme_wire.h": layout_header("NVME_WIRE_H", LAYOUTS),
@@ -71,7 +73,8 @@ def _geometry(params: StorageParams) -> dict[str, int]:
     values = {
         "QUEUES": params.queues, "QUEUE_ENTRIES": params.queue_entries, "SLOTS": params.slots, "VECTORS": params.vectors,
         "UNIT_BYTES": UNIT_BYTES, "UNITS": params.units, "HOST_PAGE_BYTES": PAGE_BYTES, "TRANSFER_PAGES": TRANSFER_PAGES,
-        "REGISTERS_AT": REGISTERS, "ACCELERATOR_AT": ACCELERATOR, "DRAM_AT": DRAM,
+        "PROGRAM_SLOTS": params.program_slots, "PROGRAM_BYTES": params.program_bytes, "RANGE_SETS": params.range_sets,
+        "BUS_BYTES": params.memory_bits // 8, "REGISTERS_AT": REGISTERS, "ACCELERATOR_AT": ACCELERATOR, "DRAM_AT": DRAM,
     }
     for region in memory_map(params).regions:
         values |= {f"{region.name}_BASE": region.base, f"{region.name}_BYTES": region.size}

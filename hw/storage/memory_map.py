@@ -47,6 +47,8 @@ def memory_map(params: StorageParams) -> MemoryMap:
     """The regions of a drive's memory. What the processor reads and writes itself comes first: it reaches the first gigabyte."""
     sizes = {
         "ANSWERS": (params.slots * 2 * UNIT_BYTES, "what firmware answers: 8 KiB for each slot"),
+        "PROGRAMS": (params.program_slots * params.program_bytes, "programs that were loaded"),
+        "ARENA": (params.arena_bytes, "intermediate tensors of the program that runs, if its range set has no place for them"),
         "SLM": (params.slm_bytes, "the memory namespace"),
         "BLOCKS": (params.units * UNIT_BYTES, "blocks of the NVM namespace"),
     }

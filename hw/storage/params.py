@@ -38,7 +38,6 @@ class StorageParams:
     name: str = "custom"
     accelerator: SystolicParams = field(default_factory=lambda: SystolicParams(name="edge16"))
     host_bits: int = parameter(128, 32, 512, "data width of the AXI4 port to the host", power_of_two=True)
-    memory_bits: int = parameter(64, 32, 512, "data width of the device's DRAM", power_of_two=True)
     queues: int = parameter(8, 1, 64, "pairs of I/O queues, beside the admin queue's")
     queue_entries: int = parameter(128, 16, 1024, "entries of a queue at most", power_of_two=True)
     slots: int = parameter(64, 16, 256, "commands in the drive at a time", power_of_two=True)
@@ -60,6 +59,8 @@ class StorageParams:
     write_buffer_units: int = parameter(64, 8, 4096, "units in DRAM on their way to flash", power_of_two=True)
     slm_bytes: int = parameter(16 * _MIB, 64 * _KIB, 1024 * _MIB, "the memory namespace", power_of_two=True)
     program_slots: int = parameter(4, 1, 16, "programs loaded at a time")
+    program_bytes: int = parameter(_MIB, 64 * _KIB, 64 * _MIB, "of a program at most", power_of_two=True)
+    arena_bytes: int = parameter(_MIB, 64 * _KIB, 64 * _MIB, "memory for intermediate tensors, for range sets without", power_of_two=True)
     range_sets: int = parameter(8, 1, 64, "memory range sets")
     share: int = parameter(8, 2, 64, "one of so many grants of DRAM is the accelerator's, whoever else asks")
     burst_bytes: int = parameter(256, 64, 4096, "longest burst in DRAM: what a read waits for", power_of_two=True)
@@ -69,6 +70,8 @@ class StorageParams:
         check_domains(self)
         if not isinstance(self.accelerator, SystolicParams):
             raise ParameterError(f"accelerator must be the parameters of one, not {self.accelerator!r}")
+        if self.accelerator.address_bits != 32:
+            raise ParameterError(f"accelerator must have 32 address bits, not {self.accelerator.address_bits}")
         if self.parity_bytes + self.metadata_bytes + _FACTORY_MARK > self.spare_bytes:
             raise ParameterError(
                 f"spare_bytes must hold {self.parity_bytes} bytes of parity ({self.codewords} codewords), {self.metadata_bytes} of "
@@ -95,6 +98,11 @@ class StorageParams:
 
     def to_dict(self) -> dict[str, object]:
         return {**{name: getattr(self, name) for name in ("name", *self.domains())}, "accelerator": self.accelerator.to_dict()}
+
+    @property
+    def memory_bits(self) -> int:
+        """Data width of the device's DRAM: the accelerator's."""
+        return self.accelerator.bus_bits
 
     @property
     def pairs(self) -> int:

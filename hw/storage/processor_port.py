@@ -10,6 +10,7 @@ from tenon.hw.axi_lite import WORD_BITS
 from tenon.hw.storage.command_memory import COMMAND_DWORDS
 from tenon.hw.storage.complete import STATUS_BITS
 from tenon.hw.storage.doorbells import DoorbellError
+from tenon.hw.storage.guard import Window
 from tenon.hw.storage.host_registers import WRITABLE
 from tenon.hw.storage.moves import MoveKind
 from tenon.hw.storage.nvme.entries import ADMIN_ENTRIES
@@ -47,6 +48,8 @@ class ProcessorPort(wiring.Component):
         A submission queue's commands in the drive, and whether more may come.
     cc, aqa, asq_low, asq_high, acq_low, acq_high, cc_written, csts :
         The host's registers.
+    x_irq, g_base, g_bytes : In(1), Out(32) x windows, Out(32) x windows
+        The accelerator's interrupt, and what it may touch.
     hold, reset, failed, quiet : Out(1), Out(1), In(1), In(1)
         The front end.
     time_ns : In(64)
@@ -70,6 +73,7 @@ class ProcessorPort(wiring.Component):
             "c_valid": Out(1), "c_ready": In(1), "c_slot": Out(slot), "c_dword": Out(range(COMMAND_DWORDS)), "c_data": In(32),
             "o_queue": Out(queue), "o_commands": In(range(params.slots + 1)), "o_fetching": In(1),
             **dict.fromkeys(WRITABLE, In(32)), "cc_written": In(1), "csts": Out(32),
+            "x_irq": In(1), "g_base": Out(32).array(len(Window)), "g_bytes": Out(32).array(len(Window)),
             "hold": Out(1), "reset": Out(1), "failed": In(1), "quiet": In(1), "time_ns": In(64),
             "trace_valid": Out(1), "trace": Out(32),
         })
@@ -84,7 +88,7 @@ class ProcessorPort(wiring.Component):
         status = Signal(len(Condition))
         conditions = {Condition.COMMAND: self.m_valid, Condition.MOVED: self.d_valid, Condition.EVENT: self.e_valid,
                       Condition.CONTROL: control, Condition.FAILED: self.failed, Condition.ALARM: self.time_ns >= alarm,
-                      Condition.WRONG: wrong, Condition.QUIET: self.quiet}
+                      Condition.WRONG: wrong, Condition.QUIET: self.quiet, Condition.ACCELERATOR: self.x_irq}
         m.d.comb += [status[c].eq(value) for c, value in conditions.items()]
         m.d.comb += self.irq.eq((status & wake).any())
 
@@ -92,7 +96,8 @@ class ProcessorPort(wiring.Component):
         held = {"WAKE": [wake], "RESULT": [self.f_result[:32], self.f_result[32:]], "MOVE_ADDRESS": [move_address[:32], move_address[32:]],
                 "MOVE_SOURCE": [move_source[:32], move_source[32:]], "MOVE_DWORDS": [self.v_dwords],
                 "QUEUE_BASE": [queue_base[:32], queue_base[32:]], "QUEUE_LAST": [self.q_last],
-                "CSTS": [self.csts], "ALARM": [alarm[:32], alarm[32:]], "TRACE": [self.trace]}
+                "CSTS": [self.csts], "ALARM": [alarm[:32], alarm[32:]], "TRACE": [self.trace],
+                "WINDOW_BASE": list(self.g_base), "WINDOW_BYTES": list(self.g_bytes)}
         shown = {"ID": [Const(PROCESSOR_ID, 32)], "STATUS": [status], "CC": [self.cc], "AQA": [self.aqa],
                  "ASQ": [self.asq_low, self.asq_high], "ACQ": [self.acq_low, self.acq_high], "FRONT": [self.hold],
                  "TIME": [self.time_ns[:32], time_high],

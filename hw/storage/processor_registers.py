@@ -6,6 +6,7 @@ import enum
 
 from tenon.hw.register_map import Access, Field, Register, RegisterMap
 from tenon.hw.storage.complete import STATUS_BITS
+from tenon.hw.storage.guard import Window
 from tenon.hw.storage.moves import MoveKind
 from tenon.hw.storage.nvme.entries import SUBMISSION_BYTES
 from tenon.hw.storage.params import StorageParams
@@ -26,6 +27,7 @@ class Condition(enum.IntEnum):
     ALARM = 5
     WRONG = 6
     QUIET = 7
+    ACCELERATOR = 8
 
 
 _CONDITIONS = {
@@ -34,6 +36,7 @@ _CONDITIONS = {
     Condition.FAILED: "the host's memory refused a queue", Condition.ALARM: "it is ALARM or later",
     Condition.WRONG: "FINISH named a slot without a command; write 1 here to clear",
     Condition.QUIET: "nothing is under way between the host and the device",
+    Condition.ACCELERATOR: "the accelerator's interrupt",
 }
 
 
@@ -44,6 +47,7 @@ def processor_registers(params: StorageParams) -> RegisterMap:
     def whole(access: Access, doc: str) -> tuple[Field, ...]:
         return (Field("VALUE", 0, 32, access, doc),)
 
+    windows = ", ".join(f"{w.value} {w.name}" for w in Window)
     slot = Field("SLOT", 0, 8, ro, "of which command")
     to_slot = Field("SLOT", 0, 8, act, "of which command")
     return RegisterMap("DRIVE", (
@@ -80,6 +84,8 @@ def processor_registers(params: StorageParams) -> RegisterMap:
         Register("TIME", 0x6C, whole(ro, "nanoseconds: low word, high word, which is of when the low one was read"), 2),
         Register("ALARM", 0x74, whole(rw, "nanoseconds: low word, high word"), 2),
         Register("TRACE", 0x7C, whole(rw, "is shown outside, for whoever watches")),
+        Register("WINDOW_BASE", 0x80, whole(rw, "where a window of the accelerator begins: " + windows), len(Window)),
+        Register("WINDOW_BYTES", 0xA0, whole(rw, "its size; 0: closed"), len(Window)),
         Register("OPEN", 0x100, (Field("COMMANDS", 0, 16, ro, "of a submission queue in the drive, until their completions are posted"),
                                  Field("FETCHING", 31, 1, ro, "more may be on their way")), params.pairs),
         Register("ENTRY", 0x4000, whole(ro, f"commands as they came: {SUBMISSION_BYTES // 4} words for each slot"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pythondata_cpu_vexriscv
@@ -16,9 +17,10 @@ from tenon.hw.storage.processor import FIRMWARE_FILE
 from tenon.tb import runner
 from tenon.tb.drive.firmware import firmware_words
 from tenon.tb.drive.memory import MESSAGES, Arena, lay_out
+from tenon.tb.gateware import graph_of
 from tenon.tb.rtl import Dram, repeated_modules
 
-__all__ = ["ARENAS", "PERIOD_NS", "build_drive", "run_drive"]
+__all__ = ["ARENAS", "PERIOD_NS", "build_drive", "run_drive", "verilog_of_drive"]
 
 _TB = Path(__file__).resolve().parents[1]
 _SOURCES = ("dram.sv", "axi_rules.sv", "drive/host_memory.sv", "drive/host_memory.cpp", "drive/drive_system.sv")
@@ -30,10 +32,16 @@ PERIOD_NS = 4  # 250 MHz
 ARENAS = (Arena(0x0010_0000, 1024), Arena(0x12_3400_0000, 512), Arena(0x00F0_0000_0000_0000, 512), Arena(MESSAGES, 1))
 
 
+@cache
+def verilog_of_drive(params: StorageParams) -> str:
+    """The drive's Verilog, with the fingerprint of its accelerator's covenant."""
+    return drive_verilog(params, fingerprint=int(graph_of(params.accelerator).fingerprint[:8], 16))
+
+
 def build_drive(params: StorageParams) -> runner.Build:
     """A simulator of the drive, in the cache."""
     texts = {Path(name).name: (_TB / name).read_text() for name in _SOURCES}
-    verilog = drive_verilog(params)
+    verilog = verilog_of_drive(params)
     core = Path(pythondata_cpu_vexriscv.data_file(_CORE)).read_text()
     size = 1 << (memory_map(params).size - 1).bit_length()
     parameters = {"HOST_BITS": params.host_bits, "MEMORY_BITS": params.memory_bits, "ADDRESS_BITS": params.address_bits, "DRAM_BYTES": size,

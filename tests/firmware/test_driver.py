@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tenon.compiler import image
-from tenon.flows.generate import header_of
 from tenon.hw.presets import preset
 from tenon.hw.registers import COUNTERS, ID, VERSION, ErrorCode, registers
+from tenon.tb.gateware import header_of
 from tenon.tb.soc.cross import WARNINGS
 
 DRIVER = Path(__file__).parents[2] / "firmware" / "driver"

@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
-from tenon.flows.generate import header_of
 from tenon.hw.presets import preset
 from tenon.hw.registers import COUNTERS, ENGINES, ErrorCode, registers
+from tenon.tb.gateware import header_of
 from tenon.tb.soc.cross import WARNINGS
 
 CONFIGURATIONS = ("tiny", "edge16")

@@ -14,11 +14,10 @@ from tenon.compiler.host import quantise_inputs
 from tenon.compiler.image import pack
 from tenon.flows.comparison import compare
 from tenon.flows.execution import Simulator, execute
-from tenon.flows.generate import header_of
 from tenon.flows.run import prepare
 from tenon.hw.presets import preset
 from tenon.hw.registers import ErrorCode
-from tenon.tb.gateware import verilog_of
+from tenon.tb.gateware import header_of, verilog_of
 from tenon.tb.rtl import Dram, Stuck
 from tenon.tb.runner import SimulationError
 from tenon.tb.soc import CrossError, compile_firmware, run_soc

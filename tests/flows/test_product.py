@@ -13,14 +13,14 @@ from click.testing import CliRunner
 from lxml import etree
 
 from tenon.flows.cli import main
-from tenon.flows.generate import file_names, generate, header_of
+from tenon.flows.generate import file_names, generate
 from tenon.flows.product.ipxact import NAMESPACE
 from tenon.flows.product.names import class_name
 from tenon.flows.product.ports import ports_of
 from tenon.hw.presets import preset
 from tenon.hw.registers import registers
 from tenon.tb import toolchain
-from tenon.tb.gateware import verilog_of
+from tenon.tb.gateware import header_of, verilog_of
 from tenon.tb.lint import lint
 from tenon.tb.runner import ports_of as verilog_ports
 

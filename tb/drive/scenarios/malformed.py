@@ -67,9 +67,11 @@ def _own_fields(rng, params: StorageParams, kind: Command) -> dict[str, int]:
     """A command's own fields, most of them within what makes sense."""
     sense = {"slba": lambda: rng.randrange(params.units + 3), "nlb": lambda: rng.choice([0, 1, 2, 5, TRANSFER_PAGES - 1, TRANSFER_PAGES]),
              "sb": lambda: 4 * rng.randrange(params.slm_bytes // 4 + 2), "length": lambda: 4 * rng.randrange(3 * UNIT_BYTES // 4),
-             "sdaddr": lambda: 4 * rng.randrange(params.slm_bytes // 4), "nr": lambda: rng.randrange(4), "format": lambda: rng.randrange(2, 5),
+             "sdaddr": lambda: 4 * rng.randrange(params.slm_bytes // 4), "nr": lambda: rng.randrange(4),
+             "format": lambda: rng.randrange(2, 5),
              "cns": lambda: rng.choice([0, 1, 2, 3, 5, 6, 7, 8, 0x1C]), "csi": lambda: rng.choice([0, 3]), "numdu": lambda: 0,
-             "numdl": lambda: rng.randrange(1024), "offset": lambda: 4 * rng.randrange(1100), "ot": lambda: 0, "lid": lambda: rng.choice(list(Log)),
+             "numdl": lambda: rng.randrange(1024), "offset": lambda: 4 * rng.randrange(1100), "ot": lambda: 0,
+             "lid": lambda: rng.choice(list(Log)),
              "fid": lambda: rng.randrange(1, 12), "sel": lambda: rng.randrange(5), "sv": lambda: int(rng.random() < 0.1),
              "qid": lambda: rng.randrange(params.queues + 2), "qsize": lambda: rng.randrange(params.queue_entries + 2), "pc": lambda: 1,
              "cqid": lambda: rng.randrange(params.queues + 2), "iv": lambda: rng.randrange(params.vectors + 1)}

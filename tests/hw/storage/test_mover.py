@@ -6,8 +6,10 @@ from collections import Counter, deque
 import pytest
 
 from tenon.hw.axi import PAGE_BYTES
+from tenon.hw.presets import preset
 from tenon.hw.storage.mover import Direction, Mover
 from tenon.hw.storage.params import StorageParams
+from tenon.hw.storage.presets import drive
 from tenon.hw.storage.prp import PrpFault
 from tenon.tb.simulated import simulator
 from tenon.tb.simulated_bus import ReadSide, WriteSide
@@ -57,7 +59,8 @@ class Command:
 @pytest.mark.parametrize("direction", Direction)
 def test_random_commands(direction, host_bits, memory_bits):
     rng, seen = random.Random(host_bits + direction), Counter()
-    dut = Mover(StorageParams(host_bits=host_bits, memory_bits=memory_bits), direction, tag_bits=8)
+    accelerator = {32: preset("tiny"), 64: preset("edge8"), 128: preset("edge16"), 512: drive("dscs128").accelerator}[memory_bits]
+    dut = Mover(StorageParams(host_bits=host_bits, accelerator=accelerator), direction, tag_bits=8)
     taken, lists, touched = set(), {}, {}
 
     def fresh() -> int:
