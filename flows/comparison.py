@@ -61,7 +61,8 @@ class Comparison:
 
 def compare(program: Program, graph: Graph, model: onnx.ModelProto, feeds: Sequence[Feeds],
             results: Sequence[Tensors], entered: Sequence[Feeds] | None = None) -> tuple[Comparison, list[dict[str, np.ndarray]]]:
-    """Every tensor that ``program`` leaves in DRAM against the reference's; also the reference's outputs for each run.
+    """Every tensor that ``program`` leaves in DRAM, and that results have, against the reference's; also the reference's outputs for
+    each run.
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ def compare(program: Program, graph: Graph, model: onnx.ModelProto, feeds: Seque
     CompileError
         If the reference refuses the model, or is not the pinned version.
     """
-    classes = _classes(program, graph)
+    classes = {name: kind for name, kind in _classes(program, graph).items() if not results or name in results[0]}
     names = {tensor: program.tensors[tensor].tensor.onnx_name for tensor in classes}
     reference = Reference(model, list(names.values()) if results else [])
     outputs = [o.name for o in model.graph.output]
