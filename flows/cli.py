@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from tenon.flows.drive.commands import drive
 from tenon.flows.errors import UserError, user_errors
 from tenon.flows.version import version
 
@@ -496,6 +497,9 @@ def zoo_() -> None:
         from tenon.flows.zoo.listing import entries
 
         print_zoo(entries())
+
+
+main.add_command(drive)
 
 
 @main.command()

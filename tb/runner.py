@@ -75,7 +75,7 @@ def build(verilog: Mapping[str, str], top: str, *, simulator: str = "verilator",
     ----------
     verilog : mapping
         File name to text. ``NAME.v`` (or no suffix) is generated text, ``NAME.sv`` hand-written and held to
-        Verilator's warnings, ``NAME.cpp`` has functions that it imports.
+        Verilator's warnings, ``NAME.cpp`` has functions that it imports, ``NAME.h`` what these include.
     top : str
         Module that cocotb sees as ``dut``.
     exposed : sequence of str, optional
@@ -203,7 +203,7 @@ def ports_of(text: str, module: str) -> list[str]:
 
 def _control_file(files: Mapping[str, str], top: str, exposed: Sequence[str] | None, no_inline: Sequence[str],
                   shared: Sequence[str]) -> str:
-    text = "\n".join(text for name, text in files.items() if not name.endswith(".cpp"))
+    text = "\n".join(text for name, text in files.items() if not name.endswith((".cpp", ".h")))
     if exposed is None:
         exposed = ports_of(text, top)
     lines = ["`verilator_config"]
@@ -226,7 +226,7 @@ def _build_into(done: Build, files: Mapping[str, str], parameters: Mapping[str, 
             (work / name).write_text(text)
             if name.endswith(".cpp"):
                 arguments = [*arguments, str(work / name)]
-            else:
+            elif not name.endswith(".h"):
                 sources.append(work / name)
         runner = _RUNNERS[done.simulator]()
         runtime = _runtime_folder(done, flavour)

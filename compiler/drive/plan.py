@@ -97,7 +97,8 @@ def plan(batch: Batch, device: Device, first_block: int = 0) -> Plan:
     """
     strides = tuple(_rounded(size, device.granule) for size in (batch.inputs_bytes, batch.outputs_bytes))
     least = device.block_bytes // math.gcd(strides[0], device.block_bytes)  # items whose inputs are whole blocks
-    candidates = [items for items in _multiples(least, batch.items) if _buffer(items, strides, batch, device) * _BUFFERS <= device.memory_bytes]
+    most = device.memory_bytes // _BUFFERS
+    candidates = [items for items in _multiples(least, batch.items) if _buffer(items, strides, batch, device) <= most]
     if not candidates:
         raise CompileError(f"{least} items need {_buffer(least, strides, batch, device):,} bytes of the device's memory, {_BUFFERS} times; "
                            f"it has {device.memory_bytes:,}")

@@ -29,6 +29,7 @@ from tenon.tb.drive.system import PERIOD_NS, run_drive
 __all__ = ["DriveRun", "Phase", "batch_feeds", "run_on_drive"]
 
 _GRANULE = 64  # of memory ranges: what the drive says in Identify
+_PATIENCE = 2_000_000  # cycles that any step may take beside what its items take
 _COMMAND_CYCLES = 2000  # of firmware, for a command: an estimate that only chunk sizes depend on
 
 
@@ -120,7 +121,7 @@ def run_on_drive(job: Job, params: StorageParams, *, first_block: int = 0, seed:
     program = compiled.program
     image = pack(program)
     if len(image) > params.program_bytes:
-        raise UserError(f"{job.name}: its program has {len(image):,} bytes; a program of {params.name} has {params.program_bytes:,} at most")
+        raise UserError(f"{job.name}: its program has {len(image):,} bytes, more than the {params.program_bytes:,} of {params.name}")
     device = Device(block_bytes=UNIT_BYTES, memory_bytes=params.slm_bytes, granule=_GRANULE, most_copy_blocks=1 << 16,
                     most_read_bytes=TRANSFER_PAGES * PAGE_BYTES, bytes_per_cycle=params.memory_bits / 16, command_cycles=_COMMAND_CYCLES)
     segments = program.segments
@@ -131,12 +132,13 @@ def run_on_drive(job: Job, params: StorageParams, *, first_block: int = 0, seed:
         raise UserError(f"{len(job.feeds)} items of {job.name} need {len(data):,} bytes; {params.name} has {params.units * UNIT_BYTES:,}")
     with tempfile.TemporaryDirectory(prefix="tenon-drive-run-") as name:
         folder = Path(name)
-        files = {"image": folder / "image.bin", "inputs": folder / "inputs.bin", "outputs": folder / "outputs.bin", "plan": folder / "plan.json"}
+        files = {kind: folder / f"{kind}.bin" for kind in ("image", "inputs", "outputs", "plan")}
         files["image"].write_bytes(image)
         files["inputs"].write_bytes(data)
         files["plan"].write_text(found.to_json())
         told = run_drive(params, "tenon.tb.drive.scenarios.network:run_network", seed=seed,
-                         arguments={**{k: str(v) for k, v in files.items()}, "first_block": first_block, "vectors": params.vectors})
+                         arguments={**{k: str(v) for k, v in files.items()}, "first_block": first_block, "vectors": params.vectors,
+                                    "patience": _PATIENCE + 4 * len(job.feeds) * cycles})
         results = _results(program, found, files["outputs"].read_bytes(), len(job.feeds))
     comparison, _ = compare(program, compiled.graph, compiled.model, job.feeds, results)
     times = told["times"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -20,6 +20,8 @@ __all__ = ["DRIVE_PREFIX", "Drive", "drive_verilog"]
 
 #: What the names of a drive's modules begin with: the accelerator's modules, which are inside, begin with another.
 DRIVE_PREFIX = "tenon_drive"
+
+_STILL = 255  # cycles
 
 #: Constants of the requests on an AXI4 port: one id, INCR bursts of whole words; attributes are the system's to choose.
 _CONSTANT = {"id": (1, 0), "burst": (2, 1), "lock": (1, 0), "prot": (3, 0), "cache": (4, 0), "qos": (4, 0)}
@@ -58,6 +60,8 @@ class Drive(wiring.Component):
         MSI-X enable and function mask of PCI's configuration space.
     time_ns : In(64)
         Nanoseconds since power-on, from whatever counts them.
+    idle : Out(1)
+        Nothing has happened for a while, and nothing will until the host does something: whoever simulates may let time jump.
     trace_valid, trace : Out(1), Out(32)
         Words that firmware shows to whoever watches.
     """
@@ -66,7 +70,8 @@ class Drive(wiring.Component):
         self.params, self.fingerprint = params, fingerprint
         super().__init__({
             **AXI_LITE, **_axi4("host_axi_", 64, params.host_bits), **_axi4("memory_axi_", params.address_bits, params.memory_bits),
-            "msix_enable": In(1), "msix_mask": In(1), "time_ns": In(64), "trace_valid": Out(1), "trace": Out(32),
+            "msix_enable": In(1), "msix_mask": In(1), "time_ns": In(64), "idle": Out(1),
+            "trace_valid": Out(1), "trace": Out(32),
         })
 
     def elaborate(self, platform):
@@ -98,6 +103,15 @@ class Drive(wiring.Component):
         for name, member in {**read_bus(32, p.memory_bits), **write_bus(32, p.memory_bits)}.items():
             ours, theirs = getattr(accelerator, f"m_axi_{name.replace('_', '')}"), getattr(guard, f"i_{name}")
             m.d.comb += theirs.eq(ours) if member.flow == wiring.Out else ours.eq(theirs)
+
+        # The core sleeps when it asks for nothing: no loop of firmware's stays in its caches for so long.
+        still, counted = Signal(range(_STILL + 1)), Signal(32)
+        m.d.sync += counted.eq(accelerator.perf_counters[:32])
+        with m.If(front.busy | processor.active | (counted != accelerator.perf_counters[:32]) | self.s_axil_awvalid | self.s_axil_arvalid):
+            m.d.sync += still.eq(0)
+        with m.Elif(~self.idle):
+            m.d.sync += still.eq(still + 1)
+        m.d.comb += self.idle.eq(still == _STILL)
 
         # The device's memory: the processor waits for every word, so it goes first.
         memory = {"address_bits": p.address_bits, "bits": p.memory_bits}

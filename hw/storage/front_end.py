@@ -45,6 +45,8 @@ class FrontEnd(wiring.Component):
         The processor: ``ProcessorPort``.
     x_irq, g_base, g_bytes : In(1), Out(32) x windows, Out(32) x windows
         The accelerator's interrupt and windows.
+    busy : Out(1)
+        Something is under way, or firmware is to look at something.
     time_ns : In(64)
     trace_valid, trace : Out(1), Out(32)
     """
@@ -60,7 +62,7 @@ class FrontEnd(wiring.Component):
             "p_access": In(1), "p_write": In(1), "p_word": In(WORD_BITS), "p_value": In(32), "p_ack": Out(1), "p_answer": Out(32),
             "irq": Out(1),
             "x_irq": In(1), "g_base": Out(32).array(len(Window)), "g_bytes": Out(32).array(len(Window)),
-            "time_ns": In(64), "trace_valid": Out(1), "trace": Out(32),
+            "busy": Out(1), "time_ns": In(64), "trace_valid": Out(1), "trace": Out(32),
         })
 
     def elaborate(self, platform):
@@ -170,6 +172,7 @@ class FrontEnd(wiring.Component):
         wires(doorbells, post, "c_tail", "c_phase", "c_full")
         wires(post, doorbells, "c_push")
         m.d.comb += [
+            self.busy.eq(~port.quiet | port.irq | fetch.pending.any() | slots.p_valid | registers.cc_written),
             port.failed.eq(fetch.o_failed | post.o_failed),
             port.quiet.eq(~(fetch.busy | post.busy | moves.busy | interrupts.busy)),
             port.x_irq.eq(self.x_irq),

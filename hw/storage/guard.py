@@ -66,7 +66,8 @@ class WindowGuard(wiring.Component):
             held, looked, inside = Signal(name=f"{name}_held"), Signal(name=f"{name}_looked"), Signal(name=f"{name}_inside")
             addr, length = Signal(self.address_bits, name=f"{name}_held_addr"), Signal(8, name=f"{name}_held_len")
             in_flight, refuse = Signal(range(_IN_FLIGHT + 1), name=f"{name}_in_flight"), Signal(name=f"{name}_refuse")
-            begin, behind, goes = Signal(word, name=f"{name}_begin"), Signal(word + 1, name=f"{name}_behind"), Signal(name=f"{name}_goes")
+            begin, goes = Signal(word, name=f"{name}_begin"), Signal(name=f"{name}_goes")
+            behind = Signal(range((1 << word) + 257), name=f"{name}_behind")
             valid = getattr(self, f"{name}_valid")
             m.d.comb += [
                 i_ready.eq(~held), begin.eq(addr[shift:]), behind.eq(begin + length + 1),

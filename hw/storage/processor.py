@@ -86,8 +86,8 @@ class Processor(wiring.Component):
 
     Members
     -------
-    irq : In(1)
-        The core's one interrupt.
+    irq, active : In(1), Out(1)
+        The core's one interrupt; it asks for something.
     p_access, p_write, p_word, p_value, p_ack, p_answer : Out(1), Out(1), Out, Out(32), In(1), In(32)
         Registers of the drive: ``ProcessorPort``.
     x_access, x_strobes, x_ack, x_answer : Out(1), Out(4), In(1), In(32)
@@ -100,7 +100,8 @@ class Processor(wiring.Component):
         self.params = params
         memory = {"address_bits": params.address_bits, "bits": params.memory_bits}
         super().__init__({
-            "irq": In(1), "p_access": Out(1), "p_write": Out(1), "p_word": Out(WORD_BITS), "p_value": Out(32), "p_ack": In(1),
+            "irq": In(1), "active": Out(1), "p_access": Out(1), "p_write": Out(1), "p_word": Out(WORD_BITS), "p_value": Out(32),
+            "p_ack": In(1),
             "p_answer": In(32), "x_access": Out(1), "x_strobes": Out(4), "x_ack": In(1), "x_answer": In(32),
             **read_bus(**memory), **write_bus(**memory),
         })
@@ -118,6 +119,7 @@ class Processor(wiring.Component):
             core.iBusWishbone_DAT_MISO.eq(sram.i_data), core.iBusWishbone_ACK.eq(i_ack),
         ]
         m.d.sync += i_ack.eq(sram.i_en)
+        m.d.comb += self.active.eq(core.iBusWishbone_CYC | core.dBusWishbone_CYC)
 
         # Data: by the upper bits of the address.
         access, where, s_ack, n_ack = Signal(), Signal(4), Signal(), Signal()

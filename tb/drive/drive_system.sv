@@ -1,14 +1,18 @@
 // A drive between a host and its own DRAM.
 //
 // The bench asks for an access to BAR 0 by turning `request`; `done` follows it when the access is over. `events` counts what a
-// host would notice: accesses that are over, interrupts, words of firmware's trace, the deadline.
+// host would notice: accesses that are over, interrupts, words of firmware's trace, the deadline, and that the guest is gone.
+//
+// With LINK = 1 a guest has BAR 0, interrupts and memory instead (link.cpp); its sockets are in +link_folder=FOLDER.
 
 module tenon_drive_system #(
     parameter int HOST_BITS = 64,
     parameter int MEMORY_BITS = 32,
     parameter int ADDRESS_BITS = 36,
     parameter int DRAM_BYTES = 1 << 24,
-    parameter int PERIOD_NS = 4
+    parameter int PERIOD_NS = 4,
+    parameter bit LINK = 0,
+    parameter int VECTORS = 2
 ) (
     output logic clk,
     input  logic rst,
@@ -30,7 +34,9 @@ module tenon_drive_system #(
     output logic [31:0] trace_last,
     output logic [31:0] broken,
     output logic [31:0] violations,
-    output logic [63:0] read_bytes, written_bytes
+    output logic [63:0] read_bytes, written_bytes,
+    output logic gone,
+    output logic [63:0] time_ns
 );
     timeunit 1ns; timeprecision 1ps;
     initial clk = 0;
@@ -40,14 +46,16 @@ module tenon_drive_system #(
 
     // Accesses to BAR 0
     logic awvalid, awready, wvalid, wready, bvalid, arvalid, arready, rvalid;
-    logic [31:0] rdata;
-    logic asked;
+    logic [31:0] rdata, to_value;
+    logic [15:0] to_address;
+    logic asked, go, go_write, over, idle;
+    assign over = bvalid || rvalid;
     always @(posedge clk) begin
         asked <= request;
-        if (request != asked && request != done) begin
-            awvalid <= write;
-            wvalid <= write;
-            arvalid <= !write;
+        if (go) begin
+            awvalid <= go_write;
+            wvalid <= go_write;
+            arvalid <= !go_write;
         end else begin
             if (awready) awvalid <= 0;
             if (wready) wvalid <= 0;
@@ -61,20 +69,67 @@ module tenon_drive_system #(
         end
     end
 
+    logic use_msix, hold_msix;
+    generate if (LINK) begin : guest
+        import "DPI-C" function void link_open(input string folder, input int vectors);
+        import "DPI-C" function int link_poll(input longint unsigned now, input int idle, output int unsigned address,
+                                              output int unsigned value);
+        import "DPI-C" function void link_done(input int unsigned value);
+        import "DPI-C" function longint unsigned link_time(input longint unsigned now);
+        import "DPI-C" function int link_msix();
+        string folder;
+        initial if ($value$plusargs("link_folder=%s", folder) != 0) link_open(folder, VECTORS);
+        int found, address_asked, value_asked;
+        logic busy;
+        always @(posedge clk) begin
+            go <= 0;
+            if (rst) begin
+                {busy, gone} <= '0;
+            end else if (busy) begin
+                if (over) begin
+                    link_done(rdata);
+                    busy <= 0;
+                end
+            end else if (!gone) begin
+                found = link_poll(cycle * 64'(PERIOD_NS), 32'(idle), address_asked, value_asked);
+                gone <= found == 3;
+                if (found == 1 || found == 2) begin
+                    {go, busy} <= 2'b11;
+                    go_write <= found == 2;
+                    to_address <= 16'(address_asked);
+                    to_value <= value_asked;
+                end
+            end
+            time_ns <= link_time(cycle * 64'(PERIOD_NS));
+        end
+        int msix;
+        always @(posedge clk) msix = link_msix();
+        assign {use_msix, hold_msix} = 2'(msix);
+    end else begin : bench
+        assign go = request != asked && request != done;
+        assign go_write = write;
+        assign {to_address, to_value} = {address, value};
+        assign {use_msix, hold_msix} = {msix_enable, msix_mask};
+        assign gone = 0;
+        assign time_ns = cycle * 64'(PERIOD_NS);
+    end endgenerate
+
     // What a host notices
     logic trace_valid;
     logic [31:0] trace_word, messages_was;
-    logic late;
+    logic late, gone_was;
     always @(posedge clk) begin
         messages_was <= messages;
         late <= cycle >= deadline;
-        events <= events + 32'(bvalid || rvalid) + 32'(messages != messages_was) + 32'(trace_valid) + 32'(cycle >= deadline && !late);
+        events <= events + 32'(bvalid || rvalid) + 32'(messages != messages_was) + 32'(trace_valid) + 32'(cycle >= deadline && !late)
+                  + 32'(gone && !gone_was);
+        gone_was <= gone;
         if (trace_valid) begin
             trace_last <= trace_word;
             traced <= traced + 1;
             $display("%0d trace: %08x", cycle, trace_word);
         end
-        if (rst) {events, traced, late, messages_was} <= '0;
+        if (rst) {events, traced, late, messages_was, gone_was} <= '0;
     end
 
     logic [0:0] h_awid, h_arid, m_awid, m_arid;
@@ -92,10 +147,10 @@ module tenon_drive_system #(
 
     tenon_drive drive (
         .clk(clk), .rst(rst),
-        .s_axil_awaddr(address), .s_axil_awvalid(awvalid), .s_axil_awready(awready),
-        .s_axil_wdata(value), .s_axil_wstrb(4'hF), .s_axil_wvalid(wvalid), .s_axil_wready(wready),
+        .s_axil_awaddr(to_address), .s_axil_awvalid(awvalid), .s_axil_awready(awready),
+        .s_axil_wdata(to_value), .s_axil_wstrb(4'hF), .s_axil_wvalid(wvalid), .s_axil_wready(wready),
         .s_axil_bresp(), .s_axil_bvalid(bvalid), .s_axil_bready(1'b1),
-        .s_axil_araddr(address), .s_axil_arvalid(arvalid), .s_axil_arready(arready),
+        .s_axil_araddr(to_address), .s_axil_arvalid(arvalid), .s_axil_arready(arready),
         .s_axil_rdata(rdata), .s_axil_rresp(), .s_axil_rvalid(rvalid), .s_axil_rready(1'b1),
         .host_axi_awid(h_awid), .host_axi_awaddr(h_awaddr), .host_axi_awlen(h_awlen), .host_axi_awsize(h_awsize),
         .host_axi_awburst(h_awburst), .host_axi_awlock(), .host_axi_awprot(), .host_axi_awcache(), .host_axi_awqos(),
@@ -118,7 +173,7 @@ module tenon_drive_system #(
         .memory_axi_arvalid(m_arvalid), .memory_axi_arready(m_arready),
         .memory_axi_rid(1'b0), .memory_axi_rdata(m_rdata), .memory_axi_rresp(m_rresp), .memory_axi_rlast(m_rlast),
         .memory_axi_rvalid(m_rvalid), .memory_axi_rready(m_rready),
-        .msix_enable(msix_enable), .msix_mask(msix_mask), .time_ns(cycle * PERIOD_NS), .trace_valid(trace_valid), .trace(trace_word)
+        .msix_enable(use_msix), .msix_mask(hold_msix), .time_ns(time_ns), .idle(idle), .trace_valid(trace_valid), .trace(trace_word)
     );
 
     tenon_host_memory #(.DATA_BITS(HOST_BITS)) host (

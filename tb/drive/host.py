@@ -271,16 +271,17 @@ class Host:
         """Tells the drive of what was submitted."""
         await self.write32(DOORBELLS + 8 * pair.index, pair.tail)
 
-    async def wait(self, pending: Pending, what: str = "a command's completion") -> Answer:
-        await self.until(lambda: pending.answer is not None, what)
+    async def wait(self, pending: Pending, what: str = "a command's completion", cycles: int = _PATIENCE) -> Answer:
+        await self.until(lambda: pending.answer is not None, what, cycles)
         return pending.answer
 
     async def admin(self, name: str, buffer: Buffer | None = None, **fields: int) -> Answer:
         """An admin command, from its submission to its end."""
         return await self.wait(await self.submit(self.pairs[0], command(name), buffer, **fields), name)
 
-    async def io(self, pair: Pair, name: str, buffer: Buffer | None = None, **fields: int) -> Answer:
-        return await self.wait(await self.submit(pair, command(name), buffer, **fields), name)
+    async def io(self, pair: Pair, name: str, buffer: Buffer | None = None, *, cycles: int = _PATIENCE, **fields: int) -> Answer:
+        """An I/O command, likewise; it may take so many cycles."""
+        return await self.wait(await self.submit(pair, command(name), buffer, **fields), name, cycles)
 
     # Completions.
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "host_memory.h"
 #include "svdpi.h"
 
 namespace {
@@ -20,11 +21,12 @@ constexpr uint8_t MAY_READ = 1, MAY_WRITE = 2;
 
 struct Arena {
     uint64_t base, bytes;
-    uint8_t *memory, *rights;
+    uint8_t *memory, *rights;  // no rights: the drive may do anything
 };
 
 std::vector<Arena> arenas;
 uint64_t message_page = ~0ull;  // where interrupts are written
+void (*on_message)(uint32_t data) = nullptr;
 unsigned broken = 0;
 
 uint8_t *mapped(const char *path, size_t *bytes) {
@@ -58,6 +60,13 @@ void complain(const char *what, uint64_t address) {
 
 }  // namespace
 
+void host_share(uint64_t base, uint64_t bytes, uint8_t *memory) { arenas.push_back({base, bytes, memory, nullptr}); }
+
+void host_on_message(uint64_t page, void (*message)(uint32_t data)) {
+    message_page = page * PAGE;
+    on_message = message;
+}
+
 extern "C" {
 
 // `list`: "BASE BYTES" in hexadecimal for each arena, in the order in which the files have them.
@@ -82,21 +91,26 @@ int host_read(unsigned long long address, int bytes, svBitVecVal *data) {
     if (!arena) return 0;
     uint64_t at = address - arena->base;
     uint8_t rights = 0;
-    for (int i = 0; i < bytes; i++) rights |= arena->rights[at + i];
-    if (!(rights & MAY_READ)) complain("read of what no command describes", address);
+    for (int i = 0; i < bytes && arena->rights; i++) rights |= arena->rights[at + i];
+    if (arena->rights && !(rights & MAY_READ)) complain("read of what no command describes", address);
     std::memcpy(data, arena->memory + at, static_cast<size_t>(bytes));
     return 1;
 }
 
 // A beat that is written: each byte must be the drive's to write. 0: it is at no memory; 2: it was an interrupt.
 int host_write(unsigned long long address, int bytes, const svBitVecVal *data, unsigned long long strobes) {
+    if (on_message && address / PAGE == message_page / PAGE) {
+        for (int i = 0; i < bytes; i += 4)
+            if (strobes >> i & 1) on_message(data[i / 4]);
+        return 2;
+    }
     const Arena *arena = arena_of(address);
     if (!arena) return 0;
     uint64_t at = address - arena->base;
     const uint8_t *from = reinterpret_cast<const uint8_t *>(data);
     for (int i = 0; i < bytes; i++) {
         if (!(strobes >> i & 1)) continue;
-        if (!(arena->rights[at + i] & MAY_WRITE)) complain("write of what no command describes", address + static_cast<uint64_t>(i));
+        if (arena->rights && !(arena->rights[at + i] & MAY_WRITE)) complain("write of what no command describes", address + static_cast<uint64_t>(i));
         arena->memory[at + i] = from[i];
     }
     return address / PAGE == message_page / PAGE ? 2 : 1;

@@ -23,7 +23,8 @@ from tenon.tb.rtl import Dram, repeated_modules
 __all__ = ["ARENAS", "PERIOD_NS", "build_drive", "run_drive", "verilog_of_drive"]
 
 _TB = Path(__file__).resolve().parents[1]
-_SOURCES = ("dram.sv", "axi_rules.sv", "drive/host_memory.sv", "drive/host_memory.cpp", "drive/drive_system.sv")
+_SOURCES = ("dram.sv", "axi_rules.sv", "drive/host_memory.sv", "drive/host_memory.h", "drive/host_memory.cpp", "drive/link.cpp",
+            "drive/drive_system.sv")
 _CORE = "VexRiscv_Full.v"
 
 PERIOD_NS = 4  # 250 MHz
@@ -38,14 +39,14 @@ def verilog_of_drive(params: StorageParams) -> str:
     return drive_verilog(params, fingerprint=int(graph_of(params.accelerator).fingerprint[:8], 16))
 
 
-def build_drive(params: StorageParams) -> runner.Build:
-    """A simulator of the drive, in the cache."""
+def build_drive(params: StorageParams, *, link: bool = False) -> runner.Build:
+    """A simulator of the drive, in the cache; with ``link``, for a guest."""
     texts = {Path(name).name: (_TB / name).read_text() for name in _SOURCES}
     verilog = verilog_of_drive(params)
     core = Path(pythondata_cpu_vexriscv.data_file(_CORE)).read_text()
     size = 1 << (memory_map(params).size - 1).bit_length()
     parameters = {"HOST_BITS": params.host_bits, "MEMORY_BITS": params.memory_bits, "ADDRESS_BITS": params.address_bits, "DRAM_BYTES": size,
-                  "PERIOD_NS": PERIOD_NS}
+                  "PERIOD_NS": PERIOD_NS, "LINK": int(link), "VECTORS": params.vectors}
     return runner.build({f"{DRIVE_PREFIX}.v": verilog, "vexriscv.v": core, **texts}, "tenon_drive_system", parameters=parameters,
                         exposed=runner.ports_of(texts["drive_system.sv"], "tenon_drive_system"), no_inline=repeated_modules(verilog),
                         timing=True)

@@ -7,6 +7,7 @@ from tenon.tb.formal import (
     clock_properties,
     dispatch_properties,
     engine_queue_properties,
+    guard_properties,
     legality_properties,
     memory_properties,
     nest_properties,
@@ -22,6 +23,6 @@ __all__ = ["PROPERTIES"]
 
 _SUBJECTS = (token_properties, queue_properties, engine_queue_properties, burst_properties, axi_lite_properties, bus_properties,
              memory_properties, nest_properties, dispatch_properties, realign_properties, legality_properties, clock_properties,
-             prp_properties, slot_properties)
+             prp_properties, slot_properties, guard_properties)
 
 PROPERTIES: dict[str, Property] = {prop.name: prop for subject in _SUBJECTS for prop in subject.PROPERTIES}

@@ -20,8 +20,10 @@ _PROGRAM_TYPE = 0xC0
 _BLOCKS, _MEMORY, _COMPUTE = 1, 2, 3  # namespaces
 
 
-async def run_network(host: Host, *, image: str, inputs: str, outputs: str, plan: str, first_block: int, vectors: int) -> dict:
-    """Writes ``inputs`` into blocks, loads the program ``image``, follows ``plan``, and writes what comes into ``outputs``: files."""
+async def run_network(host: Host, *, image: str, inputs: str, outputs: str, plan: str, first_block: int, vectors: int,
+                      patience: int) -> dict:
+    """Writes ``inputs`` into blocks, loads the program ``image``, follows ``plan``, and writes what comes into ``outputs``: files. No step
+    may take more than ``patience`` cycles."""
     await host.vectors(vectors)
     await host.enable(entries=32)
     pair = await host.create_pair(1, 16)
@@ -30,7 +32,7 @@ async def run_network(host: Host, *, image: str, inputs: str, outputs: str, plan
     found = Plan.from_json(Path(plan).read_text())
     sets = await range_sets(host, found)
     before = {name: int(getattr(host.dut, name).value) for name in ("read_bytes", "written_bytes")}
-    times, results, data = await follow(host, pair, found, sets)
+    times, results, data = await follow(host, pair, found, sets, patience)
     after = {name: int(getattr(host.dut, name).value) - value for name, value in before.items()}
     Path(outputs).write_bytes(data)
     return {"times": times, "results": results, "host_bytes": after}
@@ -68,7 +70,7 @@ async def range_sets(host: Host, plan: Plan) -> list[int]:
     return numbers
 
 
-async def follow(host: Host, pair: Pair, plan: Plan, sets: list[int]) -> tuple[list[dict], list[int], bytes]:
+async def follow(host: Host, pair: Pair, plan: Plan, sets: list[int], patience: int) -> tuple[list[dict], list[int], bytes]:
     """Gives the drive each step as soon as those before it have ended: (cycles of each, results of executions, all outputs)."""
     outputs = bytearray(max(step.first + step.count for step in plan.steps if step.kind == "read"))
     times: list[dict] = [{} for _ in plan.steps]
@@ -81,14 +83,15 @@ async def follow(host: Host, pair: Pair, plan: Plan, sets: list[int]) -> tuple[l
         if step.kind == "copy":
             source = COPY_SOURCE_BLOCKS.pack(snsid=_BLOCKS, slba=step.first, nlb=step.count - 1)
             buffer = Buffer(host.memory, len(source), offset=0).fill(source)
-            (await host.io(pair, "memory_copy", buffer, nsid=_MEMORY, sdaddr=step.place, length=step.count * UNIT_BYTES, format=2)).check()
+            (await host.io(pair, "memory_copy", buffer, nsid=_MEMORY, sdaddr=step.place, length=step.count * UNIT_BYTES, format=2,
+                           cycles=patience)).check()
         elif step.kind == "execute":
             buffer = None
             results.append((await host.io(pair, "execute_program", nsid=_COMPUTE, pind=0, rsid=sets[step.place],
-                                          cparam1=step.count)).check().result)
+                                          cparam1=step.count, cycles=patience)).check().result)
         else:
             buffer = Buffer(host.memory, step.count)
-            (await host.io(pair, "memory_read", buffer, nsid=_MEMORY, sb=step.place, length=step.count)).check()
+            (await host.io(pair, "memory_read", buffer, nsid=_MEMORY, sb=step.place, length=step.count, cycles=patience)).check()
             outputs[step.first:step.first + step.count] = buffer.data()
         if buffer is not None:
             buffer.release()
