@@ -11,8 +11,8 @@ static void controller(command *c, uint32_t fault)
     while (1u << power != DRIVE_TRANSFER_PAGES) {
         power++;
     }
-    answer_put(page, IDENTIFY_CONTROLLER_VID, 0x1B36); /* of the Linux virtualisation community's test devices */
-    answer_put(page, IDENTIFY_CONTROLLER_SSVID, 0x1AF4);
+    answer_put(page, IDENTIFY_CONTROLLER_VID, NVME_PCI_VENDOR);
+    answer_put(page, IDENTIFY_CONTROLLER_SSVID, NVME_PCI_VENDOR);
     answer_text(page, IDENTIFY_CONTROLLER_SN_OFFSET, IDENTIFY_CONTROLLER_SN_SIZE, "TENON0001");
     answer_text(page, IDENTIFY_CONTROLLER_MN_OFFSET, IDENTIFY_CONTROLLER_MN_SIZE, "Tenon drive");
     answer_text(page, IDENTIFY_CONTROLLER_FR_OFFSET, IDENTIFY_CONTROLLER_FR_SIZE, "1.0");

@@ -66,7 +66,8 @@ def _codes() -> dict[str, int]:
     for prefix, kind in (("CNS", identify.CNS), ("DESCRIPTOR", identify.DescriptorType), ("LOG", logs.Log), ("FEATURE", logs.Feature),
                          ("EVENT", logs.EventType)):
         values |= {f"{prefix}_{code.name}": code.value for code in kind}
-    return {f"NVME_{name.upper()}": value for name, value in values.items()} | {"NVME_VERSION": registers.VERSION}
+    return {f"NVME_{name.upper()}": value for name, value in values.items()} | {
+        "NVME_VERSION": registers.VERSION, "NVME_PCI_VENDOR": registers.PCI_VENDOR}
 
 
 def _geometry(params: StorageParams) -> dict[str, int]:

@@ -12,7 +12,8 @@ module tenon_drive_system #(
     parameter int DRAM_BYTES = 1 << 24,
     parameter int PERIOD_NS = 4,
     parameter bit LINK = 0,
-    parameter int VECTORS = 2
+    parameter int VECTORS = 2,
+    parameter int IDENTIFIERS = 0
 ) (
     output logic clk,
     input  logic rst,
@@ -71,14 +72,14 @@ module tenon_drive_system #(
 
     logic use_msix, hold_msix;
     generate if (LINK) begin : guest
-        import "DPI-C" function void link_open(input string folder, input int vectors);
+        import "DPI-C" function void link_open(input string folder, input int vectors, input int identifiers);
         import "DPI-C" function int link_poll(input longint unsigned now, input int idle, output int unsigned address,
                                               output int unsigned value);
         import "DPI-C" function void link_done(input int unsigned value);
         import "DPI-C" function longint unsigned link_time(input longint unsigned now);
         import "DPI-C" function int link_msix();
         string folder;
-        initial if ($value$plusargs("link_folder=%s", folder) != 0) link_open(folder, VECTORS);
+        initial if ($value$plusargs("link_folder=%s", folder) != 0) link_open(folder, VECTORS, IDENTIFIERS);
         int found, address_asked, value_asked;
         logic busy;
         always @(posedge clk) begin

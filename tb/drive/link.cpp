@@ -235,13 +235,12 @@ uint8_t config[4096];
 
 void put(uint32_t offset, uint32_t value, int bytes) { std::memcpy(config + offset, &value, static_cast<size_t>(bytes)); }
 
-void make_config(uint32_t vectors) {
-    put(0x00, 0x1B36, 2);  // as Identify says
-    put(0x02, 0x0010, 2);
+void make_config(uint32_t vectors, uint32_t identifiers) {
+    put(0x00, identifiers, 4);
     put(0x06, 0x0010, 2);  // status: capabilities
     put(0x08, 0x01080201, 4);  // class: NVM Express; revision 1
     put(0x10, 0x4, 4);         // 64 bits
-    put(0x2C, 0x1AF4, 2);
+    put(0x2C, identifiers, 4);
     put(0x34, MSIX, 1);
     put(MSIX, 0x11, 2);
     put(MSIX + 2, vectors - 1, 2);
@@ -411,9 +410,10 @@ void take_any() {
 
 extern "C" {
 
-void link_open(const char *folder, int vectors) {
+// `identifiers`: PCI's, of the vendor and, in the upper half, of the device.
+void link_open(const char *folder, int vectors, int identifiers) {
     char path[256];
-    make_config(static_cast<uint32_t>(vectors));
+    make_config(static_cast<uint32_t>(vectors), static_cast<uint32_t>(identifiers));
     host_on_message(0xA0000 / 4096, message_came);
     std::snprintf(path, sizeof path, "%s/device", folder);
     device_listens = listening(path);
@@ -432,6 +432,10 @@ int link_poll(unsigned long long time, int idle, unsigned *address, unsigned *va
             *address = access.address + access.done;
             std::memcpy(value, access.data + access.done, 4);
             return access.write ? 2 : 1;
+        }
+        if (unreclaimed >= 64 && waits) {  // the guest is to free their buffers; while it handles a call, it would forget another
+            unreclaimed = 0;
+            call(0);
         }
         if (!messages.empty() && waits && interrupts.some()) deliver();
         if (!waits) {
@@ -457,13 +461,9 @@ void link_done(unsigned value) {
     access.done += 4;
     if (access.done < access.bytes) return;
     commands.give_back(access.head, access.write ? 0 : access.bytes);
-    bool written = access.write;
+    unreclaimed += access.write;
     accesses.pop_front();
     take_commands();
-    if (written && ++unreclaimed == 64 && accesses.empty()) {  // the guest is to free their buffers
-        unreclaimed = 0;
-        call(0);
-    }
 }
 
 unsigned long long link_time(unsigned long long time) { return time + skipped; }

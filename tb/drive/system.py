@@ -12,6 +12,7 @@ import pythondata_cpu_vexriscv
 
 from tenon.hw.storage.drive import DRIVE_PREFIX, drive_verilog
 from tenon.hw.storage.memory_map import memory_map
+from tenon.hw.storage.nvme.registers import PCI_DEVICE, PCI_VENDOR
 from tenon.hw.storage.params import StorageParams
 from tenon.hw.storage.processor import FIRMWARE_FILE
 from tenon.tb import runner
@@ -46,7 +47,8 @@ def build_drive(params: StorageParams, *, link: bool = False) -> runner.Build:
     core = Path(pythondata_cpu_vexriscv.data_file(_CORE)).read_text()
     size = 1 << (memory_map(params).size - 1).bit_length()
     parameters = {"HOST_BITS": params.host_bits, "MEMORY_BITS": params.memory_bits, "ADDRESS_BITS": params.address_bits, "DRAM_BYTES": size,
-                  "PERIOD_NS": PERIOD_NS, "LINK": int(link), "VECTORS": params.vectors}
+                  "PERIOD_NS": PERIOD_NS, "LINK": int(link), "VECTORS": params.vectors,
+                  "IDENTIFIERS": PCI_DEVICE << 16 | PCI_VENDOR}
     return runner.build({f"{DRIVE_PREFIX}.v": verilog, "vexriscv.v": core, **texts}, "tenon_drive_system", parameters=parameters,
                         exposed=runner.ports_of(texts["drive_system.sv"], "tenon_drive_system"), no_inline=repeated_modules(verilog),
                         timing=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tenon.hw.storage.layout import Field, Layout, bits
 
-__all__ = ["BAR_BYTES", "CONTROLLER_REGISTERS", "DOORBELLS", "MSIX_PENDING", "MSIX_TABLE", "MSIX_VECTOR", "VERSION"]
+__all__ = ["BAR_BYTES", "CONTROLLER_REGISTERS", "DOORBELLS", "MSIX_PENDING", "MSIX_TABLE", "MSIX_VECTOR", "PCI_DEVICE", "PCI_VENDOR",
+           "VERSION"]
 
 BAR_BYTES = 0x4000
 DOORBELLS = 0x1000  # four bytes each: 2q is submission queue q's tail, 2q + 1 completion queue q's head
@@ -12,6 +13,9 @@ MSIX_TABLE = 0x2000  # where PCI's configuration space says that they are
 MSIX_PENDING = 0x3000
 
 VERSION = 0x0002_0100  # 2.1.0
+
+PCI_VENDOR = 0x10EE  # of the FPGA endpoint that a drive would most likely stand behind: none is assigned to this project
+PCI_DEVICE = 0x544E
 
 _BASE, _PCI = "Base 2.2", "PCI Local Bus 3.0"
 
