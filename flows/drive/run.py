@@ -26,7 +26,7 @@ from tenon.hw.storage.params import TRANSFER_PAGES, UNIT_BYTES, StorageParams
 from tenon.hw.storage.prp import PAGE_BYTES
 from tenon.tb.drive.system import PERIOD_NS, run_drive
 
-__all__ = ["DriveRun", "Phase", "batch_feeds", "run_on_drive"]
+__all__ = ["DriveRun", "Phase", "batch_feeds", "prepare_drive", "results_of", "run_on_drive"]
 
 _GRANULE = 64  # of memory ranges: what the drive says in Identify
 _PATIENCE = 2_000_000  # cycles that any step may take beside what its items take
@@ -115,7 +115,36 @@ def run_on_drive(job: Job, params: StorageParams, *, first_block: int = 0, seed:
     CompileError
         If the batch does not fit the memory namespace in chunks.
     """
-    compiled, began = job.compiled, time.perf_counter()
+    began = time.perf_counter()
+    image, found, data, cycles = prepare_drive(job, params, first_block)
+    compiled, program = job.compiled, job.compiled.program
+    with tempfile.TemporaryDirectory(prefix="tenon-drive-run-") as name:
+        folder = Path(name)
+        files = {kind: folder / f"{kind}.bin" for kind in ("image", "inputs", "outputs", "plan")}
+        files["image"].write_bytes(image)
+        files["inputs"].write_bytes(data)
+        files["plan"].write_text(found.to_json())
+        told = run_drive(params, "tenon.tb.drive.scenarios.network:run_network", seed=seed,
+                         arguments={**{k: str(v) for k, v in files.items()}, "first_block": first_block, "vectors": params.vectors,
+                                    "patience": _PATIENCE + 4 * len(job.feeds) * cycles})
+        results = results_of(program, found, files["outputs"].read_bytes(), len(job.feeds))
+    comparison, _ = compare(program, compiled.graph, compiled.model, job.feeds, results)
+    times = told["times"]
+    copied, outputs = len(job.feeds) * found.input_stride, len(job.feeds) * found.output_stride
+    host = sum(told["host_bytes"].values())
+    commands = len(times) * (SUBMISSION_BYTES + COMPLETION_BYTES) + sum(t["kind"] == "copy" for t in times) * COPY_SOURCE_BLOCKS.size
+    return DriveRun(
+        params.name, job.name, len(job.feeds), found.chunk_items, max(t["end"] for t in times) - min(t["begin"] for t in times),
+        sum(told["results"]), round(2 * copied / (params.memory_bits / 8)), _phases(times, found), host, commands, outputs, comparison,
+        time.perf_counter() - began)
+
+
+def prepare_drive(job: Job, params: StorageParams, first_block: int = 0) -> tuple[bytes, Plan, bytes, int]:
+    """A program's image, the plan of a batch, what lies at rest from ``first_block`` on, and cycles that an item takes.
+
+    Raises as ``run_on_drive`` does.
+    """
+    compiled = job.compiled
     if compiled.parts.head is not None or compiled.parts.tail is not None:
         raise UserError(f"{job.name}: the host would have to compute a part of it, which a drive cannot wait for")
     program = compiled.program
@@ -130,25 +159,7 @@ def run_on_drive(job: Job, params: StorageParams, *, first_block: int = 0, seed:
     data = _inputs(job, found)
     if first_block * UNIT_BYTES + len(data) > params.units * UNIT_BYTES:
         raise UserError(f"{len(job.feeds)} items of {job.name} need {len(data):,} bytes; {params.name} has {params.units * UNIT_BYTES:,}")
-    with tempfile.TemporaryDirectory(prefix="tenon-drive-run-") as name:
-        folder = Path(name)
-        files = {kind: folder / f"{kind}.bin" for kind in ("image", "inputs", "outputs", "plan")}
-        files["image"].write_bytes(image)
-        files["inputs"].write_bytes(data)
-        files["plan"].write_text(found.to_json())
-        told = run_drive(params, "tenon.tb.drive.scenarios.network:run_network", seed=seed,
-                         arguments={**{k: str(v) for k, v in files.items()}, "first_block": first_block, "vectors": params.vectors,
-                                    "patience": _PATIENCE + 4 * len(job.feeds) * cycles})
-        results = _results(program, found, files["outputs"].read_bytes(), len(job.feeds))
-    comparison, _ = compare(program, compiled.graph, compiled.model, job.feeds, results)
-    times = told["times"]
-    copied, outputs = len(job.feeds) * found.input_stride, len(job.feeds) * found.output_stride
-    host = sum(told["host_bytes"].values())
-    commands = len(times) * (SUBMISSION_BYTES + COMPLETION_BYTES) + sum(t["kind"] == "copy" for t in times) * COPY_SOURCE_BLOCKS.size
-    return DriveRun(
-        params.name, job.name, len(job.feeds), found.chunk_items, max(t["end"] for t in times) - min(t["begin"] for t in times),
-        sum(told["results"]), round(2 * copied / (params.memory_bits / 8)), _phases(times, found), host, commands, outputs, comparison,
-        time.perf_counter() - began)
+    return image, found, data, cycles
 
 
 def _inputs(job: Job, found: Plan) -> bytes:
@@ -163,7 +174,8 @@ def _inputs(job: Job, found: Plan) -> bytes:
     return bytes(text)
 
 
-def _results(program: Program, found: Plan, outputs: bytes, items: int) -> list[dict[str, np.ndarray]]:
+def results_of(program: Program, found: Plan, outputs: bytes, items: int) -> list[dict[str, np.ndarray]]:
+    """The output tensors of each item, from what was read."""
     results = []
     for number in range(items):
         memory = program.memory()

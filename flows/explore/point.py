@@ -130,6 +130,6 @@ def version_of(sources: tuple[str, ...]) -> str:
     for name in sources:
         there = _ROOT / name
         files = (p for p in (there.rglob("*") if there.is_dir() else [there]) if p.suffix in (".py", ".cpp", ".sv"))
-        for path in sorted(p for p in files if "storage" not in p.relative_to(_ROOT).parts):
+        for path in sorted(p for p in files if not {"storage", "drive"} & set(p.relative_to(_ROOT).parts)):
             digest.update(str(path.relative_to(_ROOT)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]

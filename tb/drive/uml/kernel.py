@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tenon.compiler.cache import cache_folder
 
-__all__ = ["PACKAGES", "KernelError", "kernel", "missing", "shim"]
+__all__ = ["PACKAGES", "KernelError", "kernel", "missing", "present", "shim"]
 
 _HERE = Path(__file__).resolve().parent
 _SOURCE = Path("/usr/src/linux-source-6.1.tar.xz")
@@ -44,10 +44,7 @@ def kernel(progress: Callable[[str], None] = lambda _: None) -> Path:
     """
     if missing():
         raise KernelError(f"Linux needs Debian's {', '.join(missing())}: apt-get install them")
-    fragment = (_HERE / "fragment").read_bytes()
-    about = _SOURCE.stat()
-    key = hashlib.sha256(fragment + f"{about.st_size} {_version()}".encode()).hexdigest()[:16]
-    found = cache_folder() / "linux" / key / "linux"
+    fragment, found = (_HERE / "fragment").read_bytes(), _place()
     if found.is_file():
         return found
     found.parent.mkdir(parents=True, exist_ok=True)
@@ -63,6 +60,16 @@ def kernel(progress: Callable[[str], None] = lambda _: None) -> Path:
             finally:
                 shutil.rmtree(work, ignore_errors=True)
     return found
+
+
+def present() -> bool:
+    """Whether the kernel is there, and all that a guest needs."""
+    return not missing() and _place().is_file()
+
+
+def _place() -> Path:
+    recipe = (_HERE / "fragment").read_bytes() + f"{_SOURCE.stat().st_size} {_version()}".encode()
+    return cache_folder() / "linux" / hashlib.sha256(recipe).hexdigest()[:16] / "linux"
 
 
 def _version() -> str:
