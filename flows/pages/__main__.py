@@ -11,6 +11,7 @@ from tenon.acg.isa import isa_page
 from tenon.flows.errors import user_errors
 from tenon.flows.outputs import new_file
 from tenon.flows.pages.configuration import configuration_page
+from tenon.flows.pages.nvme import nvme_page
 from tenon.flows.pages.operators import CONFIG, operators_page
 from tenon.hw.covenant import covenant
 from tenon.hw.presets import preset
@@ -20,6 +21,7 @@ from tenon.tb.formal.page import proofs_page
 PAGES: dict[str, Callable[[], str]] = {
     "configuration.md": configuration_page,
     "isa.md": lambda: isa_page(covenant(preset(CONFIG))),
+    "nvme.md": nvme_page,
     "operators.md": operators_page,
     "proofs.md": proofs_page,
 }
