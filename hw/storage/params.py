@@ -48,13 +48,12 @@ class StorageParams:
     spare_bytes: int = parameter(448, 64, 2240, "bytes of a page beside its data")
     pages: int = parameter(64, 8, 4096, "pages of a block")
     blocks: int = parameter(64, 16, 4096, "blocks of a plane")
-    flash_bytes_per_cycle: int = parameter(2, 1, 8, "what a flash bus moves in a cycle", power_of_two=True)
+    flash_bytes_per_cycle: int = parameter(2, 1, 4, "what a flash bus moves in a cycle", power_of_two=True)
     read_ns: int = parameter(25_000, 100, 10**7, "from a page to its register: tR")
     program_ns: int = parameter(200_000, 100, 10**8, "from the register to the page: tPROG")
     erase_ns: int = parameter(1_600_000, 100, 10**9, "a block: tBERS")
     bch_bytes: int = parameter(512, 512, 1024, "data of a codeword", power_of_two=True)
     bch_t: int = parameter(8, 2, 40, "bits that a codeword corrects")
-    bch_parallel: int = parameter(8, 4, 64, "bits that its syndromes take in a cycle", power_of_two=True)
     spare_percent: int = parameter(14, 5, 50, "of the flash, that the host does not see")
     write_buffer_units: int = parameter(64, 8, 4096, "units in DRAM on their way to flash", power_of_two=True)
     slm_bytes: int = parameter(16 * _MIB, 64 * _KIB, 1024 * _MIB, "the memory namespace", power_of_two=True)
@@ -128,17 +127,18 @@ class StorageParams:
 
     @property
     def protected_bytes(self) -> int:
-        """Of a codeword: data, and its share of the unit's metadata."""
-        return self.bch_bytes + METADATA_BYTES // self.unit_parts
+        """Of the longest codeword, a unit's last: data, and the unit's metadata."""
+        return self.bch_bytes + METADATA_BYTES
 
     @property
     def field_bits(self) -> int:
         """m: the least whose codewords are long enough."""
-        return next(m for m in range(8, 17) if 8 * self.protected_bytes + m * self.bch_t < 1 << m)
+        return next(m for m in range(8, 17) if 8 * (self.protected_bytes + _whole(m * self.bch_t, self.flash_bytes_per_cycle)) < 1 << m)
 
     @property
     def codeword_parity_bytes(self) -> int:
-        return math.ceil(self.field_bits * self.bch_t / 8)
+        """Whole words of the flash bus."""
+        return _whole(self.field_bits * self.bch_t, self.flash_bytes_per_cycle)
 
     @property
     def parity_bytes(self) -> int:
@@ -190,3 +190,8 @@ class StorageParams:
     def map_bytes(self) -> int:
         """Of the map in DRAM: an entry of four bytes for each unit."""
         return 4 * self.units
+
+
+def _whole(bits: int, word_bytes: int) -> int:
+    """Bytes of so many bits, in whole words."""
+    return -(-bits // (8 * word_bytes)) * word_bytes

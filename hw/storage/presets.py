@@ -28,7 +28,7 @@ DRIVES: dict[str, StorageParams] = {
                 accumulator_bytes=_MIB, vector_bytes=_MIB, parameter_bytes=128 * _KIB),
             host_bits=512, queues=32, queue_entries=1024, slots=256, channels=8, dies=8, planes=4, page_bytes=16384,
             spare_bytes=2208, pages=2304, blocks=504, flash_bytes_per_cycle=4, read_ns=74_000, program_ns=1_900_000, erase_ns=15_000_000,
-            bch_bytes=1024, bch_t=40, bch_parallel=32, spare_percent=7, write_buffer_units=4096, slm_bytes=_GIB, program_slots=8,
+            bch_bytes=1024, bch_t=40, spare_percent=7, write_buffer_units=4096, slm_bytes=_GIB, program_slots=8,
             program_bytes=16 * _MIB, arena_bytes=64 * _MIB, range_sets=32, share=16, burst_bytes=1024, holdup_ns=10_000_000,
         ),
     )

@@ -13,7 +13,8 @@ from tenon.hw.storage.params import TRANSFER_PAGES, UNIT_BYTES, StorageParams
 
 __all__ = ["Shape", "statuses"]
 
-_NAMESPACES = {1: CommandSet.NVM, 2: CommandSet.MEMORY}
+_NAMESPACES = {1: CommandSet.NVM, 2: CommandSet.MEMORY, 3: CommandSet.COMPUTE}
+_PROGRAM_TYPE, _MOST_RANGES = 0xC0, 3
 _ALL = 0xFFFFFFFF
 _LOGS = {Log.SUPPORTED, Log.ERROR, Log.SMART, Log.FIRMWARE, Log.EFFECTS}
 _FEATURES = {Feature.ARBITRATION: 0xFFFFFF07, Feature.POWER_MANAGEMENT: 0, Feature.TEMPERATURE_THRESHOLD: 0xFFFF,
@@ -50,9 +51,9 @@ def statuses(params: StorageParams, admin: bool, fields: Mapping[str, int], shap
     else:
         return found | {Status.INVALID_NAMESPACE_OR_FORMAT}
     kind = next((c for c in COMMANDS if c.set is group and c.opcode == get("opcode")), None)
-    if kind is None and group is CommandSet.MEMORY and get("opcode") == 0:
+    if kind is None and group is not CommandSet.ADMIN and get("opcode") == 0:
         return found or {Status.SUCCESS}  # Flush, of every set
-    if kind is None or kind.name in ("load_program", "program_activation", "memory_range_set"):
+    if kind is None:
         return found | {Status.INVALID_OPCODE}
     rule = _RULES.get(kind.name)
     moves = False
@@ -101,7 +102,7 @@ def _copy(params, get, shape):
     for s in shape.sources:
         if s["snsid"] not in _NAMESPACES:
             found.add(Status.INVALID_NAMESPACE_OR_FORMAT)
-        elif (_NAMESPACES[s["snsid"]] is CommandSet.MEMORY) != (format_ == 4):
+        elif _NAMESPACES[s["snsid"]] is not (CommandSet.MEMORY if format_ == 4 else CommandSet.NVM):
             found.add(Status.INCOMPATIBLE_NAMESPACE)
         if format_ == 4:
             total += s["nbyte"]
@@ -143,7 +144,7 @@ def _identify(params, get, shape):
 def _get_log(params, get, shape):
     dwords = (get("numdl") | get("numdu") << 16) + 1
     wrong = set()
-    if get("lid") not in _LOGS or (get("lid") == Log.EFFECTS and get("csi") not in (0, 3)):
+    if get("lid") not in _LOGS or (get("lid") == Log.EFFECTS and get("csi") not in {s.value for s in _NAMESPACES.values()}):
         wrong.add(Status.INVALID_LOG_PAGE)
     if dwords > UNIT_BYTES // 4 or get("offset") % 4 or get("offset") >= UNIT_BYTES or get("ot"):
         wrong.add(Status.INVALID_FIELD)
@@ -209,7 +210,59 @@ def _delete_sq(params, get, shape):
     return (set() if get("qid") in shape.queues else {Status.INVALID_QUEUE_IDENTIFIER}), False
 
 
+def _in_compute(get) -> set[Status]:
+    return set() if _NAMESPACES.get(get("nsid")) is CommandSet.COMPUTE else {Status.INVALID_NAMESPACE_OR_FORMAT}
+
+
+def _load(params, get, shape):
+    """Programs are of random bytes: none is ever active."""
+    wrong, size, part, at = _in_compute(get), get("psize"), get("numb"), get("loff")
+    if get("pind") >= params.program_slots:
+        wrong.add(Status.INVALID_PROGRAM_INDEX)
+    if get("sel"):
+        return wrong | {Status.NO_PROGRAM, Status.SUCCESS}, False  # as was loaded before
+    if get("ptype") != _PROGRAM_TYPE:
+        wrong.add(Status.INVALID_PROGRAM_TYPE)
+    if size > params.program_bytes:
+        wrong.add(Status.PROGRAM_TOO_BIG)
+    if not part or part % 4 or at % 4 or at + part > size or part > TRANSFER_PAGES * UNIT_BYTES:
+        wrong.add(Status.INVALID_FIELD)
+    if at:
+        wrong |= {Status.INVALID_PROGRAM_DATA, Status.SUCCESS}
+    return wrong, not wrong or Status.SUCCESS in wrong
+
+
+def _activate(params, get, shape):
+    wrong = _in_compute(get) | ({Status.INVALID_FIELD} if get("sel") > 1 else set())
+    if get("pind") >= params.program_slots:
+        wrong.add(Status.INVALID_PROGRAM_INDEX)
+    return wrong | ({Status.NO_PROGRAM, Status.INVALID_PROGRAM_DATA} if get("sel") == 1 else {Status.PROGRAM_NOT_ACTIVATED}), False
+
+
+def _range_set(params, get, shape):
+    """Ranges are random, and none of the memory namespace."""
+    wrong, select, ranges = _in_compute(get), get("sel"), get("numr")
+    if select == 1:
+        return wrong | {Status.INVALID_MEMORY_RANGE_SET_IDENTIFIER}, False
+    if select > 1:
+        return wrong | {Status.INVALID_FIELD}, False
+    if not 2 <= ranges <= _MOST_RANGES:
+        return wrong | {Status.INVALID_MEMORY_RANGE_SET if ranges < 2 else Status.MAXIMUM_MEMORY_RANGES_EXCEEDED}, False
+    return wrong | {Status.INVALID_MEMORY_NAMESPACE}, True
+
+
+def _execute(params, get, shape):
+    """There is no range set."""
+    wrong = {Status.INVALID_MEMORY_RANGE_SET_IDENTIFIER}
+    if get("pind") >= params.program_slots:
+        wrong.add(Status.INVALID_PROGRAM_INDEX)
+    if get("numr") or get("dlen"):
+        wrong.add(Status.INVALID_FIELD)
+    return wrong, False
+
+
 _RULES = {
+    "load_program": _load, "program_activation": _activate, "memory_range_set": _range_set, "execute_program": _execute,
     "read": _transfer, "write": _transfer, "write_zeroes": _write_zeroes, "dataset_management": _dataset,
     "memory_read": _bytes, "memory_write": _bytes, "memory_fill": _fill, "memory_copy": _copy,
     "identify": _identify, "get_log_page": _get_log, "set_features": _set_features, "get_features": _get_features,

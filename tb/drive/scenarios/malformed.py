@@ -6,7 +6,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from tenon.hw.storage.nvme.commands import COMMANDS, COPY_SOURCE_BLOCKS, COPY_SOURCE_BYTES, DATASET_RANGE, Command, CommandSet
+from tenon.hw.storage.nvme.commands import (
+    COMMANDS,
+    COPY_SOURCE_BLOCKS,
+    COPY_SOURCE_BYTES,
+    DATASET_RANGE,
+    MEMORY_RANGE,
+    Command,
+    CommandSet,
+)
 from tenon.hw.storage.nvme.logs import EventType, Log
 from tenon.hw.storage.nvme.registers import BAR_BYTES, DOORBELLS, MSIX_PENDING, MSIX_TABLE
 from tenon.hw.storage.params import TRANSFER_PAGES, UNIT_BYTES, StorageParams
@@ -69,12 +77,16 @@ def _own_fields(rng, params: StorageParams, kind: Command) -> dict[str, int]:
              "sb": lambda: 4 * rng.randrange(params.slm_bytes // 4 + 2), "length": lambda: 4 * rng.randrange(3 * UNIT_BYTES // 4),
              "sdaddr": lambda: 4 * rng.randrange(params.slm_bytes // 4), "nr": lambda: rng.randrange(4),
              "format": lambda: rng.randrange(2, 5),
-             "cns": lambda: rng.choice([0, 1, 2, 3, 5, 6, 7, 8, 0x1C]), "csi": lambda: rng.choice([0, 3]), "numdu": lambda: 0,
+             "cns": lambda: rng.choice([0, 1, 2, 3, 5, 6, 7, 8, 0x1C]), "csi": lambda: rng.choice([0, 3, 4]), "numdu": lambda: 0,
              "numdl": lambda: rng.randrange(1024), "offset": lambda: 4 * rng.randrange(1100), "ot": lambda: 0,
              "lid": lambda: rng.choice(list(Log)),
              "fid": lambda: rng.randrange(1, 12), "sel": lambda: rng.randrange(5), "sv": lambda: int(rng.random() < 0.1),
              "qid": lambda: rng.randrange(params.queues + 2), "qsize": lambda: rng.randrange(params.queue_entries + 2), "pc": lambda: 1,
-             "cqid": lambda: rng.randrange(params.queues + 2), "iv": lambda: rng.randrange(params.vectors + 1)}
+             "cqid": lambda: rng.randrange(params.queues + 2),
+             "pind": lambda: rng.randrange(params.program_slots + 1),
+             "ptype": lambda: 0xC0, "psize": lambda: 4 * rng.randrange(1, 3000), "numb": lambda: 4 * rng.randrange(1, 1500),
+             "loff": lambda: rng.choice([0, 0, 4 * rng.randrange(100)]), "numr": lambda: rng.randrange(6),
+             "rsid": lambda: rng.randrange(4), "iv": lambda: rng.randrange(params.vectors + 1)}
     found = {}
     for f in kind.layout.fields:
         if f.name in sense and rng.random() < 0.85:
@@ -98,6 +110,10 @@ def _size(params: StorageParams, kind: Command, own: dict[str, int]) -> int:
         size = 4 * ((own.get("numdl", 0) | own.get("numdu", 0) << 16) + 1)
     elif kind.name == "identify":
         size = UNIT_BYTES
+    elif kind.name == "load_program":
+        size = own.get("numb", 0)
+    elif kind.name == "memory_range_set":
+        size = own.get("numr", 0) * MEMORY_RANGE.size
     else:
         size = 0
     return -(-size // 4) * 4 if size <= TRANSFER_PAGES * UNIT_BYTES else 4
@@ -128,8 +144,8 @@ def _sources(rng, params: StorageParams, kind: Command, own: dict[str, int]) -> 
 async def _one(host: Host, params: StorageParams, pair: Pair, admin: bool, shape: Shape, seen: Counter):
     """A command on its way, the statuses that it may have, what it is."""
     rng = host.memory.random
-    nsid = rng.choices([1, 2, 0, 3, 0xFFFFFFFF, 0xFFFFFFFE], [40, 40, 5, 5, 5, 5])[0]
-    group = CommandSet.ADMIN if admin else {1: CommandSet.NVM, 2: CommandSet.MEMORY}.get(nsid, CommandSet.NVM)
+    nsid = rng.choices([1, 2, 3, 0, 4, 0xFFFFFFFF, 0xFFFFFFFE], [35, 35, 12, 5, 5, 4, 4])[0]
+    group = CommandSet.ADMIN if admin else {1: CommandSet.NVM, 2: CommandSet.MEMORY, 3: CommandSet.COMPUTE}.get(nsid, CommandSet.NVM)
     # What would wait for ever, or take away the queue under the next command, or ask for as much as a namespace, has its own tests.
     kinds = [c for c in COMMANDS if c.set is group and c.name not in ("async_event_request", "delete_sq", "write_zeroes", "memory_fill")]
     kind = rng.choice(kinds)
@@ -154,7 +170,7 @@ async def _one(host: Host, params: StorageParams, pair: Pair, admin: bool, shape
     if kind.name.startswith("create_"):
         common["prp1"] = 0x12_3400_0000 + rng.choice([0, 0, 0, rng.randrange(1, UNIT_BYTES)])  # nothing will be asked of it
     elif buffer is not None:
-        buffer.fill(text or rng.randbytes(min(size, 64)) + bytes(max(0, size - 64)))
+        buffer.fill(text or rng.randbytes(min(size, 96)) + bytes(max(0, size - 96)))
         if rng.random() < 0.3:
             entries = _spoil(host, buffer, common)
     rights = (READ if kind.to_controller else 0) | (WRITE if kind.to_host else 0)

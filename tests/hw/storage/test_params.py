@@ -12,8 +12,8 @@ from tenon.hw.storage.presets import DRIVES, drive
 def test_what_presets_come_to():
     """Bytes of flash and of parity in a page; the accelerator."""
     sizes = {p.name: (p.raw_units * UNIT_BYTES, p.parity_bytes, p.field_bits, p.accelerator.rows) for p in DRIVES.values()}
-    assert sizes == {"tiny": (8 << 20, 56, 13, 4), "dscs8": (256 << 20, 208, 13, 8),
-                     "dscs128": (8 * 8 * 4 * 504 * 2304 * 16384, 1120, 14, 128)}
+    assert sizes == {"tiny": (8 << 20, 64, 13, 4), "dscs8": (256 << 20, 224, 13, 8),
+                     "dscs128": (8 * 8 * 4 * 504 * 2304 * 16384, 1152, 14, 128)}
     for p in DRIVES.values():
         assert p.units == p.raw_units * (100 - p.spare_percent) // 100
         assert p.visible_blocks * p.all_dies * p.block_units >= p.units
@@ -31,7 +31,7 @@ def test_codes_are_as_long_as_they_must_be():
         for t in (2, 8, 13, 40):
             p = StorageParams(bch_bytes=size, bch_t=t, spare_bytes=2240)
             assert 8 * p.protected_bytes + (p.field_bits - 1) * t >= 1 << (p.field_bits - 1)
-            assert p.codeword_parity_bytes == -(-p.field_bits * t // 8) and p.codewords * size == p.page_bytes
+            assert 0 <= 8 * p.codeword_parity_bytes - p.field_bits * t < 8 * p.flash_bytes_per_cycle and p.codewords * size == p.page_bytes
 
 
 @pytest.mark.parametrize("name, changed", [
@@ -42,8 +42,8 @@ def test_values_outside_their_domains_are_refused(name, changed):
 
 
 @pytest.mark.parametrize("changes, words", [
-    ({"bch_t": 40}, "spare_bytes must hold 1040 bytes of parity .16 codewords., 32 of metadata and 2 that stay free, not 448"),
-    ({"spare_bytes": 241}, "spare_bytes must hold 208 bytes of parity"),
+    ({"bch_t": 40}, "spare_bytes must hold 1056 bytes of parity .16 codewords., 32 of metadata and 2 that stay free, not 448"),
+    ({"spare_bytes": 257}, "spare_bytes must hold 224 bytes of parity"),
     ({"spare_percent": 5}, "blocks must leave 4 of each plane beside 4"),
     ({"blocks": 16}, "blocks must leave"),
     ({"slm_bytes": 1 << 30, "accelerator": 7}, "accelerator must be the parameters of one"),
@@ -51,7 +51,7 @@ def test_values_outside_their_domains_are_refused(name, changed):
 def test_what_does_not_fit_together_is_refused(changes, words):
     with pytest.raises(ParameterError, match=words):
         replace(drive("dscs8"), **changes)
-    assert replace(drive("dscs8"), spare_bytes=242).spare_bytes == 242, "to the byte"
+    assert replace(drive("dscs8"), spare_bytes=258).spare_bytes == 258, "to the byte"
 
 
 def test_unknown_names_are_refused():

@@ -1,0 +1,1 @@
+"""Flash: the code, the scrambler, and the sequencer of each bus."""
