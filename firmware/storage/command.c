@@ -15,7 +15,9 @@ void command_end(const command *c, uint32_t status, uint64_t result)
 
 uint32_t command_fault_status(uint32_t fault)
 {
-    return fault == 0u ? NVME_STATUS_SUCCESS : fault == 1u ? NVME_STATUS_PRP_OFFSET_INVALID : NVME_STATUS_DATA_TRANSFER_ERROR;
+    static const uint32_t statuses[] = {NVME_STATUS_SUCCESS, NVME_STATUS_PRP_OFFSET_INVALID, NVME_STATUS_DATA_TRANSFER_ERROR,
+                                        NVME_STATUS_UNRECOVERED_READ_ERROR}; /* MOVED's, and media.h's */
+    return statuses[fault & 3u];
 }
 
 static void move(command *c, uint32_t kind, uint64_t address, uint32_t dwords, command_step *next)

@@ -15,6 +15,13 @@ struct command {
     command_step *next;
     command_step *build; /* of an answer */
     uint32_t state[4]; /* the step's own */
+
+    /* The media's: which blocks, where they go in the device's memory, and what is to be done then; how many units are left, how many have
+     * been taken to be written, whether one is lost. */
+    uint32_t media_first, media_count, media_to;
+    command_step *after;
+    uint32_t left, begun;
+    bool lost;
 };
 
 command *command_in(uint32_t slot);

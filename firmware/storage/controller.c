@@ -1,6 +1,7 @@
 /* Enabling, disabling and shutting down (NVM Express Base Specification 2.2, sections 3.5 and 3.6). */
 #include "compute.h"
 #include "controller.h"
+#include "media.h"
 
 #define CC_EN 1u
 #define READY 1u
@@ -22,6 +23,7 @@ static void forget(void)
     while ((drive_read(DRIVE_EVENT) & DRIVE_EVENT_VALID_MASK) != 0u) {
     }
     compute_reset();
+    media_reset();
     queues_reset();
     events_reset();
     features_reset();

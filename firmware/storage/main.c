@@ -1,6 +1,7 @@
 /* The drive's firmware: one loop, which gives everything that comes to whoever knows what to do. Nothing in it waits. */
 #include "compute.h"
 #include "controller.h"
+#include "media.h"
 #include "namespaces.h"
 
 void drive_died(uint32_t cause, uint32_t address);
@@ -60,11 +61,12 @@ static void take_moved(void)
 int main(void)
 {
     compute_reset();
+    media_start();
     queues_reset();
     events_reset();
     features_reset();
     drive_enable_wake(DRIVE_STATUS_COMMAND_MASK | DRIVE_STATUS_MOVED_MASK | DRIVE_STATUS_EVENT_MASK | DRIVE_STATUS_CONTROL_MASK |
-                      DRIVE_STATUS_ACCELERATOR_MASK);
+                      DRIVE_STATUS_ACCELERATOR_MASK | DRIVE_STATUS_FLASH_MASK);
     for (;;) {
         uint32_t status = drive_read(DRIVE_STATUS);
 
@@ -81,14 +83,18 @@ int main(void)
         if ((status & DRIVE_STATUS_EVENT_MASK) != 0u) {
             events_doorbell(drive_read(DRIVE_EVENT));
         }
+        if ((status & DRIVE_STATUS_FLASH_MASK) != 0u) {
+            media_ended();
+        }
         if ((status & DRIVE_STATUS_ACCELERATOR_MASK) != 0u) {
             compute_ended();
         }
         if ((status & DRIVE_STATUS_COMMAND_MASK) != 0u) {
             take_command();
         }
-        if (!queues_delete_more() &&
-            (status & (DRIVE_STATUS_MOVED_MASK | DRIVE_STATUS_EVENT_MASK | DRIVE_STATUS_COMMAND_MASK)) == 0u) {
+        media_work();
+        if (!queues_delete_more() && (status & (DRIVE_STATUS_MOVED_MASK | DRIVE_STATUS_EVENT_MASK | DRIVE_STATUS_COMMAND_MASK |
+                                                DRIVE_STATUS_FLASH_MASK)) == 0u) {
             drive_sleep();
         }
     }

@@ -1,13 +1,6 @@
-/* The NVM command set, on blocks in the device's memory. */
-#include "command.h"
+/* The NVM command set. */
+#include "media.h"
 #include "namespaces.h"
-
-#define UNIT_DWORDS (DRIVE_UNIT_BYTES / 4u)
-
-static uint64_t place(uint64_t block)
-{
-    return DRIVE_BLOCKS_BASE + block * DRIVE_UNIT_BYTES;
-}
 
 static bool inside(uint64_t first, uint64_t count)
 {
@@ -23,10 +16,8 @@ static void transfer(command *c, bool write)
         command_end(c, NVME_STATUS_INVALID_FIELD, 0);
     } else if (!inside(first, count)) {
         command_end(c, NVME_STATUS_LBA_OUT_OF_RANGE, 0);
-    } else if (write) {
-        command_from_host(c, place(first), count * UNIT_DWORDS, NULL);
     } else {
-        command_to_host(c, place(first), count * UNIT_DWORDS, NULL);
+        media_transfer(c, (uint32_t)first, count, write);
     }
 }
 
@@ -38,7 +29,7 @@ static void write_zeroes(command *c)
     if (!inside(first, count)) {
         command_end(c, NVME_STATUS_LBA_OUT_OF_RANGE, 0);
     } else {
-        command_fill(c, place(first), count * UNIT_DWORDS, NULL);
+        media_clear(c, (uint32_t)first, count, NULL);
     }
 }
 
@@ -58,7 +49,7 @@ static void deallocate_next(command *c, uint32_t fault)
             command_end(c, NVME_STATUS_LBA_OUT_OF_RANGE, 0);
             return;
         }
-        command_fill(c, place(first), blocks * UNIT_DWORDS, deallocate_next);
+        media_clear(c, (uint32_t)first, blocks, deallocate_next);
         return;
     }
     command_end(c, command_fault_status(fault), 0);

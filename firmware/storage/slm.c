@@ -1,5 +1,5 @@
 /* The Subsystem Local Memory command set: bytes of the device's memory. */
-#include "command.h"
+#include "media.h"
 #include "namespaces.h"
 
 #define SOURCE_BYTES COPY_SOURCE_BLOCKS_BYTES /* of every format */
@@ -29,7 +29,7 @@ static void transfer(command *c, uint32_t opcode)
     }
 }
 
-/* A source of Memory Copy: where it lies, how long it is; or why not. */
+/* A source of Memory Copy: its first block, or where it lies in the device's memory; how long it is; or why not. */
 static uint32_t source(command *c, uint32_t index, uint64_t *from, uint64_t *bytes)
 {
     const volatile uint32_t *at = (const volatile uint32_t *)(uintptr_t)drive_memory(command_answer(c)) + (size_t)index * (SOURCE_BYTES / 4u);
@@ -48,7 +48,7 @@ static uint32_t source(command *c, uint32_t index, uint64_t *from, uint64_t *byt
         return first % 4u == 0u && *bytes % 4u == 0u && inside(first, *bytes) ? NVME_STATUS_SUCCESS : NVME_STATUS_INVALID_FIELD;
     }
     *bytes = ((uint64_t)wire_get(at, COPY_SOURCE_BLOCKS_NLB) + 1u) * DRIVE_UNIT_BYTES;
-    *from = DRIVE_BLOCKS_BASE + first * DRIVE_UNIT_BYTES;
+    *from = first;
     if (nsid != NAMESPACE_BLOCKS) {
         return NVME_STATUS_INCOMPATIBLE_NAMESPACE;
     }
@@ -66,7 +66,11 @@ static void copy_next(command *c, uint32_t fault)
             uint32_t to = c->state[2];
 
             c->state[2] += (uint32_t)bytes;
-            command_copy(c, from, DRIVE_SLM_BASE + to, (uint32_t)(bytes / 4u), copy_next);
+            if (command_get(c, MEMORY_COPY_FORMAT) == 4u) {
+                command_copy(c, from, DRIVE_SLM_BASE + to, (uint32_t)(bytes / 4u), copy_next);
+            } else {
+                media_fetch(c, (uint32_t)from, (uint32_t)(bytes / DRIVE_UNIT_BYTES), DRIVE_SLM_BASE + to, copy_next);
+            }
             return;
         }
     }
@@ -88,7 +92,7 @@ static void copy_check(command *c, uint32_t fault)
     }
     for (uint32_t i = 0; status == NVME_STATUS_SUCCESS && i < c->state[1]; i++) {
         (void)source(c, i, &from, &bytes);
-        if (from < DRIVE_SLM_BASE + to + length && DRIVE_SLM_BASE + to < from + bytes) {
+        if (command_get(c, MEMORY_COPY_FORMAT) == 4u && from < DRIVE_SLM_BASE + to + length && DRIVE_SLM_BASE + to < from + bytes) {
             status = NVME_STATUS_OVERLAPPING_RANGE;
         }
     }

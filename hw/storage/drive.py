@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,6 +10,7 @@ from tenon.hw import emit
 from tenon.hw.accelerator import Accelerator
 from tenon.hw.axi_lite import AXI_LITE
 from tenon.hw.storage.bus import ReadShare, WriteShare, attach, read_bus, write_bus
+from tenon.hw.storage.flash.hub import FlashHub, flash_pins
 from tenon.hw.storage.front_end import FrontEnd
 from tenon.hw.storage.guard import Window, WindowGuard
 from tenon.hw.storage.lite_bridge import LiteBridge
@@ -62,6 +63,8 @@ class Drive(wiring.Component):
         Nanoseconds since power-on, from whatever counts them.
     idle : Out(1)
         Nothing has happened for a while, and nothing will until the host does something: whoever simulates may let time jump.
+    flash_ce, flash_cle, flash_ale, flash_we, flash_re, flash_o, flash_i, flash_ready :
+        Flash buses side by side, the first lowest: ``hw.storage.flash.channel``.
     trace_valid, trace : Out(1), Out(32)
         Words that firmware shows to whoever watches.
     """
@@ -70,6 +73,8 @@ class Drive(wiring.Component):
         self.params, self.fingerprint = params, fingerprint
         super().__init__({
             **AXI_LITE, **_axi4("host_axi_", 64, params.host_bits), **_axi4("memory_axi_", params.address_bits, params.memory_bits),
+            **{f"flash_{name}": wiring.Member(member.flow, len(Const(0, member.shape)) * params.channels)
+               for name, member in flash_pins(params).items()},
             "msix_enable": In(1), "msix_mask": In(1), "time_ns": In(64), "idle": Out(1),
             "trace_valid": Out(1), "trace": Out(32),
         })
@@ -80,6 +85,7 @@ class Drive(wiring.Component):
         front = emit.instance(m, "front", FrontEnd(p))
         processor = emit.instance(m, "processor", Processor(p))
         accelerator = emit.instance(m, "accelerator", Accelerator(p.accelerator, fingerprint=self.fingerprint))
+        hub = emit.instance(m, "flash", FlashHub(p))
         bridge = emit.instance(m, "bridge", LiteBridge())
         guard = emit.instance(m, "guard", WindowGuard(address_bits=p.accelerator.address_bits, bits=p.memory_bits))
         for name, member in AXI_LITE.items():
@@ -93,6 +99,11 @@ class Drive(wiring.Component):
             *(getattr(front, name).eq(getattr(processor, name)) for name in ("p_access", "p_write", "p_word", "p_value")),
             *(getattr(processor, name).eq(getattr(front, name)) for name in ("p_ack", "p_answer")),
             *(getattr(front, name).eq(getattr(self, name)) for name in ("msix_enable", "msix_mask", "time_ns")),
+            *(getattr(hub, f"i_{name}").eq(getattr(front, f"l_{name}")) for name in
+              ("valid", "channel", "die", "op", "row", "unit", "more", "addr", "lba", "sequence", "tag")),
+            front.l_ready.eq(hub.i_ready), hub.o_ready.eq(front.n_ready),
+            *(getattr(front, f"n_{name}").eq(getattr(hub, f"o_{name}"))
+              for name in ("valid", "tag", "status", "errors", "lba", "sequence")),
             self.trace_valid.eq(front.trace_valid), self.trace.eq(front.trace),
         ]
         for name, member in AXI_LITE.items():
@@ -104,10 +115,15 @@ class Drive(wiring.Component):
             ours, theirs = getattr(accelerator, f"m_axi_{name.replace('_', '')}"), getattr(guard, f"i_{name}")
             m.d.comb += theirs.eq(ours) if member.flow == wiring.Out else ours.eq(theirs)
 
+        for name, member in flash_pins(p).items():
+            ours, theirs = getattr(self, f"flash_{name}"), Cat(getattr(hub, f"f{c}_{name}") for c in range(p.channels))
+            m.d.comb += ours.eq(theirs) if member.flow == wiring.Out else theirs.eq(ours)
+
         # The core sleeps when it asks for nothing: no loop of firmware's stays in its caches for so long.
         still, counted = Signal(range(_STILL + 1)), Signal(32)
         m.d.sync += counted.eq(accelerator.perf_counters[:32])
-        with m.If(front.busy | processor.active | (counted != accelerator.perf_counters[:32]) | self.s_axil_awvalid | self.s_axil_arvalid):
+        asked = self.s_axil_awvalid | self.s_axil_arvalid
+        with m.If(front.busy | hub.busy | processor.active | (counted != accelerator.perf_counters[:32]) | asked):
             m.d.sync += still.eq(0)
         with m.Elif(~self.idle):
             m.d.sync += still.eq(still + 1)
@@ -115,12 +131,13 @@ class Drive(wiring.Component):
 
         # The device's memory: the processor waits for every word, so it goes first.
         memory = {"address_bits": p.address_bits, "bits": p.memory_bits}
-        reads = emit.instance(m, "memory_reads", ReadShare(users=3, **memory))
-        writes = emit.instance(m, "memory_writes", WriteShare(users=3, **memory))
+        reads = emit.instance(m, "memory_reads", ReadShare(users=4, **memory))
+        writes = emit.instance(m, "memory_writes", WriteShare(users=4, **memory))
         for bus, share in ((read_bus(**memory), reads), (write_bus(**memory), writes)):
             attach(m, bus, (processor, ""), (share, "u0_"))
             attach(m, bus, (front, "m_"), (share, "u1_"))
-            attach(m, bus, (guard, ""), (share, "u2_"))
+            attach(m, bus, (hub, ""), (share, "u2_"))
+            attach(m, bus, (guard, ""), (share, "u3_"))
         self._port(m, "memory_axi_", {**read_bus(**memory)}, (reads, ""), p.memory_bits)
         self._port(m, "memory_axi_", {**write_bus(**memory)}, (writes, ""), p.memory_bits)
         host = {"address_bits": 64, "bits": p.host_bits}

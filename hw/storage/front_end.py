@@ -45,6 +45,8 @@ class FrontEnd(wiring.Component):
         The processor: ``ProcessorPort``.
     x_irq, g_base, g_bytes : In(1), Out(32) x windows, Out(32) x windows
         The accelerator's interrupt and windows.
+    l_*, n_* :
+        Flash operations, and what of them has ended: ``ProcessorPort``.
     busy : Out(1)
         Something is under way, or firmware is to look at something.
     time_ns : In(64)
@@ -62,8 +64,14 @@ class FrontEnd(wiring.Component):
             "p_access": In(1), "p_write": In(1), "p_word": In(WORD_BITS), "p_value": In(32), "p_ack": Out(1), "p_answer": Out(32),
             "irq": Out(1),
             "x_irq": In(1), "g_base": Out(32).array(len(Window)), "g_bytes": Out(32).array(len(Window)),
-            "busy": Out(1), "time_ns": In(64), "trace_valid": Out(1), "trace": Out(32),
+            **self._flash(), "busy": Out(1), "time_ns": In(64), "trace_valid": Out(1), "trace": Out(32),
         })
+
+    def _flash(self) -> dict[str, wiring.Member]:
+        """The port's members for flash, which pass through."""
+        port = ProcessorPort(self.params)
+        port._MustUse__used = True  # only looked at
+        return {name: member for name, member in port.signature.members.items() if name.startswith(("l_", "n_"))}
 
     def elaborate(self, platform):
         m = Module()
@@ -175,6 +183,8 @@ class FrontEnd(wiring.Component):
             self.busy.eq(~port.quiet | port.irq | fetch.pending.any() | slots.p_valid | registers.cc_written),
             port.failed.eq(fetch.o_failed | post.o_failed),
             port.quiet.eq(~(fetch.busy | post.busy | moves.busy | interrupts.busy)),
+            *(getattr(self, name).eq(getattr(port, name)) if member.flow == wiring.Out else getattr(port, name).eq(getattr(self, name))
+              for name, member in self._flash().items()),
             port.x_irq.eq(self.x_irq),
             *(self.g_base[w].eq(port.g_base[w]) for w in Window),
             *(self.g_bytes[w].eq(port.g_bytes[w]) for w in Window),

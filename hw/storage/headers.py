@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tenon.hw.register_map import c_header as register_header
+from tenon.hw.storage.flash.channel import FlashOp
+from tenon.hw.storage.flash.unit_reader import UnitStatus
 from tenon.hw.storage.guard import Window
 from tenon.hw.storage.layout import Layout
 from tenon.hw.storage.layout import c_header as layout_header
-from tenon.hw.storage.memory_map import memory_map
+from tenon.hw.storage.memory_map import MOVED_UNITS, memory_map
 from tenon.hw.storage.moves import MoveKind
 from tenon.hw.storage.nvme import commands, entries, identify, logs, registers
 from tenon.hw.storage.nvme.status import Status
@@ -31,6 +33,7 @@ LAYOUTS: tuple[Layout, ...] = (
 def headers(params: StorageParams) -> dict[str, str]:
     """C headers by file name."""
     constants = {"ID_VALUE": PROCESSOR_ID, **{f"KIND_{kind.name}": kind.value for kind in MoveKind},
+                 **{f"OP_{op.name}": op.value for op in FlashOp}, **{f"UNIT_{status.name}": status.value for status in UnitStatus},
                  **{f"WINDOW_{window.name}": window.value for window in Window}}
     return {
         "drive_registers.h": register_header(processor_registers(params), constants),
@@ -75,7 +78,10 @@ def _geometry(params: StorageParams) -> dict[str, int]:
         "QUEUES": params.queues, "QUEUE_ENTRIES": params.queue_entries, "SLOTS": params.slots, "VECTORS": params.vectors,
         "UNIT_BYTES": UNIT_BYTES, "UNITS": params.units, "HOST_PAGE_BYTES": PAGE_BYTES, "TRANSFER_PAGES": TRANSFER_PAGES,
         "PROGRAM_SLOTS": params.program_slots, "PROGRAM_BYTES": params.program_bytes, "RANGE_SETS": params.range_sets,
-        "BUS_BYTES": params.memory_bits // 8, "REGISTERS_AT": REGISTERS, "ACCELERATOR_AT": ACCELERATOR, "DRAM_AT": DRAM,
+        "RAM_BLOCKS": params.ram_blocks, "CHANNELS": params.channels, "DIES": params.dies, "ALL_DIES": params.all_dies,
+        "SUPERBLOCKS": params.blocks * params.planes, "PAGES": params.pages, "PAGE_UNITS": params.page_units, "RAW_UNITS": params.raw_units,
+        "MOVED_UNITS": MOVED_UNITS, "BUS_BYTES": params.memory_bits // 8,
+        "REGISTERS_AT": REGISTERS, "ACCELERATOR_AT": ACCELERATOR, "DRAM_AT": DRAM,
     }
     for region in memory_map(params).regions:
         values |= {f"{region.name}_BASE": region.base, f"{region.name}_BYTES": region.size}

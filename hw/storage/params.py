@@ -55,6 +55,7 @@ class StorageParams:
     bch_bytes: int = parameter(512, 512, 1024, "data of a codeword", power_of_two=True)
     bch_t: int = parameter(8, 2, 40, "bits that a codeword corrects")
     spare_percent: int = parameter(14, 5, 50, "of the flash, that the host does not see")
+    ram_blocks: int = parameter(0, 0, 1, "1: blocks lie in DRAM, and flash is not used")
     write_buffer_units: int = parameter(64, 8, 4096, "units in DRAM on their way to flash", power_of_two=True)
     slm_bytes: int = parameter(16 * _MIB, 64 * _KIB, 1024 * _MIB, "the memory namespace", power_of_two=True)
     program_slots: int = parameter(4, 1, 16, "programs loaded at a time")

@@ -11,13 +11,14 @@ from tenon.hw.axi_lite import WORD_BITS
 from tenon.hw.storage.bus import read_bus, write_bus
 from tenon.hw.storage.params import StorageParams
 
-__all__ = ["ACCELERATOR", "DRAM", "FIRMWARE_BYTES", "FIRMWARE_FILE", "REGISTERS", "SRAM", "Processor"]
+__all__ = ["ACCELERATOR", "DRAM", "FIRMWARE_BYTES", "FIRMWARE_FILE", "REACH", "REGISTERS", "SRAM", "Processor"]
 
 # Where the core sees things: by the upper four bits of an address. It caches nothing from 8000_0000 upward.
 SRAM = 0x7000_0000
 REGISTERS = 0x8000_0000
 ACCELERATOR = 0x9000_0000
 DRAM = 0xC000_0000  # the first gigabyte of the device's memory
+REACH = 1 << 30
 
 FIRMWARE_BYTES = 128 * 1024
 FIRMWARE_FILE = "firmware.hex"  # words, from SRAM on

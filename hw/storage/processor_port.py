@@ -10,6 +10,9 @@ from tenon.hw.axi_lite import WORD_BITS
 from tenon.hw.storage.command_memory import COMMAND_DWORDS
 from tenon.hw.storage.complete import STATUS_BITS
 from tenon.hw.storage.doorbells import DoorbellError
+from tenon.hw.storage.flash.channel import ROW_BYTES, TAG_BITS, FlashOp
+from tenon.hw.storage.flash.page import BLOCK_BITS
+from tenon.hw.storage.flash.unit_reader import ERRORS_BITS, UnitStatus
 from tenon.hw.storage.guard import Window
 from tenon.hw.storage.host_registers import WRITABLE
 from tenon.hw.storage.moves import MoveKind
@@ -50,6 +53,10 @@ class ProcessorPort(wiring.Component):
         The host's registers.
     x_irq, g_base, g_bytes : In(1), Out(32) x windows, Out(32) x windows
         The accelerator's interrupt, and what it may touch.
+    l_valid, l_ready, l_channel, l_die, l_op, l_row, l_unit, l_more, l_addr, l_lba, l_sequence, l_tag :
+        Flash operations.
+    n_valid, n_ready, n_tag, n_status, n_errors, n_lba, n_sequence :
+        What of them has ended.
     hold, reset, failed, quiet : Out(1), Out(1), In(1), In(1)
         The front end.
     time_ns : In(64)
@@ -73,6 +80,10 @@ class ProcessorPort(wiring.Component):
             "c_valid": Out(1), "c_ready": In(1), "c_slot": Out(slot), "c_dword": Out(range(COMMAND_DWORDS)), "c_data": In(32),
             "o_queue": Out(queue), "o_commands": In(range(params.slots + 1)), "o_fetching": In(1),
             **dict.fromkeys(WRITABLE, In(32)), "cc_written": In(1), "csts": Out(32),
+            "l_valid": Out(1), "l_ready": In(1), "l_channel": Out(4), "l_die": Out(4), "l_op": Out(FlashOp), "l_row": Out(8 * ROW_BYTES),
+            "l_unit": Out(2), "l_more": Out(1), "l_addr": Out(params.address_bits), "l_lba": Out(BLOCK_BITS), "l_sequence": Out(BLOCK_BITS),
+            "l_tag": Out(TAG_BITS), "n_valid": In(1), "n_ready": Out(1), "n_tag": In(TAG_BITS), "n_status": In(UnitStatus),
+            "n_errors": In(ERRORS_BITS), "n_lba": In(BLOCK_BITS), "n_sequence": In(BLOCK_BITS),
             "x_irq": In(1), "g_base": Out(32).array(len(Window)), "g_bytes": Out(32).array(len(Window)),
             "hold": Out(1), "reset": Out(1), "failed": In(1), "quiet": In(1), "time_ns": In(64),
             "trace_valid": Out(1), "trace": Out(32),
@@ -84,11 +95,13 @@ class ProcessorPort(wiring.Component):
         wake = Signal(len(Condition))
         move_address, move_source, queue_base = Signal(64), Signal(64), Signal(64)
         alarm, time_high = Signal(64, init=-1), Signal(32)
+        flash_row, flash_address, flash_lba, flash_sequence = Signal(8 * ROW_BYTES), Signal(64), Signal(64), Signal(64)
+        found = Signal(4 * 32)  # LBA and sequence of the unit that was told last
         control, wrong = Signal(), Signal()  # what is said until it is cleared
         status = Signal(len(Condition))
         conditions = {Condition.COMMAND: self.m_valid, Condition.MOVED: self.d_valid, Condition.EVENT: self.e_valid,
                       Condition.CONTROL: control, Condition.FAILED: self.failed, Condition.ALARM: self.time_ns >= alarm,
-                      Condition.WRONG: wrong, Condition.QUIET: self.quiet, Condition.ACCELERATOR: self.x_irq}
+                      Condition.WRONG: wrong, Condition.QUIET: self.quiet, Condition.ACCELERATOR: self.x_irq, Condition.FLASH: self.n_valid}
         m.d.comb += [status[c].eq(value) for c, value in conditions.items()]
         m.d.comb += self.irq.eq((status & wake).any())
 
@@ -97,21 +110,29 @@ class ProcessorPort(wiring.Component):
                 "MOVE_SOURCE": [move_source[:32], move_source[32:]], "MOVE_DWORDS": [self.v_dwords],
                 "QUEUE_BASE": [queue_base[:32], queue_base[32:]], "QUEUE_LAST": [self.q_last],
                 "CSTS": [self.csts], "ALARM": [alarm[:32], alarm[32:]], "TRACE": [self.trace],
-                "WINDOW_BASE": list(self.g_base), "WINDOW_BYTES": list(self.g_bytes)}
+                "WINDOW_BASE": list(self.g_base), "WINDOW_BYTES": list(self.g_bytes), "FLASH_ROW": [flash_row],
+                "FLASH_ADDRESS": _halves(flash_address),
+                "FLASH_LBA": _halves(flash_lba), "FLASH_SEQUENCE": _halves(flash_sequence)}
         shown = {"ID": [Const(PROCESSOR_ID, 32)], "STATUS": [status], "CC": [self.cc], "AQA": [self.aqa],
                  "ASQ": [self.asq_low, self.asq_high], "ACQ": [self.acq_low, self.acq_high], "FRONT": [self.hold],
                  "TIME": [self.time_ns[:32], time_high],
                  "COMMAND": [_fields(regs["COMMAND"], SLOT=self.m_slot, QUEUE=self.m_queue, VALID=self.m_valid)],
                  "MOVED": [_fields(regs["MOVED"], SLOT=self.d_slot, FAULT=self.d_fault, VALID=self.d_valid)],
-                 "EVENT": [_fields(regs["EVENT"], INDEX=self.e_index, VALUE=self.e_error == DoorbellError.VALUE, VALID=self.e_valid)]}
-        takes = {"COMMAND": self.m_ready, "MOVED": self.d_ready, "EVENT": self.e_ready}  # by reading
+                 "EVENT": [_fields(regs["EVENT"], INDEX=self.e_index, VALUE=self.e_error == DoorbellError.VALUE, VALID=self.e_valid)],
+                 "FLASH_ENDED": [_fields(regs["FLASH_ENDED"], TAG=self.n_tag, STATUS=self.n_status, ERRORS=self.n_errors,
+                                         VALID=self.n_valid)],
+                 "FLASH_FOUND": [found.word_select(k, 32) for k in range(4)]}
+        takes = {"COMMAND": self.m_ready, "MOVED": self.d_ready, "EVENT": self.e_ready,
+                 "FLASH_ENDED": self.n_ready}  # by reading
 
-        entry, finish, opened = (regs.offset(name) // 4 for name in ("ENTRY", "FINISH", "OPEN"))
+        entry, finish, opened, flash = (regs.offset(name) // 4 for name in ("ENTRY", "FINISH", "OPEN", "FLASH"))
         asked, of_entry, blocked, go = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             asked.eq(self.p_access & ~self.p_ack), of_entry.eq(self.p_word >= entry), self.c_valid.eq(asked & ~self.p_write & of_entry),
             Cat(self.c_dword, self.c_slot).eq(self.p_word - entry), self.o_queue.eq(self.p_word - opened),
-            blocked.eq(Mux(self.p_write, (self.p_word == finish) & self.f_valid, of_entry & ~self.c_ready)), go.eq(asked & ~blocked),
+            blocked.eq(Mux(self.p_write, ((self.p_word == finish) & self.f_valid) | ((self.p_word == flash) & self.l_valid),
+                           of_entry & ~self.c_ready)),
+            go.eq(asked & ~blocked),
         ]
 
         from_entry, answer = Signal(), Signal(32, reset_less=True)
@@ -130,6 +151,8 @@ class ProcessorPort(wiring.Component):
                             m.d.sync += answer.eq(value)
                             if name in takes:
                                 m.d.comb += takes[name].eq(1)
+                            if name == "FLASH_ENDED":
+                                m.d.sync += found.eq(Cat(self.n_lba, Const(0, 16), self.n_sequence))
                             if name == "TIME" and number == 0:
                                 m.d.sync += time_high.eq(self.time_ns[32:])
 
@@ -147,6 +170,8 @@ class ProcessorPort(wiring.Component):
         m.d.sync += [self.reset.eq(0), self.trace_valid.eq(0)]
         with m.If(self.f_ready):
             m.d.sync += self.f_valid.eq(0)
+        with m.If(self.l_ready):
+            m.d.sync += self.l_valid.eq(0)
         with m.If(go & self.p_write):
             with m.Switch(self.p_word):
                 for name, values in held.items():
@@ -159,6 +184,10 @@ class ProcessorPort(wiring.Component):
                     m.d.sync += [control.eq(control & ~self.p_value[Condition.CONTROL]), wrong.eq(wrong & ~self.p_value[Condition.WRONG])]
                 with m.Case(finish):
                     m.d.sync += [self.f_valid.eq(1), self.f_slot.eq(given("FINISH", "SLOT")), self.f_status.eq(given("FINISH", "STATUS"))]
+                with m.Case(flash):
+                    m.d.sync += [self.l_valid.eq(1), self.l_row.eq(flash_row), self.l_addr.eq(flash_address), self.l_lba.eq(flash_lba),
+                                 self.l_sequence.eq(flash_sequence), *(getattr(self, f"l_{name.lower()}").eq(given("FLASH", name))
+                                                       for name in ("TAG", "CHANNEL", "DIE", "OP", "UNIT", "MORE"))]
                 with m.Case(regs.offset("MOVE") // 4):
                     m.d.comb += self.v_valid.eq(1)
                 with m.Case(regs.offset("QUEUE") // 4):
@@ -170,6 +199,10 @@ class ProcessorPort(wiring.Component):
         with m.If(self.f_wrong):
             m.d.sync += wrong.eq(1)
         return m
+
+
+def _halves(value) -> list:
+    return [value[:32], value[32:]]
 
 
 def _fields(register, **values):

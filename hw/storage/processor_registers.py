@@ -6,6 +6,8 @@ import enum
 
 from tenon.hw.register_map import Access, Field, Register, RegisterMap
 from tenon.hw.storage.complete import STATUS_BITS
+from tenon.hw.storage.flash.channel import TAG_BITS, FlashOp
+from tenon.hw.storage.flash.unit_reader import ERRORS_BITS, UnitStatus
 from tenon.hw.storage.guard import Window
 from tenon.hw.storage.moves import MoveKind
 from tenon.hw.storage.nvme.entries import SUBMISSION_BYTES
@@ -28,6 +30,7 @@ class Condition(enum.IntEnum):
     WRONG = 6
     QUIET = 7
     ACCELERATOR = 8
+    FLASH = 9
 
 
 _CONDITIONS = {
@@ -36,7 +39,7 @@ _CONDITIONS = {
     Condition.FAILED: "the host's memory refused a queue", Condition.ALARM: "it is ALARM or later",
     Condition.WRONG: "FINISH named a slot without a command; write 1 here to clear",
     Condition.QUIET: "nothing is under way between the host and the device",
-    Condition.ACCELERATOR: "the accelerator's interrupt",
+    Condition.ACCELERATOR: "the accelerator's interrupt", Condition.FLASH: "a flash operation has ended: read FLASH_ENDED",
 }
 
 
@@ -86,6 +89,18 @@ def processor_registers(params: StorageParams) -> RegisterMap:
         Register("TRACE", 0x7C, whole(rw, "is shown outside, for whoever watches")),
         Register("WINDOW_BASE", 0x80, whole(rw, "where a window of the accelerator begins: " + windows), len(Window)),
         Register("WINDOW_BYTES", 0xA0, whole(rw, "its size; 0: closed"), len(Window)),
+        Register("FLASH_ROW", 0xB4, whole(rw, "page, and above it block, of FLASH")),
+        Register("FLASH_ADDRESS", 0xB8, whole(rw, "where FLASH's data are in the device's memory: low word, high word"), 2),
+        Register("FLASH_LBA", 0xC0, whole(rw, "of the unit that FLASH programs: low word, high word"), 2),
+        Register("FLASH_SEQUENCE", 0xC8, whole(rw, "likewise"), 2),
+        Register("FLASH", 0xD0, (
+            Field("TAG", 0, TAG_BITS, act, "a name; begins the operation"), Field("CHANNEL", 16, 4, act, "which bus"),
+            Field("DIE", 20, 4, act, "which of its dies"), Field("OP", 24, 2, act, ", ".join(f"{o.value} {o.name}" for o in FlashOp)),
+            Field("UNIT", 26, 2, act, "which unit of the page"), Field("MORE", 28, 1, act, "another unit of the page follows"))),
+        Register("FLASH_ENDED", 0xD4, (
+            Field("TAG", 0, TAG_BITS, ro, "its name"), Field("STATUS", 16, 2, ro, ", ".join(f"{s.value} {s.name}" for s in UnitStatus)),
+            Field("ERRORS", 18, ERRORS_BITS, ro, "bits that were corrected"), Field("VALID", 31, 1, ro, "there was one; it is taken"))),
+        Register("FLASH_FOUND", 0xD8, whole(ro, "what FLASH_ENDED read last: LBA and sequence, low word and high word of each"), 4),
         Register("OPEN", 0x100, (Field("COMMANDS", 0, 16, ro, "of a submission queue in the drive, until their completions are posted"),
                                  Field("FETCHING", 31, 1, ro, "more may be on their way")), params.pairs),
         Register("ENTRY", 0x4000, whole(ro, f"commands as they came: {SUBMISSION_BYTES // 4} words for each slot"),

@@ -13,7 +13,16 @@ module tenon_drive_system #(
     parameter int PERIOD_NS = 4,
     parameter bit LINK = 0,
     parameter int VECTORS = 2,
-    parameter int IDENTIFIERS = 0
+    parameter int IDENTIFIERS = 0,
+    parameter int CHANNELS = 1,
+    parameter int DIES = 1,
+    parameter int WORD_BYTES = 2,
+    parameter int PAGE_BYTES = 4320,
+    parameter int PAGES = 16,
+    parameter int BLOCKS = 64,
+    parameter int READ_NS = 1000,
+    parameter int PROGRAM_NS = 1000,
+    parameter int ERASE_NS = 1000
 ) (
     output logic clk,
     input  logic rst,
@@ -146,7 +155,30 @@ module tenon_drive_system #(
     logic [MEMORY_BITS-1:0] m_wdata, m_rdata;
     logic [MEMORY_BITS/8-1:0] m_wstrb;
 
+    // Flash: what a die answers is its channel's two cycles after the strobe
+    import "DPI-C" function int nand_broken();
+    import "DPI-C" function void nand_report();
+    localparam int WIDTH = 8 * WORD_BYTES;
+    logic [CHANNELS*DIES-1:0] f_ce, f_ready, ce_late, ce_later;
+    logic [CHANNELS-1:0] f_cle, f_ale, f_we, f_re;
+    logic [CHANNELS*WIDTH-1:0] f_o, f_i;
+    logic [WIDTH-1:0] each[CHANNELS*DIES];
+    always @(posedge clk) {ce_later, ce_late} <= {ce_late, f_ce};
+    always_comb begin
+        f_i = '0;
+        for (int d = 0; d < CHANNELS * DIES; d++) if (ce_later[d]) f_i[d/DIES*WIDTH+:WIDTH] = each[d];
+    end
+    generate for (genvar d = 0; d < CHANNELS * DIES; d++) begin : dies
+        tenon_nand #(.WORD_BYTES(WORD_BYTES), .PAGE_BYTES(PAGE_BYTES), .PAGES(PAGES), .BLOCKS(BLOCKS), .READ_CYCLES(READ_NS / PERIOD_NS),
+                     .PROGRAM_CYCLES(PROGRAM_NS / PERIOD_NS), .ERASE_CYCLES(ERASE_NS / PERIOD_NS)) die (
+            .clk(clk), .rst(rst), .ce(f_ce[d]), .cle(f_cle[d/DIES]), .ale(f_ale[d/DIES]), .we(f_we[d/DIES]), .re(f_re[d/DIES]),
+            .o(f_o[d/DIES*WIDTH+:WIDTH]), .i(each[d]), .ready(f_ready[d]));
+    end endgenerate
+    final nand_report();
+
     tenon_drive drive (
+        .flash_ce(f_ce), .flash_cle(f_cle), .flash_ale(f_ale), .flash_we(f_we), .flash_re(f_re), .flash_o(f_o), .flash_i(f_i),
+        .flash_ready(f_ready),
         .clk(clk), .rst(rst),
         .s_axil_awaddr(to_address), .s_axil_awvalid(awvalid), .s_axil_awready(awready),
         .s_axil_wdata(to_value), .s_axil_wstrb(4'hF), .s_axil_wvalid(wvalid), .s_axil_wready(wready),
@@ -196,7 +228,9 @@ module tenon_drive_system #(
 
     // Rules of both buses
     logic [31:0] host_violations, memory_violations;
-    assign violations = host_violations + memory_violations;
+    logic [31:0] nand_violations;
+    always @(posedge clk) nand_violations <= nand_broken();
+    assign violations = host_violations + memory_violations + nand_violations;
     tenon_axi_rules #(.DATA_BITS(HOST_BITS), .ADDRESS_BITS(64), .ADDRESS_FIRST(0)) host_rules (
         .clk(clk), .rst(rst),
         .awid(h_awid), .awaddr(h_awaddr), .awlen(h_awlen), .awsize(h_awsize), .awburst(h_awburst), .awvalid(h_awvalid), .awready(h_awready),

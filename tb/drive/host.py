@@ -22,7 +22,7 @@ from tenon.tb.drive.memory import MESSAGES, READ, WRITE, HostMemory
 
 __all__ = ["Answer", "Failed", "Host", "Pair", "Pending", "register_offset"]
 
-_PATIENCE = 400_000  # cycles that the drive may take to do anything
+_PATIENCE = 2_000_000  # cycles that the drive may take to do anything: some programs of flash, one behind the other
 
 
 class Failed(AssertionError):

@@ -24,8 +24,8 @@ from tenon.tb.rtl import Dram, repeated_modules
 __all__ = ["ARENAS", "PERIOD_NS", "build_drive", "run_drive", "verilog_of_drive"]
 
 _TB = Path(__file__).resolve().parents[1]
-_SOURCES = ("dram.sv", "axi_rules.sv", "drive/host_memory.sv", "drive/host_memory.h", "drive/host_memory.cpp", "drive/link.cpp",
-            "drive/drive_system.sv")
+_SOURCES = ("dram.sv", "axi_rules.sv", "drive/nand.sv", "drive/nand.cpp", "drive/host_memory.sv", "drive/host_memory.h",
+            "drive/host_memory.cpp", "drive/link.cpp", "drive/drive_system.sv")
 _CORE = "VexRiscv_Full.v"
 
 PERIOD_NS = 4  # 250 MHz
@@ -48,14 +48,17 @@ def build_drive(params: StorageParams, *, link: bool = False) -> runner.Build:
     size = 1 << (memory_map(params).size - 1).bit_length()
     parameters = {"HOST_BITS": params.host_bits, "MEMORY_BITS": params.memory_bits, "ADDRESS_BITS": params.address_bits, "DRAM_BYTES": size,
                   "PERIOD_NS": PERIOD_NS, "LINK": int(link), "VECTORS": params.vectors,
-                  "IDENTIFIERS": PCI_DEVICE << 16 | PCI_VENDOR}
+                  "IDENTIFIERS": PCI_DEVICE << 16 | PCI_VENDOR, "CHANNELS": params.channels, "DIES": params.dies,
+                  "WORD_BYTES": params.flash_bytes_per_cycle, "PAGE_BYTES": params.page_bytes + params.spare_bytes, "PAGES": params.pages,
+                  "BLOCKS": params.blocks * params.planes, "READ_NS": params.read_ns, "PROGRAM_NS": params.program_ns,
+                  "ERASE_NS": params.erase_ns}
     return runner.build({f"{DRIVE_PREFIX}.v": verilog, "vexriscv.v": core, **texts}, "tenon_drive_system", parameters=parameters,
                         exposed=runner.ports_of(texts["drive_system.sv"], "tenon_drive_system"), no_inline=repeated_modules(verilog),
                         timing=True)
 
 
 def run_drive(params: StorageParams, scenario: str, *, arguments: dict | None = None, arenas: Sequence[Arena] = ARENAS,
-              dram: Dram | None = None, host_latency: int = 100, host_stall: int = 0, seed: int = 1) -> dict:
+              dram: Dram | None = None, host_latency: int = 100, host_stall: int = 0, seed: int = 1, nand: Sequence[str] = ()) -> dict:
     """Runs ``scenario`` ("module:function", a coroutine of a ``Host``) and returns what it returns.
 
     Parameters
@@ -64,6 +67,8 @@ def run_drive(params: StorageParams, scenario: str, *, arguments: dict | None = 
         For the scenario; JSON.
     host_latency, host_stall : int
         Cycles until the host's memory answers; percent of cycles in which each of its channels stalls.
+    nand : sequence of str
+        Plusargs of ``nand.sv``.
 
     Raises
     ------
@@ -76,12 +81,12 @@ def run_drive(params: StorageParams, scenario: str, *, arguments: dict | None = 
         folder = Path(name)
         (folder / FIRMWARE_FILE).write_text("".join(f"{word:08x}\n" for word in words))
         plusargs = [*lay_out(folder, arenas), f"+host_latency={host_latency}", f"+host_stall={host_stall}", f"+host_seed={seed}",
-                    *(dram or Dram()).plusargs()]
+                    *(dram or Dram()).plusargs(), *nand]
         job = folder / "job.json"
         job.write_text(json.dumps({"scenario": scenario, "arguments": arguments or {}, "arenas": [[a.base, a.pages] for a in arenas],
                                    "seed": seed, "result": str(folder / "result.json")}))
         log = runner.simulate(built, "tenon.tb.drive.bench", plusargs=plusargs, folder=folder, env={"TENON_DRIVE_JOB": str(job)}, seed=seed)
-        broken = [line for line in log.splitlines() if line.startswith("host:") or " axi: " in line]
+        broken = [line for line in log.splitlines() if line.startswith(("host:", "nand: die")) or " axi: " in line]
         if broken:
             raise runner.SimulationError("\n".join(broken[:10]))
         return json.loads((folder / "result.json").read_text())

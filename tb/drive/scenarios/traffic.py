@@ -108,6 +108,9 @@ async def _worker(host: Host, pair: Pair, blocks: _Blocks, seen: Counter, left: 
 async def _read(host: Host, pair: Pair, blocks: _Blocks, first: int, count: int) -> None:
     buffer = Buffer(host.memory, count * UNIT_BYTES)
     (await host.io(pair, "read", buffer, nsid=1, slba=first, nlb=count - 1)).check()
-    if buffer.data() != blocks.data(first, count):
-        raise Failed(f"blocks {first} to {first + count - 1} are not what was written")
+    found = buffer.data()
+    wrong = [first + k for k in range(count) if found[k * UNIT_BYTES:(k + 1) * UNIT_BYTES] != blocks.held[first + k]]
+    if wrong:
+        zeros = [block for block in wrong if not any(found[(block - first) * UNIT_BYTES:][:UNIT_BYTES])]
+        raise Failed(f"of blocks {first} to {first + count - 1} not what was written: {wrong}; zeros: {zeros}")
     buffer.release()

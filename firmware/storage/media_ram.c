@@ -1,0 +1,44 @@
+/* Blocks in the device's memory. */
+#include "media.h"
+
+#if DRIVE_RAM_BLOCKS
+
+#define UNIT_DWORDS (DRIVE_UNIT_BYTES / 4u)
+
+static uint64_t place(uint32_t block)
+{
+    return DRIVE_BLOCKS_BASE + (uint64_t)block * DRIVE_UNIT_BYTES;
+}
+
+void media_start(void)
+{
+}
+
+void media_transfer(command *c, uint32_t first, uint32_t count, bool write)
+{
+    (write ? command_from_host : command_to_host)(c, place(first), count * UNIT_DWORDS, NULL);
+}
+
+void media_clear(command *c, uint32_t first, uint32_t count, command_step *next)
+{
+    command_fill(c, place(first), count * UNIT_DWORDS, next);
+}
+
+void media_fetch(command *c, uint32_t first, uint32_t count, uint64_t to, command_step *next)
+{
+    command_copy(c, place(first), to, count * UNIT_DWORDS, next);
+}
+
+void media_ended(void)
+{
+}
+
+void media_work(void)
+{
+}
+
+void media_reset(void)
+{
+}
+
+#endif
