@@ -1,17 +1,22 @@
-# make demo | test | lint | prove | bench | studies | conformance | docs. Each makes the environment in .venv first, if need be.
+# make demo | test | linux-test | lint | prove | bench | studies | conformance | docs. Each makes the environment in .venv first, if need be.
 
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell \
 	$(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))) python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint prove bench studies conformance docs clean prerequisites
+.PHONY: demo test linux-test lint prove bench studies conformance docs clean prerequisites
 
 demo: $(READY)
 	$(BIN)/tenon run zoo:digits --config edge8
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# Builds the kernel first, in some minutes, if it is not in the cache; `tenon drive linux` says which packages that needs.
+linux-test: $(READY)
+	$(BIN)/python -c "from tenon.tb.drive.uml import kernel; print(kernel(print))"
+	$(BIN)/python -m pytest -m linux
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ typedef struct {
     bool active;
     uint8_t uses; /* executions that run or wait */
     tenon_program opened;
+    tenon_image header; /* in the processor's own memory, since every item needs it */
 } program;
 
 typedef struct {
@@ -111,6 +112,8 @@ static uint32_t activate(uint32_t index)
     if (p->loaded != p->size || tenon_open(&accelerator, &p->opened, image, p->size, program_at(index)) != TENON_OK) {
         return NVME_STATUS_INVALID_PROGRAM_DATA;
     }
+    p->header = *p->opened.image;
+    p->opened.image = &p->header;
     p->active = true;
     return NVME_STATUS_SUCCESS;
 }

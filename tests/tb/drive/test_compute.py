@@ -48,7 +48,7 @@ def test_hostile_programs(job, tmp_path):
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
     found = run_drive(TINY, "tenon.tb.drive.scenarios.hostile:hostile_programs", seed=5,
-                      arguments={"config": "tiny", **{name: str(tmp_path / name) for name in files}, "programs": 15,
+                      arguments={"config": "tiny", **{name: str(tmp_path / name) for name in files}, "programs": 25,
                                  "arena": int(np.size(memory["ARENA"]))})
     ends = {kind for kind in found["seen"] if kind.startswith("error")}
     assert "refused" in found["seen"] and "success" in found["seen"] and len(ends) >= 2, found["seen"]
