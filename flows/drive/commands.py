@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -20,12 +21,20 @@ def drive() -> None:
     """
 
 
+def _require_packages() -> None:
+    """Refuses if the processor's core or its compiler is not installed."""
+    for package, module in (("pythondata-cpu-vexriscv", "pythondata_cpu_vexriscv"), ("ziglang", "ziglang")):
+        if importlib.util.find_spec(module) is None:
+            raise UserError(f"{package} is missing, which drives need: pip install 'tenon-hw[drive]'")
+
+
 @drive.command()
 @click.argument("config")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build/drive"), show_default=True, help="Folder to write.")
 def generate(config: str, output: Path) -> None:
     """Writes a drive: Verilog, firmware, covenant, C headers, pages of registers and structures."""
     with user_errors():
+        _require_packages()
         from tenon.flows.drive.generate import generate_drive
         from tenon.hw.storage.config import load_drive
 
@@ -45,6 +54,7 @@ def run(model: str, config: str, data: Path | None, items: int | None, json_file
     Exit status 1 if a result differs.
     """
     with user_errors():
+        _require_packages()
         from dataclasses import replace
 
         from tenon.flows.drive.run import batch_feeds, run_on_drive
@@ -79,6 +89,7 @@ def linux(config: str, script: Path) -> None:
     The guest sees this machine's files, read only. Exit status: the script's.
     """
     with user_errors():
+        _require_packages()
         from tenon.hw.storage.config import load_drive
         from tenon.tb.drive.uml import GuestError, KernelError, run_linux
 
@@ -103,6 +114,7 @@ def linux(config: str, script: Path) -> None:
 def check(config: str, malformed: int, traffic: int, seed: int) -> None:
     """Holds a drive's RTL against what NVMe and its own description say of it."""
     with user_errors():
+        _require_packages()
         from tenon.hw.storage.config import load_drive
         from tenon.hw.storage.presets import DRIVES
         from tenon.tb.drive.system import run_drive
