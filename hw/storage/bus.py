@@ -61,7 +61,21 @@ def _selected(m: Module, user, values: Sequence, out) -> None:
                 m.d.comb += out.eq(value)
 
 
-class ReadShare(wiring.Component):
+class _Share(wiring.Component):
+    """A port with the members of ``bus``, and its users' beside it."""
+
+    bus = staticmethod(read_bus)
+
+    def __init__(self, *, users: int, address_bits: int, bits: int, outstanding: int = 64):
+        self.users, self.address_bits, self.bits, self.outstanding = users, address_bits, bits, outstanding
+        bus = self.bus(address_bits, bits)
+        super().__init__({**bus, **{k: v for u in range(users) for k, v in flipped(bus, f"u{u}_").items()}})
+
+    def _of(self, user: int, name: str) -> Signal:
+        return getattr(self, f"u{user}_{name}")
+
+
+class ReadShare(_Share):
     """Several managers' reads on one port. Of requests at the same time, the first user's goes first; data come back in order.
 
     Parameters
@@ -79,10 +93,7 @@ class ReadShare(wiring.Component):
         The users'.
     """
 
-    def __init__(self, *, users: int, address_bits: int, bits: int, outstanding: int = 64):
-        self.users, self.address_bits, self.bits, self.outstanding = users, address_bits, bits, outstanding
-        bus = read_bus(address_bits, bits)
-        super().__init__({**bus, **{k: v for u in range(users) for k, v in flipped(bus, f"u{u}_").items()}})
+    bus = staticmethod(read_bus)
 
     def elaborate(self, platform):
         m = Module()
@@ -105,11 +116,8 @@ class ReadShare(wiring.Component):
             ]
         return m
 
-    def _of(self, user: int, name: str) -> Signal:
-        return getattr(self, f"u{user}_{name}")
 
-
-class WriteShare(wiring.Component):
+class WriteShare(_Share):
     """Several managers' writes on one port. Of requests at the same time, the first user's goes first; data go in the requests' order.
 
     Parameters
@@ -127,10 +135,7 @@ class WriteShare(wiring.Component):
         The users'.
     """
 
-    def __init__(self, *, users: int, address_bits: int, bits: int, outstanding: int = 64):
-        self.users, self.address_bits, self.bits, self.outstanding = users, address_bits, bits, outstanding
-        bus = write_bus(address_bits, bits)
-        super().__init__({**bus, **{k: v for u in range(users) for k, v in flipped(bus, f"u{u}_").items()}})
+    bus = staticmethod(write_bus)
 
     def elaborate(self, platform):
         m = Module()
@@ -161,6 +166,3 @@ class WriteShare(wiring.Component):
                 self._of(u, "b_resp").eq(self.b_resp),
             ]
         return m
-
-    def _of(self, user: int, name: str) -> Signal:
-        return getattr(self, f"u{user}_{name}")

@@ -20,7 +20,7 @@ from tenon.hw.storage.moves import Moves
 from tenon.hw.storage.nvme.entries import ADMIN_ENTRIES, SUBMISSION_BYTES
 from tenon.hw.storage.nvme.registers import CONTROLLER_REGISTERS
 from tenon.hw.storage.params import StorageParams
-from tenon.hw.storage.processor_port import ProcessorPort
+from tenon.hw.storage.processor_port import ProcessorPort, flash_members
 from tenon.hw.storage.prp import HOST_ADDRESS_BITS
 from tenon.hw.storage.queues import QueueTable
 from tenon.hw.storage.slots import SlotTable
@@ -64,14 +64,8 @@ class FrontEnd(wiring.Component):
             "p_access": In(1), "p_write": In(1), "p_word": In(WORD_BITS), "p_value": In(32), "p_ack": Out(1), "p_answer": Out(32),
             "irq": Out(1),
             "x_irq": In(1), "g_base": Out(32).array(len(Window)), "g_bytes": Out(32).array(len(Window)),
-            **self._flash(), "busy": Out(1), "time_ns": In(64), "trace_valid": Out(1), "trace": Out(32),
+            **flash_members(params), "busy": Out(1), "time_ns": In(64), "trace_valid": Out(1), "trace": Out(32),
         })
-
-    def _flash(self) -> dict[str, wiring.Member]:
-        """The port's members for flash, which pass through."""
-        port = ProcessorPort(self.params)
-        port._MustUse__used = True  # only looked at
-        return {name: member for name, member in port.signature.members.items() if name.startswith(("l_", "n_"))}
 
     def elaborate(self, platform):
         m = Module()
@@ -184,7 +178,7 @@ class FrontEnd(wiring.Component):
             port.failed.eq(fetch.o_failed | post.o_failed),
             port.quiet.eq(~(fetch.busy | post.busy | moves.busy | interrupts.busy)),
             *(getattr(self, name).eq(getattr(port, name)) if member.flow == wiring.Out else getattr(port, name).eq(getattr(self, name))
-              for name, member in self._flash().items()),
+              for name, member in flash_members(p).items()),
             port.x_irq.eq(self.x_irq),
             *(self.g_base[w].eq(port.g_base[w]) for w in Window),
             *(self.g_bytes[w].eq(port.g_bytes[w]) for w in Window),

@@ -21,7 +21,17 @@ from tenon.hw.storage.params import StorageParams
 from tenon.hw.storage.processor_registers import PROCESSOR_ID, Condition, processor_registers
 from tenon.hw.storage.queues import BASE_BITS
 
-__all__ = ["ProcessorPort"]
+__all__ = ["ProcessorPort", "flash_members"]
+
+
+def flash_members(params: StorageParams) -> dict[str, wiring.Member]:
+    """Of the port: flash operations, and what of them has ended."""
+    return {
+        "l_valid": Out(1), "l_ready": In(1), "l_channel": Out(4), "l_die": Out(4), "l_op": Out(FlashOp), "l_row": Out(8 * ROW_BYTES),
+        "l_unit": Out(2), "l_more": Out(1), "l_addr": Out(params.address_bits), "l_lba": Out(BLOCK_BITS), "l_sequence": Out(BLOCK_BITS),
+        "l_tag": Out(TAG_BITS), "n_valid": In(1), "n_ready": Out(1), "n_tag": In(TAG_BITS), "n_status": In(UnitStatus),
+        "n_errors": In(ERRORS_BITS), "n_lba": In(BLOCK_BITS), "n_sequence": In(BLOCK_BITS),
+    }
 
 
 class ProcessorPort(wiring.Component):
@@ -80,10 +90,7 @@ class ProcessorPort(wiring.Component):
             "c_valid": Out(1), "c_ready": In(1), "c_slot": Out(slot), "c_dword": Out(range(COMMAND_DWORDS)), "c_data": In(32),
             "o_queue": Out(queue), "o_commands": In(range(params.slots + 1)), "o_fetching": In(1),
             **dict.fromkeys(WRITABLE, In(32)), "cc_written": In(1), "csts": Out(32),
-            "l_valid": Out(1), "l_ready": In(1), "l_channel": Out(4), "l_die": Out(4), "l_op": Out(FlashOp), "l_row": Out(8 * ROW_BYTES),
-            "l_unit": Out(2), "l_more": Out(1), "l_addr": Out(params.address_bits), "l_lba": Out(BLOCK_BITS), "l_sequence": Out(BLOCK_BITS),
-            "l_tag": Out(TAG_BITS), "n_valid": In(1), "n_ready": Out(1), "n_tag": In(TAG_BITS), "n_status": In(UnitStatus),
-            "n_errors": In(ERRORS_BITS), "n_lba": In(BLOCK_BITS), "n_sequence": In(BLOCK_BITS),
+            **flash_members(params),
             "x_irq": In(1), "g_base": Out(32).array(len(Window)), "g_bytes": Out(32).array(len(Window)),
             "hold": Out(1), "reset": Out(1), "failed": In(1), "quiet": In(1), "time_ns": In(64),
             "trace_valid": Out(1), "trace": Out(32),

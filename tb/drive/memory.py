@@ -99,7 +99,3 @@ class HostMemory:
     def allow(self, address: int, size: int, rights: int) -> None:
         """The drive may do this with these bytes now, and nothing else; 0: nothing."""
         self._rights[self._at(address, size)] = rights
-
-    def allowed(self) -> int:
-        """Bytes that the drive may touch."""
-        return int(np.count_nonzero(self._rights))

@@ -11,7 +11,7 @@ from tenon.acg.mnemonic import INSTRUCTION_BYTES
 from tenon.compiler.image import HEADER
 from tenon.hw.storage.nvme.commands import MEMORY_RANGE
 from tenon.hw.storage.nvme.status import Status, StatusType
-from tenon.hw.storage.params import UNIT_BYTES, StorageParams
+from tenon.hw.storage.params import UNIT_BYTES
 from tenon.hw.storage.presets import drive
 from tenon.tb.drive.data import Buffer
 from tenon.tb.drive.host import Failed, Host, Pair
@@ -44,13 +44,13 @@ async def hostile_programs(host: Host, *, config: str, image: str, inputs: str, 
     text = b"".join(MEMORY_RANGE.pack(mnsid=_MEMORY, sb=base, len=size) for base, size in zip(bases, sizes))
     buffer = Buffer(host.memory, len(text), offset=0).fill(text)
     ranges = (await host.admin("memory_range_set", buffer, nsid=_COMPUTE, numr=3)).check().result
-    await load_program(host, 1, good)
+    (await load_program(host, 1, good)).check()
     for number in range(programs):
         around = around[:bases[0]] + given + around[bases[0] + len(given):]
         await _write(host, pair, 0, around)
         kind, hostile = _spoilt(rng, good)
         seen[kind] += 1
-        seen[await _run(host, pair, params, hostile, ranges)] += 1
+        seen[await _run(host, pair, hostile, ranges)] += 1
         after = await _read(host, pair, 0, len(around))
         for begin, end in ((0, bases[1]), (bases[1] + sizes[1], bases[2]), (bases[2] + sizes[2], len(around))):
             if after[begin:end] != around[begin:end]:
@@ -92,17 +92,11 @@ def _spoilt(rng, good: bytes) -> tuple[str, bytes]:
     return kind, bytes(text)
 
 
-async def _run(host: Host, pair: Pair, params: StorageParams, image: bytes, ranges: int) -> str:
+async def _run(host: Host, pair: Pair, image: bytes, ranges: int) -> str:
     """How it ended."""
-    refused = {Status.INVALID_PROGRAM_DATA}
-    for at in range(0, len(image), 32 * UNIT_BYTES):
-        part = image[at:at + 32 * UNIT_BYTES]
-        buffer = Buffer(host.memory, len(part)).fill(part)
-        (await host.admin("load_program", buffer, nsid=_COMPUTE, pind=0, ptype=0xC0, psize=len(image), numb=len(part), loff=at)).check()
-        buffer.release()
-    answer = await host.admin("program_activation", nsid=_COMPUTE, pind=0, sel=1)
+    answer = await load_program(host, 0, image)
     if answer.code != (0, 0):
-        answer.check(*refused)
+        answer.check(Status.INVALID_PROGRAM_DATA)
         return "refused"
     answer = await host.io(pair, "execute_program", nsid=_COMPUTE, pind=0, rsid=ranges, cycles=20_000_000)
     kind, code = answer.code

@@ -11,7 +11,7 @@ from tenon.hw.storage.nvme.commands import COPY_SOURCE_BLOCKS, MEMORY_RANGE
 from tenon.hw.storage.params import TRANSFER_PAGES, UNIT_BYTES
 from tenon.hw.storage.prp import PAGE_BYTES
 from tenon.tb.drive.data import Buffer
-from tenon.tb.drive.host import Host, Pair
+from tenon.tb.drive.host import Answer, Host, Pair
 
 __all__ = ["follow", "load_program", "put_blocks", "range_sets", "run_network"]
 
@@ -28,7 +28,7 @@ async def run_network(host: Host, *, image: str, inputs: str, outputs: str, plan
     await host.enable(entries=32)
     pair = await host.create_pair(1, 16)
     await put_blocks(host, pair, first_block, Path(inputs).read_bytes())
-    await load_program(host, 0, Path(image).read_bytes())
+    (await load_program(host, 0, Path(image).read_bytes())).check()
     found = Plan.from_json(Path(plan).read_text())
     sets = await range_sets(host, found)
     before = {name: int(getattr(host.dut, name).value) for name in ("read_bytes", "written_bytes")}
@@ -48,15 +48,15 @@ async def put_blocks(host: Host, pair: Pair, first: int, data: bytes) -> None:
         buffer.release()
 
 
-async def load_program(host: Host, index: int, image: bytes) -> None:
-    """Loads a program in parts, and activates it."""
+async def load_program(host: Host, index: int, image: bytes) -> Answer:
+    """Loads a program in parts, and asks for it to be activated."""
     for at in range(0, len(image), _TRANSFER_BYTES):
         part = image[at:at + _TRANSFER_BYTES]
         buffer = Buffer(host.memory, len(part)).fill(part)
         (await host.admin("load_program", buffer, nsid=_COMPUTE, pind=index, ptype=_PROGRAM_TYPE, psize=len(image), numb=len(part),
                           loff=at)).check()
         buffer.release()
-    (await host.admin("program_activation", nsid=_COMPUTE, pind=index, sel=1)).check()
+    return await host.admin("program_activation", nsid=_COMPUTE, pind=index, sel=1)
 
 
 async def range_sets(host: Host, plan: Plan) -> list[int]:
