@@ -13,7 +13,7 @@ import click
 from tenon.compiler.errors import CompileError
 from tenon.compiler.mapping import NetworkMapping
 from tenon.flows.bench.side_by_side import quiet, say
-from tenon.flows.bench.tuning import CONFIGURATIONS, NETWORKS, Task, sources
+from tenon.flows.bench.tuning import Task, sources
 from tenon.flows.errors import user_errors
 from tenon.flows.execution import Simulator
 from tenon.flows.hardware.kept import kept
@@ -24,6 +24,9 @@ from tenon.flows.tune_measure import By
 from tenon.hw.presets import preset
 
 __all__ = ["Gain", "gain", "page"]
+
+_NETWORKS = ("digits", "dscnn", "resnet8", "swiftnet_cell_c", "swiftnet_cell_b", "swiftnet_cell_a")
+_CONFIGURATIONS = ("edge8", "edge16")
 
 #: What measures, tuner and budget of each step, which goes on from where the one before came to.
 _STEPS = ((By.MODEL, "metropolis", 8000), (By.RTL, "gaussian", 256))
@@ -68,7 +71,7 @@ def _compared(task: Task, mapping: NetworkMapping) -> tuple[int, int, int]:
 def page(gains: Sequence[Gain]) -> str:
     """The page in Markdown."""
     rows = []
-    for configuration in CONFIGURATIONS:
+    for configuration in _CONFIGURATIONS:
         mine = [g for g in gains if g.configuration == configuration]
         rows += [f"| {g.network} on {g.configuration} | {g.before:,} | {g.after:,} | {100 * (g.after / g.before - 1):+.1f} % | "
                  f"{g.elements:,}, {g.mismatches} |" for g in mine]
@@ -77,7 +80,7 @@ def page(gains: Sequence[Gain]) -> str:
             rows.append(f"| all on {configuration} | | | {100 * (mean - 1):+.1f} % | |")
     steps = "\n".join(f"- `--measure {by} --tuner {tuner} --budget {budget}`" for by, tuner, budget in _STEPS)
     chosen = sorted({g.configuration for g in gains})
-    only = "" if set(chosen) == set(CONFIGURATIONS) else "".join(f" --config {name}" for name in chosen)
+    only = "" if set(chosen) == set(_CONFIGURATIONS) else "".join(f" --config {name}" for name in chosen)
     return _PAGE.format(rows="\n".join(rows), steps=steps, only=only, date=f"{datetime.date.today():%Y-%m-%d}", sources=sources())
 
 
@@ -100,14 +103,14 @@ Elements of both runs are compared with ONNX Runtime; the last column says how m
 
 @click.command()
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The page to write.")
-@click.option("--config", "configurations", multiple=True, type=click.Choice(CONFIGURATIONS), help="Only this one; may be repeated.")
+@click.option("--config", "configurations", multiple=True, type=click.Choice(_CONFIGURATIONS), help="Only this one; may be repeated.")
 def main(output: Path, configurations: tuple[str, ...]) -> None:
     """Tunes networks."""
     quiet()
     with user_errors():
         gains = []
-        for configuration in configurations or CONFIGURATIONS:
-            for network in NETWORKS:
+        for configuration in configurations or _CONFIGURATIONS:
+            for network in _NETWORKS:
                 say(f"{network} on {configuration}")
                 gains.append(gain(Task(network, configuration), say))
         with new_file(output) as work:

@@ -10,9 +10,10 @@ from pathlib import Path
 import click
 
 from tenon.flows.bench.kept import kept
+from tenon.flows.bench.record import Record
 from tenon.flows.bench.side_by_side import quiet, say
 from tenon.flows.bench.tuned_rtl import Rates, RealRun, rates_of, real_run, virtual_seconds
-from tenon.flows.bench.tuning import BUDGET, COMPETITORS, CONFIGURATIONS, FIRST, NETWORKS, Course, Task, course, sources
+from tenon.flows.bench.tuning import BUDGET, COMPETITORS, CONFIGURATIONS, FIRST, NETWORKS, Course, Step, Task, course, sources
 from tenon.flows.errors import user_errors
 from tenon.flows.outputs import new_file
 
@@ -22,6 +23,7 @@ Courses = dict[tuple[Task, str], list[Course]]  # of each task and tuner, by see
 
 _BASE, _CHANCE = "anneal", "random"
 _HARD, _SLOW, _NEAR = 0.9, 192, 0.98  # a task tells tuners apart if chance gets no nearer, and the base is not sooner that near
+_RECORD = Path(__file__).parent / "data" / "tuned.jsonl"
 _REAL, _REAL_BUDGET = ("gaussian", "release", "chameleon", "anneal", "anneal+sampling", "tpe", "descent", "random"), 256
 _LOOKED_AT = (FIRST, 2 * FIRST, 4 * FIRST, BUDGET)
 _IN_RTL = Task("digits", "edge8")
@@ -30,7 +32,7 @@ _FEWER = {"tpe": 3}  # seeds of tuners that think for longer than all others tog
 
 def least_of(courses: Courses, task: Task) -> int:
     """The least that any run of a task came to."""
-    return min(best for (t, _), runs in courses.items() if t == task for run in runs if (best := run.best(len(run.cycles))) is not None)
+    return min(best for (t, _), runs in courses.items() if t == task for run in runs if (best := run.end.best) is not None)
 
 
 def qualifies(courses: Courses, task: Task) -> tuple[float, float]:
@@ -38,7 +40,11 @@ def qualifies(courses: Courses, task: Task) -> tuple[float, float]:
     medians over seeds."""
     least = least_of(courses, task)
     share = statistics.median(least / run.best(BUDGET) for run in courses[task, _CHANCE])
-    return share, statistics.median(run.reached(least / _NEAR) or BUDGET + 1 for run in courses[task, _BASE])
+    return share, statistics.median(_measured(run.reached(least / _NEAR)) for run in courses[task, _BASE])
+
+
+def _measured(step: Step | None) -> int:
+    return BUDGET + 1 if step is None else step.measured
 
 
 def rows(courses: Courses, tasks: Sequence[Task], rates: dict[Task, Rates]) -> list[str]:
@@ -52,12 +58,13 @@ def rows(courses: Courses, tasks: Sequence[Task], rates: dict[Task, Rates]) -> l
             goal = statistics.median(run.best(BUDGET) for run in base)
             for count, found in shares.items():
                 found += [least / run.best(count) for run in runs]
-            needs = [run.reached(goal) or BUDGET + 1 for run in runs]
-            sooner.append(BUDGET / statistics.median(needs))
-            seconds = statistics.median(virtual_seconds(run, rates[task], min(n, len(run.cycles))) for run, n in zip(runs, needs))
-            quicker.append(statistics.median(virtual_seconds(run, rates[task], len(run.cycles)) for run in base) / seconds)
-            asked.append(statistics.median(run.queries[-1] for run in runs))
-            equal += statistics.median(needs) <= BUDGET
+            reached = [run.reached(goal) for run in runs]
+            needs = statistics.median(map(_measured, reached))
+            sooner.append(BUDGET / needs)
+            seconds = statistics.median(virtual_seconds(step or run.end, rates[task]) for run, step in zip(runs, reached))
+            quicker.append(statistics.median(virtual_seconds(run.end, rates[task]) for run in base) / seconds)
+            asked.append(statistics.median(run.end.queries for run in runs))
+            equal += needs <= BUDGET
         cells = [*(_quartiles(found, ".3f") for found in shares.values()), f"{equal} of {len(tasks)}", _quartiles(sooner, ".1f"),
                  _quartiles(quicker, ".1f"), f"{statistics.median(asked):,.0f}"]
         lines.append(f"| {tuner} | {' | '.join(cells)} |")
@@ -131,18 +138,20 @@ for each program a time to make it, for each simulation its start, and for each 
 @click.command()
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The page to write.")
 @click.option("--seeds", type=click.IntRange(1), default=10, show_default=True)
+@click.option("--record", "record_file", type=click.Path(path_type=Path), default=_RECORD, show_default="beside the program",
+              help="File of runs, of which none is made twice.")
 @click.option("--network", "networks", multiple=True, type=click.Choice(NETWORKS), help="Only this one; may be repeated.")
-def main(output: Path, seeds: int, networks: tuple[str, ...]) -> None:
+def main(output: Path, seeds: int, record_file: Path, networks: tuple[str, ...]) -> None:
     """Measures tuners."""
     quiet()
     with user_errors():
         tasks = [Task(network, configuration) for network in networks or NETWORKS for configuration in CONFIGURATIONS]
-        courses: Courses = {}
+        courses, record = {}, Record(record_file)
         for seed in range(1, seeds + 1):  # an interrupted run has the same seeds of all tasks
             for task in tasks:
                 say(f"{task.network} on {task.configuration}, seed {seed}")
                 for tuner in (t for t in COMPETITORS if seed <= _FEWER.get(t, seeds)):
-                    courses.setdefault((task, tuner), []).append(course(task, tuner, seed))
+                    courses.setdefault((task, tuner), []).append(course(task, tuner, seed, record))
         rates = {task: _rates(task) for task in tasks}
         real = [kept(f"real-{tuner}", _real, tuner, _rates(_IN_RTL), say) for tuner in _REAL]
         with new_file(output) as work:

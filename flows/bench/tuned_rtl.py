@@ -10,9 +10,9 @@ import numpy as np
 from tenon.compiler.errors import CompileError
 from tenon.compiler.program import Program
 from tenon.compiler.tune import NetworkSpace, Point, make_tuner
-from tenon.flows.bench.tuning import Course, Task, followed
+from tenon.flows.bench.tuning import Step, Task, followed
 from tenon.flows.execution import time_programs
-from tenon.flows.tune_measure import BATCH, By, measure_by
+from tenon.flows.tune_measure import By, measure_by
 from tenon.hw.presets import preset
 
 __all__ = ["Rates", "RealRun", "rates_of", "real_run", "virtual_seconds"]
@@ -62,12 +62,9 @@ def rates_of(task: Task) -> Rates:
     return Rates(made, max(0.0, took[0] - cycles[0] / rate), rate)
 
 
-def virtual_seconds(course: Course, rates: Rates, count: int) -> float:
-    """What the first ``count`` measurements would have taken in RTL, proposing included."""
-    cycles = [c for c in course.cycles[:count] if c is not None]
-    sizes = np.bincount(course.rounds[:count])
-    return (course.seconds[count - 1] + count * rates.program + sum(-(-int(n) // BATCH) for n in sizes) * rates.start
-            + sum(cycles) / rates.cycles_per_second)
+def virtual_seconds(step: Step, rates: Rates) -> float:
+    """What a run would have taken in RTL until then, proposing included."""
+    return step.seconds + step.measured * rates.program + step.simulations * rates.start + step.cycles / rates.cycles_per_second
 
 
 def real_run(task: Task, tuner: str, rates: Rates, budget: int, seed: int = 1) -> RealRun:
@@ -76,8 +73,8 @@ def real_run(task: Task, tuner: str, rates: Rates, budget: int, seed: int = 1) -
     proposals, measure = make_tuner(tuner, space, task.start, seed), measure_by(By.RTL, space, params)
     began = _processor_seconds()
     found = followed(proposals, lambda points: (None if isinstance(m, str) else m for m in measure(points)), budget)
-    count = len(found.cycles)
-    return RealRun(tuner, count, found.cycles[0], found.best(count), _processor_seconds() - began, virtual_seconds(found, rates, count))
+    return RealRun(tuner, found.end.measured, found.steps[0].best, found.end.best, _processor_seconds() - began,
+                   virtual_seconds(found.end, rates))
 
 
 def _program(space: NetworkSpace, point: Point) -> Program:

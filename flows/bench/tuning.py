@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -13,17 +13,18 @@ from tenon.compiler.errors import CompileError
 from tenon.compiler.network import Network
 from tenon.compiler.tune import TUNERS, Measure, Measured, NetworkSpace, Point, Tuner
 from tenon.compiler.tune.tuners import Release
+from tenon.flows.bench.record import Record
 from tenon.flows.compile import read_source
 from tenon.flows.explore.point import version_of
-from tenon.flows.hardware.kept import kept
 from tenon.flows.source import open_source
+from tenon.flows.tune_measure import BATCH
 from tenon.hw.presets import preset
 from tenon.tb.gateware import graph_of
 
-__all__ = ["BUDGET", "COMPETITORS", "CONFIGURATIONS", "FIRST", "NETWORKS", "Course", "Task", "course", "followed", "sources"]
+__all__ = ["BUDGET", "COMPETITORS", "CONFIGURATIONS", "FIRST", "NETWORKS", "Course", "Step", "Task", "course", "followed", "sources"]
 
-NETWORKS = ("digits", "dscnn", "resnet8", "swiftnet_cell_c", "swiftnet_cell_b", "swiftnet_cell_a")
-CONFIGURATIONS = ("edge8", "edge16")
+NETWORKS = ("digits", "dscnn", "resnet8")
+CONFIGURATIONS = ("edge8", "edge16", "edge32", "edge16_small", "edge8_ecp5")
 FIRST = 64  # random points that all tuners of a seed begin with
 BUDGET = 512
 _SOURCES = ("acg", "compiler", "hw")
@@ -91,22 +92,42 @@ class _Known:
 
 
 @dataclass(frozen=True)
-class Course:
-    """Of a run, for each measurement: its cycles (None: no program); CPU seconds of proposing and questions to a model until then; and
-    which round it was of."""
+class Step:
+    """Of a run, when it came to its best so far, or its end: how many measurements there were, the least cycles of those (None: none was a
+    program), CPU seconds of proposing, questions to a model, simulations if ``BATCH`` programs go into one, cycles of all measurements."""
 
-    cycles: list[int | None]
-    seconds: list[float]
-    queries: list[int]
-    rounds: list[int]
+    measured: int
+    best: int | None
+    seconds: float
+    queries: int
+    simulations: int
+    cycles: int
+
+
+@dataclass(frozen=True)
+class Course:
+    """A run: a step for each improvement, and the end."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def end(self) -> Step:
+        return self.steps[-1]
 
     def best(self, count: int) -> int | None:
         """The least of the first ``count``."""
-        return min((c for c in self.cycles[:count] if c is not None), default=None)
+        return next((step.best for step in reversed(self.steps) if step.measured <= count), None)
 
-    def reached(self, cycles: float) -> int | None:
-        """How many measurements it took to come to no more than ``cycles``; None if it never did."""
-        return next((n for n, c in enumerate(self.cycles, 1) if c is not None and c <= cycles), None)
+    def reached(self, cycles: float) -> Step | None:
+        """When it came to no more than ``cycles``; None if it never did."""
+        return next((step for step in self.steps if step.best is not None and step.best <= cycles), None)
+
+    def to_row(self) -> list[list]:
+        return [list(astuple(step)) for step in self.steps]
+
+    @classmethod
+    def from_row(cls, row: list[list]) -> Course:
+        return cls(tuple(Step(*step) for step in row))
 
 
 def sources() -> str:
@@ -114,24 +135,27 @@ def sources() -> str:
     return version_of(_SOURCES)
 
 
-def course(task: Task, tuner: str, seed: int, budget: int = BUDGET) -> Course:
+def course(task: Task, tuner: str, seed: int, record: Record, budget: int = BUDGET) -> Course:
     """A run of ``tuner``, now or before with the same sources."""
-    recipe = [sources(), task.network, task.configuration, tuner, seed, budget]
-    return Course(**kept("tuned", recipe, lambda: _course(task, tuner, seed, budget)))
+    key = (sources(), task.network, task.configuration, tuner, seed, budget)
+    if key not in record:
+        record.add(key, _course(task, tuner, seed, budget).to_row())
+    return Course.from_row(record[key])
 
 
-def _course(task: Task, tuner: str, seed: int, budget: int) -> dict:
+def _course(task: Task, tuner: str, seed: int, budget: int) -> Course:
     rng = np.random.default_rng([seed, 64])
     first = [task.space.random_fitting(rng) for _ in range(FIRST)]
-    return asdict(followed(COMPETITORS[tuner](task.space, task.start, seed, first), lambda points: map(task.measure, points), budget))
+    return followed(COMPETITORS[tuner](task.space, task.start, seed, first), lambda points: map(task.measure, points), budget)
 
 
 def followed(proposals: Tuner, measure: Callable[[Sequence[Point]], Iterable[Measured | None]], budget: int) -> Course:
     """The course of a tuner until ``budget`` points are measured, or it has no more."""
-    found, spent, number = Course([], [], [], []), 0.0, 0
-    while len(found.cycles) < budget:
+    steps: list[Step] = []
+    count, best, spent, queries, simulations, total = 0, None, 0.0, 0, 0, 0
+    while count < budget:
         began = time.process_time()
-        points = proposals.ask()[:budget - len(found.cycles)]
+        points = proposals.ask()[:budget - count]
         spent += time.process_time() - began
         if not points:
             break
@@ -139,8 +163,14 @@ def followed(proposals: Tuner, measure: Callable[[Sequence[Point]], Iterable[Mea
         began = time.process_time()
         proposals.tell(points, measured)
         spent += time.process_time() - began
-        found.cycles.extend(None if m is None else m.cycles for m in measured)
-        for values, value in ((found.seconds, round(spent, 3)), (found.queries, proposals.queries), (found.rounds, number)):
-            values.extend([value] * len(points))
-        number += 1
-    return found
+        queries = proposals.queries
+        for number, found in enumerate(measured, 1):
+            total += 0 if found is None else found.cycles
+            if found is not None and (best is None or found.cycles < best):
+                best = found.cycles
+                steps.append(Step(count + number, best, round(spent, 3), queries, simulations + -(-number // BATCH), total))
+        count += len(points)
+        simulations += -(-len(points) // BATCH)
+    if not steps or steps[-1].measured != count:
+        steps.append(Step(count, best, round(spent, 3), queries, simulations, total))
+    return Course(tuple(steps))

@@ -1,12 +1,17 @@
 """Tuners beside each other: what a course says, and what a page makes of courses."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
+from tenon.compiler.tune import Measured
 from tenon.flows.bench import tuned, tuning
 from tenon.flows.bench.gains import Gain
 from tenon.flows.bench.gains import page as gains_page
+from tenon.flows.bench.record import Record
 from tenon.flows.bench.tuned_rtl import Rates, RealRun, virtual_seconds
-from tenon.flows.bench.tuning import COMPETITORS, Course, Task, course
+from tenon.flows.bench.tuning import COMPETITORS, Course, Task, course, followed
 
 
 @pytest.fixture
@@ -15,30 +20,46 @@ def task(monkeypatch, tmp_path):
     return Task("digits", "edge8")
 
 
-def made(*cycles, seconds=1.0):
-    """Rounds of four measurements, each of which took as long to propose."""
-    rounds = [n // 4 for n in range(len(cycles))]
-    return Course(list(cycles), [seconds * (r + 1) for r in rounds], [10 * (r + 1) for r in rounds], rounds)
+class Rounds:
+    """A tuner that proposes four at a time."""
+
+    def __init__(self, count):
+        self.left, self.queries = list(range(count)), 0
+
+    def ask(self):
+        points, self.left = self.left[:4], self.left[4:]
+        return points
+
+    def tell(self, points, measured):
+        self.queries += 10
+
+
+def made(*cycles):
+    """Each round took a second to propose."""
+    found = followed(Rounds(len(cycles)), lambda points: (None if cycles[p] is None else Measured(cycles[p], ()) for p in points), 600)
+    return Course(tuple(replace(step, seconds=-(-step.measured // 4)) for step in found.steps))
 
 
 def test_a_course():
     run = made(900, None, 800, 850, 700, 750)
     assert [run.best(n) for n in (1, 2, 3, 6)] == [900, 900, 800, 700] and made(None).best(1) is None
-    assert [run.reached(c) for c in (900, 820, 700, 699)] == [1, 3, 5, None]
+    assert [run.reached(c).measured for c in (900, 820, 700)] == [1, 3, 5] and run.reached(699) is None
     rates = Rates(program=0.5, start=2.0, cycles_per_second=100.0)
-    assert virtual_seconds(run, rates, 6) == 2.0 + 6 * 0.5 + 2 * 2.0 + 4000 / 100
-    assert virtual_seconds(run, rates, 3) == 1.0 + 3 * 0.5 + 1 * 2.0 + 1700 / 100
+    assert virtual_seconds(run.end, rates) == 2.0 + 6 * 0.5 + 2 * 2.0 + 4000 / 100
+    assert virtual_seconds(run.reached(800), rates) == 1.0 + 3 * 0.5 + 1 * 2.0 + 1700 / 100
+    assert Course.from_row(json.loads(json.dumps(run.to_row()))) == run
 
 
-def test_courses_begin_alike_and_are_kept(task, monkeypatch):
+def test_courses_begin_alike_and_are_kept(task, monkeypatch, tmp_path):
     names = ("gaussian", "anneal", "release", "release without estimates", "release without sampling", "release without order", "random")
-    runs = {name: course(task, name, 1, 68) for name in names}
-    assert len({tuple(run.cycles[:64]) for run in runs.values()}) == 1 and all(len(run.cycles) == 68 for run in runs.values())
-    assert runs["gaussian"].queries[63] == 0 < runs["gaussian"].queries[-1] and runs["random"].queries[-1] == 0
-    assert runs["release"].cycles == runs["release without sampling"].cycles, "estimates come first"
-    assert len({tuple(runs[name].cycles) for name in names if name != "release"}) == len(names) - 1
+    record = Record(tmp_path / "runs.jsonl")
+    runs = {name: course(task, name, 1, record, 68) for name in names}
+    assert len({run.best(64) for run in runs.values()}) == 1 and all(run.end.measured == 68 for run in runs.values())
+    assert runs["gaussian"].end.queries > 0 and runs["random"].end.queries == 0
+    assert runs["release"].end.cycles == runs["release without sampling"].end.cycles, "estimates come first"
+    assert len({runs[name].end.cycles for name in names if name != "release"}) == len(names) - 1
     monkeypatch.setattr(tuning, "_course", None)  # nothing is run again
-    assert course(task, "anneal", 1, 68) == runs["anneal"]
+    assert course(task, "anneal", 1, Record(record.path), 68) == runs["anneal"]
 
 
 def test_the_page(task, monkeypatch):
