@@ -43,7 +43,7 @@ static uint32_t program_at(uint32_t index)
 
 static bool in_namespace(command *c)
 {
-    if (command_get(c, SUBMISSION_NSID) != NAMESPACE_COMPUTE) {
+    if (command_get(c, SUBMISSION_NSID) != NVME_NAMESPACE_COMPUTE) {
         command_end(c, NVME_STATUS_INVALID_NAMESPACE_OR_FORMAT, 0);
         return false;
     }
@@ -148,7 +148,7 @@ static uint32_t read_ranges(command *c, range_set *into)
         uint64_t base = at[MEMORY_RANGE_SB_OFFSET / 4u] | (uint64_t)at[MEMORY_RANGE_SB_OFFSET / 4u + 1u] << 32;
         uint32_t bytes = wire_get(at, MEMORY_RANGE_LEN);
 
-        if (wire_get(at, MEMORY_RANGE_MNSID) != NAMESPACE_MEMORY) {
+        if (wire_get(at, MEMORY_RANGE_MNSID) != NVME_NAMESPACE_MEMORY) {
             return NVME_STATUS_INVALID_MEMORY_NAMESPACE;
         }
         if (bytes == 0u || base % COMPUTE_GRANULE != 0u || bytes % COMPUTE_GRANULE != 0u || base > DRIVE_SLM_BYTES ||

@@ -1,5 +1,6 @@
 /* Settings (NVM Express Base Specification 2.2, section 5.1.25). */
 #include "controller.h"
+#include "fast.h"
 
 typedef struct {
     uint8_t id;
@@ -20,6 +21,7 @@ static const feature features[] = {
     {NVME_FEATURE_WRITE_ATOMICITY, true, 0u, 1u},
     {NVME_FEATURE_ASYNC_EVENTS, true, 0u, 0xFFFFFFFFu},
     {NVME_FEATURE_COMMAND_SET_PROFILE, false, 0u, 0u},
+    {NVME_FEATURE_FAST_READS, true, 1u, 1u},
 };
 #define FEATURES (sizeof features / sizeof features[0])
 
@@ -30,6 +32,7 @@ void features_reset(void)
     for (size_t i = 0; i < FEATURES; i++) {
         values[i] = features[i].initial;
     }
+    fast_enable(true);
 }
 
 static size_t find(uint32_t id)
@@ -66,6 +69,9 @@ void features_set(command *c)
         command_end(c, NVME_STATUS_INVALID_FIELD, 0);
     } else {
         values[at] = value;
+        if (features[at].id == NVME_FEATURE_FAST_READS) {
+            fast_enable(value != 0u);
+        }
         command_end(c, NVME_STATUS_SUCCESS, 0);
     }
 }

@@ -29,9 +29,9 @@ static void controller(command *c, uint32_t fault)
     answer_put(page, IDENTIFY_CONTROLLER_CCTEMP, 353);
     answer_put(page, IDENTIFY_CONTROLLER_SQES, 0x66);
     answer_put(page, IDENTIFY_CONTROLLER_CQES, 0x44);
-    answer_put(page, IDENTIFY_CONTROLLER_NN, NAMESPACES);
+    answer_put(page, IDENTIFY_CONTROLLER_NN, DRIVE_NAMESPACES);
     answer_put(page, IDENTIFY_CONTROLLER_ONCS, 1u << 2 | 1u << 3); /* Dataset Management, Write Zeroes */
-    answer_put(page, IDENTIFY_CONTROLLER_MNAN, NAMESPACES);
+    answer_put(page, IDENTIFY_CONTROLLER_MNAN, DRIVE_NAMESPACES);
     answer_text(page, IDENTIFY_CONTROLLER_SUBNQN_OFFSET, 28, "nqn.2026-11.tenon:drive:0001");
 }
 
@@ -87,7 +87,7 @@ static void active(command *c, uint32_t fault)
     uint32_t set = command_get(c, IDENTIFY_CSI), at = 0;
 
     (void)fault;
-    for (uint32_t nsid = 1; nsid <= NAMESPACES; nsid++) {
+    for (uint32_t nsid = 1; nsid <= DRIVE_NAMESPACES; nsid++) {
         if (nsid > command_get(c, SUBMISSION_NSID) && (!of_set || namespace_set(nsid) == set)) {
             answer_bits(command_answer(c), at++, 0, 0xFFFFFFFFu, nsid);
         }
@@ -118,7 +118,7 @@ static void command_sets(command *c, uint32_t fault)
 void identify(command *c)
 {
     uint32_t cns = command_get(c, IDENTIFY_CNS), nsid = command_get(c, SUBMISSION_NSID), set = command_get(c, IDENTIFY_CSI);
-    bool exists = nsid >= 1u && nsid <= NAMESPACES, all = nsid == 0xFFFFFFFFu;
+    bool exists = nsid >= 1u && nsid <= DRIVE_NAMESPACES, all = nsid == 0xFFFFFFFFu;
     bool supported = namespace_set_exists(set);
     uint32_t status = NVME_STATUS_INVALID_FIELD;
     command_step *build = NULL;

@@ -18,11 +18,11 @@ static void io_command(command *c)
 
     if (queues_deleting(c->queue)) {
         command_end(c, NVME_STATUS_ABORTED_SQ_DELETED, 0);
-    } else if (nsid == NAMESPACE_BLOCKS) {
+    } else if (nsid == NVME_NAMESPACE_BLOCKS) {
         nvm_command(c);
-    } else if (nsid == NAMESPACE_MEMORY) {
+    } else if (nsid == NVME_NAMESPACE_MEMORY) {
         slm_command(c);
-    } else if (nsid == NAMESPACE_COMPUTE) {
+    } else if (nsid == NVME_NAMESPACE_COMPUTE) {
         compute_command(c);
     } else {
         command_end(c, NVME_STATUS_INVALID_NAMESPACE_OR_FORMAT, 0);

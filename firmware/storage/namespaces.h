@@ -4,12 +4,8 @@
 
 #include <stdbool.h>
 
+#include "drive_geometry.h"
 #include "nvme_codes.h"
-
-#define NAMESPACE_BLOCKS 1u
-#define NAMESPACE_MEMORY 2u
-#define NAMESPACE_COMPUTE 3u
-#define NAMESPACES 3u
 
 /* Whether some namespace is of this command set. */
 static inline bool namespace_set_exists(uint32_t set)
@@ -19,7 +15,7 @@ static inline bool namespace_set_exists(uint32_t set)
 
 static inline uint32_t namespace_set(uint32_t nsid)
 {
-    return nsid == NAMESPACE_MEMORY ? NVME_CSI_MEMORY : nsid == NAMESPACE_COMPUTE ? NVME_CSI_COMPUTE : NVME_CSI_NVM;
+    return nsid == NVME_NAMESPACE_MEMORY ? NVME_CSI_MEMORY : nsid == NVME_NAMESPACE_COMPUTE ? NVME_CSI_COMPUTE : NVME_CSI_NVM;
 }
 
 #endif

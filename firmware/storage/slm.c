@@ -36,20 +36,20 @@ static uint32_t source(command *c, uint32_t index, uint64_t *from, uint64_t *byt
     uint32_t format = command_get(c, MEMORY_COPY_FORMAT), nsid = wire_get(at, COPY_SOURCE_BLOCKS_SNSID);
     uint64_t first = at[COPY_SOURCE_BLOCKS_SLBA_OFFSET / 4u] | (uint64_t)at[COPY_SOURCE_BLOCKS_SLBA_OFFSET / 4u + 1u] << 32;
 
-    if (nsid == 0u || nsid > NAMESPACES) {
+    if (nsid == 0u || nsid > DRIVE_NAMESPACES) {
         return NVME_STATUS_INVALID_NAMESPACE_OR_FORMAT;
     }
     if (format == 4u) {
         *bytes = wire_get(at, COPY_SOURCE_BYTES_NBYTE);
         *from = DRIVE_SLM_BASE + first;
-        if (nsid != NAMESPACE_MEMORY) {
+        if (nsid != NVME_NAMESPACE_MEMORY) {
             return NVME_STATUS_INCOMPATIBLE_NAMESPACE;
         }
         return first % 4u == 0u && *bytes % 4u == 0u && inside(first, *bytes) ? NVME_STATUS_SUCCESS : NVME_STATUS_INVALID_FIELD;
     }
     *bytes = ((uint64_t)wire_get(at, COPY_SOURCE_BLOCKS_NLB) + 1u) * DRIVE_UNIT_BYTES;
     *from = first;
-    if (nsid != NAMESPACE_BLOCKS) {
+    if (nsid != NVME_NAMESPACE_BLOCKS) {
         return NVME_STATUS_INCOMPATIBLE_NAMESPACE;
     }
     return first < DRIVE_UNITS && *bytes / DRIVE_UNIT_BYTES <= DRIVE_UNITS - first ? NVME_STATUS_SUCCESS : NVME_STATUS_LBA_OUT_OF_RANGE;

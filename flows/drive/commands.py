@@ -48,7 +48,9 @@ def generate(config: str, output: Path) -> None:
 @click.option("--data", type=click.Path(path_type=Path), help="An .npz file: each input of the model, items along the first axis.")
 @click.option("--items", type=click.IntRange(1), help="So many items of the model's own test inputs, or random ones.  [default: 1]")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures there, for other tools.")
-def run(model: str, config: str, data: Path | None, items: int | None, json_file: Path | None) -> None:
+@click.option("--trace", "trace_file", type=click.Path(path_type=Path),
+              help="Write a timeline there, for Perfetto: commands, dies, flash buses, memories.")
+def run(model: str, config: str, data: Path | None, items: int | None, json_file: Path | None, trace_file: Path | None) -> None:
     """Runs a network over data at rest, in RTL: copied within the drive, executed, results compared with ONNX Runtime.
 
     Exit status 1 if a result differs.
@@ -59,23 +61,26 @@ def run(model: str, config: str, data: Path | None, items: int | None, json_file
 
         from tenon.flows.drive.run import batch_feeds, run_on_drive
         from tenon.flows.drive.table import print_run
+        from tenon.flows.drive.trace import trace_text
         from tenon.flows.outputs import check_file, new_file
         from tenon.flows.run import prepare
         from tenon.hw.storage.config import load_drive
 
         if data is not None and items is not None:
             raise UserError("--data has its own number of items: leave out --items")
-        if json_file is not None:
-            check_file(json_file)
+        for file in (json_file, trace_file):
+            if file is not None:
+                check_file(file)
         params = load_drive(config)
         job = prepare(model, params.accelerator, runs=items or 1)
         if data is not None:
             job = replace(job, feeds=batch_feeds(data, job))
-        found = run_on_drive(job, params)
+        found = run_on_drive(job, params, trace=trace_file is not None)
         print_run(found)
-        if json_file is not None:
-            with new_file(json_file) as work:
-                work.write_text(found.to_json(), encoding="utf-8")
+        for file, text in ((json_file, found.to_json), (trace_file, lambda: trace_text(found))):
+            if file is not None:
+                with new_file(file) as work:
+                    work.write_text(text(), encoding="utf-8")
         if not found.comparison.passed:
             sys.exit(1)
 
@@ -108,24 +113,56 @@ def linux(config: str, script: Path) -> None:
 
 @drive.command()
 @click.argument("config")
+@click.option("--commands", type=click.IntRange(10), default=600, show_default=True, help="Reads.")
+@click.option("--depth", type=click.IntRange(1), default=32, show_default=True, help="At a time, at most.")
+@click.option("--blocks", type=click.IntRange(1), default=256, show_default=True, help="That are written before, and read at random.")
+@click.option("--load", type=click.FloatRange(0, 1), default=0, show_default=True,
+              help="So much of what the drive could do, at random times. 0: each read as soon as one has ended.")
+@click.option("--by", type=click.Choice(["hardware", "firmware"]), default="hardware", show_default=True, help="Who carries reads out.")
+@click.option("--while", "model", metavar="MODEL", help="Also while this network is executed.")
+@click.option("--items", type=click.IntRange(1), default=4, show_default=True, help="Of an execution.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures there, for other tools.")
+def bench(config: str, commands: int, depth: int, blocks: int, load: float, by: str, model: str | None, items: int,
+          json_file: Path | None) -> None:
+    """Measures random reads of 4 KiB in RTL: how many in a second, and how long they take, beside what dies and buses allow."""
+    with user_errors():
+        _require_packages()
+        from tenon.flows.drive.bench import Load, measure_reads, print_reads, to_json
+        from tenon.flows.outputs import check_file, new_file
+        from tenon.flows.run import prepare
+        from tenon.hw.storage.config import load_drive
+
+        if json_file is not None:
+            check_file(json_file)
+        params = load_drive(config)
+        wanted = Load(commands, depth, blocks, load, by == "hardware")
+        job = None if model is None else prepare(model, params.accelerator, runs=items)
+        found = measure_reads(params, wanted, job)
+        print_reads(params, wanted, *found)
+        if json_file is not None:
+            with new_file(json_file) as work:
+                work.write_text(to_json(params, wanted, *found), encoding="utf-8")
+
+
+@drive.command()
+@click.argument("config")
 @click.option("--malformed", type=click.IntRange(1), default=1000, show_default=True, help="Commands with anything in their fields.")
 @click.option("--traffic", type=click.IntRange(1), default=500, show_default=True, help="Random reads and writes on all queues.")
+@click.option("--histories", type=click.IntRange(1), default=100, show_default=True,
+              help="Short ones of commands, each with reads by hardware and by firmware.")
+@click.option("--capacities", type=click.FloatRange(0), default=0.1, show_default=True,
+              help="So many times as much as the drive holds is written at random, with wrong bits in its flash.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
-def check(config: str, malformed: int, traffic: int, seed: int) -> None:
+def check(config: str, malformed: int, traffic: int, histories: int, capacities: float, seed: int) -> None:
     """Holds a drive's RTL against what NVMe and its own description say of it."""
     with user_errors():
         _require_packages()
+        from tenon.flows.drive.check import Amounts, check_drive
         from tenon.hw.storage.config import load_drive
         from tenon.hw.storage.presets import DRIVES
-        from tenon.tb.drive.system import run_drive
 
         params = load_drive(config)
         if params != DRIVES.get(params.name):
             raise UserError(f"drive check takes a preset ({', '.join(DRIVES)}), not {config}")
-        found = run_drive(params, "tenon.tb.drive.scenarios.traffic:random_traffic", seed=seed,
-                          arguments={"commands": traffic, "queues": params.queues, "depth": 4, "entries": params.queue_entries})
-        click.echo(f"traffic: {traffic:,} commands, {found['cycles']:,} cycles, every block as it was written")
-        found = run_drive(params, "tenon.tb.drive.scenarios.malformed:malformed", seed=seed,
-                          arguments={"config": params.name, "commands": malformed})
-        click.echo(f"malformed: {malformed:,} commands, {found['cycles']:,} cycles, every status as it must be; nothing touched that no "
-                   "command describes")
+        for line in check_drive(params, Amounts(traffic, histories, malformed, capacities), seed):
+            click.echo(line)

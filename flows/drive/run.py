@@ -26,7 +26,7 @@ from tenon.hw.storage.params import TRANSFER_PAGES, UNIT_BYTES, StorageParams
 from tenon.hw.storage.prp import PAGE_BYTES
 from tenon.tb.drive.system import PERIOD_NS, run_drive
 
-__all__ = ["DriveRun", "Phase", "batch_feeds", "prepare_drive", "results_of", "run_on_drive"]
+__all__ = ["DriveRun", "Phase", "Span", "batch_feeds", "prepare_drive", "results_of", "run_on_drive"]
 
 _GRANULE = 64  # of memory ranges: what the drive says in Identify
 _PATIENCE = 2_000_000  # cycles that any step may take beside what its items take
@@ -41,6 +41,15 @@ class Phase:
     steps: int
     cycles: int
     bytes: int
+
+
+@dataclass(frozen=True)
+class Span:
+    """A command of a kind, or a part in use: cycles from when until when."""
+
+    name: str
+    begin: int
+    end: int
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,8 @@ class DriveRun:
     output_bytes: int
     comparison: Comparison
     wall_seconds: float
+    steps: tuple[Span, ...] = ()
+    parts: tuple[Span, ...] = ()  # if they were asked for
 
     @property
     def limit_cycles(self) -> int:
@@ -71,7 +82,7 @@ class DriveRun:
         return self.cycles * PERIOD_NS
 
     def to_json(self) -> str:
-        values = asdict(self)
+        values = {name: value for name, value in asdict(self).items() if name not in ("steps", "parts")}
         values |= {"limit_cycles": self.limit_cycles, "simulated_ns": self.nanoseconds, "mismatches": self.comparison.total.mismatches,
                    "elements": self.comparison.total.elements}
         return json.dumps(values, indent=1)
@@ -105,8 +116,8 @@ def batch_feeds(path: Path, job: Job) -> list[Feeds]:
     return feeds
 
 
-def run_on_drive(job: Job, params: StorageParams, *, first_block: int = 0, seed: int = 1) -> DriveRun:
-    """Runs ``job``, each of whose feeds is an item, in the drive's RTL.
+def run_on_drive(job: Job, params: StorageParams, *, first_block: int = 0, seed: int = 1, trace: bool = False) -> DriveRun:
+    """Runs ``job``, each of whose feeds is an item, in the drive's RTL. ``trace``: and notes which parts were in use when.
 
     Raises
     ------
@@ -125,7 +136,8 @@ def run_on_drive(job: Job, params: StorageParams, *, first_block: int = 0, seed:
         files["inputs"].write_bytes(data)
         files["plan"].write_text(found.to_json())
         told = run_drive(params, "tenon.tb.drive.scenarios.network:run_network", seed=seed,
-                         arguments={**{k: str(v) for k, v in files.items()}, "first_block": first_block, "vectors": params.vectors,
+                         tracks=trace, arguments={**{k: str(v) for k, v in files.items()}, "first_block": first_block,
+                                                  "vectors": params.vectors,
                                     "patience": _PATIENCE + 4 * len(job.feeds) * cycles})
         results = results_of(program, found, files["outputs"].read_bytes(), len(job.feeds))
     comparison, _ = compare(program, compiled.graph, compiled.model, job.feeds, results)
@@ -136,7 +148,8 @@ def run_on_drive(job: Job, params: StorageParams, *, first_block: int = 0, seed:
     return DriveRun(
         params.name, job.name, len(job.feeds), found.chunk_items, max(t["end"] for t in times) - min(t["begin"] for t in times),
         sum(told["results"]), round(2 * copied / (params.memory_bits / 8)), _phases(times, found), host, commands, outputs, comparison,
-        time.perf_counter() - began)
+        time.perf_counter() - began, tuple(Span(t["kind"], t["begin"], t["end"]) for t in times),
+        tuple(Span(*track) for track in told.get("tracks", ())))
 
 
 def prepare_drive(job: Job, params: StorageParams, first_block: int = 0) -> tuple[bytes, Plan, bytes, int]:

@@ -41,15 +41,24 @@ def attach(m: Module, members: dict[str, wiring.Member], manager: tuple[object, 
 
 
 class _Turn:
-    """Which of several requests is on offer: the first user that has one; a request on offer stays until it is taken."""
+    """Which of several requests is on offer: the first user that has one; a request on offer stays until it is taken. With ``share``, the
+    last user's is taken at the latest when that many less one of the others' have been since it asked."""
 
-    def __init__(self, m: Module, requests: Sequence[Signal], taken):
+    def __init__(self, m: Module, requests: Sequence[Signal], taken, share: int = 0):
         self.valid, self.user = Signal(), Signal(range(len(requests)))
         waits, waiting = Signal(), Signal(range(len(requests)))
-        first = Signal(range(len(requests)))
+        first, last = Signal(range(len(requests))), len(requests) - 1
         for number in reversed(range(len(requests))):
             with m.If(requests[number]):
                 m.d.comb += first.eq(number)
+        if share:
+            passed = Signal(range(share))  # taken of the others while the last one's waited
+            with m.If(requests[last] & (passed >= share - 1)):
+                m.d.comb += first.eq(last)
+            with m.If(~requests[last] | (taken & (self.user == last))):
+                m.d.sync += passed.eq(0)
+            with m.Elif(taken):
+                m.d.sync += passed.eq(passed + 1)
         m.d.comb += [self.valid.eq(Cat(requests).any()), self.user.eq(Mux(waits, waiting, first))]
         m.d.sync += [waits.eq(self.valid & ~taken), waiting.eq(self.user)]
 
@@ -66,8 +75,8 @@ class _Share(wiring.Component):
 
     bus = staticmethod(read_bus)
 
-    def __init__(self, *, users: int, address_bits: int, bits: int, outstanding: int = 64):
-        self.users, self.address_bits, self.bits, self.outstanding = users, address_bits, bits, outstanding
+    def __init__(self, *, users: int, address_bits: int, bits: int, outstanding: int = 64, share: int = 0):
+        self.users, self.address_bits, self.bits, self.outstanding, self.share = users, address_bits, bits, outstanding, share
         bus = self.bus(address_bits, bits)
         super().__init__({**bus, **{k: v for u in range(users) for k, v in flipped(bus, f"u{u}_").items()}})
 
@@ -84,6 +93,8 @@ class ReadShare(_Share):
         Managers; ``u0_`` is served first.
     outstanding : int
         Bursts in flight at most: a power of two.
+    share : int
+        One of so many bursts is the last user's, if it asks; 0: none is promised to it.
 
     Members
     -------
@@ -98,7 +109,7 @@ class ReadShare(_Share):
     def elaborate(self, platform):
         m = Module()
         m.submodules.whose = whose = Fifo(width=max(1, (self.users - 1).bit_length()), depth=self.outstanding)
-        turn = _Turn(m, [self._of(u, "ar_valid") for u in range(self.users)], self.ar_valid & self.ar_ready)
+        turn = _Turn(m, [self._of(u, "ar_valid") for u in range(self.users)], self.ar_valid & self.ar_ready, self.share)
         m.d.comb += [
             self.ar_valid.eq(turn.valid & whose.i_ready), whose.i_valid.eq(self.ar_valid & self.ar_ready), whose.i.eq(turn.user),
             whose.o_ready.eq(self.r_valid & self.r_ready & self.r_last),
@@ -126,6 +137,8 @@ class WriteShare(_Share):
         Managers; ``u0_`` is served first.
     outstanding : int
         Bursts in flight at most: a power of two.
+    share : int
+        One of so many bursts is the last user's, if it asks; 0: none is promised to it.
 
     Members
     -------
@@ -142,7 +155,7 @@ class WriteShare(_Share):
         width = max(1, (self.users - 1).bit_length())
         m.submodules.data = data = Fifo(width=width, depth=self.outstanding)  # whose data come next, and whose answer
         m.submodules.answers = answers = Fifo(width=width, depth=self.outstanding)
-        turn = _Turn(m, [self._of(u, "aw_valid") for u in range(self.users)], self.aw_valid & self.aw_ready)
+        turn = _Turn(m, [self._of(u, "aw_valid") for u in range(self.users)], self.aw_valid & self.aw_ready, self.share)
         room = Signal()
         m.d.comb += [
             room.eq(data.i_ready & answers.i_ready), self.aw_valid.eq(turn.valid & room),

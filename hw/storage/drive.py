@@ -104,7 +104,8 @@ class Drive(wiring.Component):
             front.l_ready.eq(hub.i_ready), hub.o_ready.eq(front.n_ready),
             *(getattr(front, f"n_{name}").eq(getattr(hub, f"o_{name}"))
               for name in ("valid", "tag", "status", "errors", "lba", "sequence")),
-            self.trace_valid.eq(front.trace_valid), self.trace.eq(front.trace),
+            *(getattr(front, f"q_{name}").eq(getattr(hub, f"q_{name}")) for name in ("valid", "tag", "status")),
+            hub.q_ready.eq(front.q_ready), self.trace_valid.eq(front.trace_valid), self.trace.eq(front.trace),
         ]
         for name, member in AXI_LITE.items():
             ours, theirs = getattr(bridge, name), getattr(accelerator, name)
@@ -129,10 +130,10 @@ class Drive(wiring.Component):
             m.d.sync += still.eq(still + 1)
         m.d.comb += self.idle.eq(still == _STILL)
 
-        # The device's memory: the processor waits for every word, so it goes first.
+        # The device's memory: the processor waits for every word, so it goes first; the accelerator goes last, and has its share.
         memory = {"address_bits": p.address_bits, "bits": p.memory_bits}
-        reads = emit.instance(m, "memory_reads", ReadShare(users=4, **memory))
-        writes = emit.instance(m, "memory_writes", WriteShare(users=4, **memory))
+        reads = emit.instance(m, "memory_reads", ReadShare(users=4, share=p.share, **memory))
+        writes = emit.instance(m, "memory_writes", WriteShare(users=4, share=p.share, **memory))
         for bus, share in ((read_bus(**memory), reads), (write_bus(**memory), writes)):
             attach(m, bus, (processor, ""), (share, "u0_"))
             attach(m, bus, (front, "m_"), (share, "u1_"))

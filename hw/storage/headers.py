@@ -10,6 +10,7 @@ from tenon.hw.storage.flash.unit_reader import UnitStatus
 from tenon.hw.storage.guard import Window
 from tenon.hw.storage.layout import Layout
 from tenon.hw.storage.layout import c_header as layout_header
+from tenon.hw.storage.map_unit import GONE, NOWHERE, MapOp
 from tenon.hw.storage.memory_map import MOVED_UNITS, memory_map
 from tenon.hw.storage.moves import MoveKind
 from tenon.hw.storage.nvme import commands, entries, identify, logs, registers
@@ -33,7 +34,8 @@ LAYOUTS: tuple[Layout, ...] = (
 def headers(params: StorageParams) -> dict[str, str]:
     """C headers by file name."""
     constants = {"ID_VALUE": PROCESSOR_ID, **{f"KIND_{kind.name}": kind.value for kind in MoveKind},
-                 **{f"OP_{op.name}": op.value for op in FlashOp}, **{f"UNIT_{status.name}": status.value for status in UnitStatus},
+                 **{f"OP_{op.name}": op.value for op in FlashOp},
+                 **{f"MAP_{op.name}": op.value for op in MapOp}, **{f"UNIT_{status.name}": status.value for status in UnitStatus},
                  **{f"WINDOW_{window.name}": window.value for window in Window}}
     return {
         "drive_registers.h": register_header(processor_registers(params), constants),
@@ -66,8 +68,8 @@ def _codes() -> dict[str, int]:
     values = {f"OPCODE_{c.name}": c.opcode for c in commands.COMMANDS}
     values |= {f"CSI_{s.name}": s.value for s in commands.CommandSet if s.value >= 0}
     values |= {f"STATUS_{s.name}": s.word() for s in Status}
-    for prefix, kind in (("CNS", identify.CNS), ("DESCRIPTOR", identify.DescriptorType), ("LOG", logs.Log), ("FEATURE", logs.Feature),
-                         ("EVENT", logs.EventType)):
+    for prefix, kind in (("NAMESPACE", commands.Namespace), ("CNS", identify.CNS), ("DESCRIPTOR", identify.DescriptorType),
+                         ("LOG", logs.Log), ("FEATURE", logs.Feature), ("EVENT", logs.EventType)):
         values |= {f"{prefix}_{code.name}": code.value for code in kind}
     return {f"NVME_{name.upper()}": value for name, value in values.items()} | {
         "NVME_VERSION": registers.VERSION, "NVME_PCI_VENDOR": registers.PCI_VENDOR}
@@ -76,11 +78,13 @@ def _codes() -> dict[str, int]:
 def _geometry(params: StorageParams) -> dict[str, int]:
     values = {
         "QUEUES": params.queues, "QUEUE_ENTRIES": params.queue_entries, "SLOTS": params.slots, "VECTORS": params.vectors,
-        "UNIT_BYTES": UNIT_BYTES, "UNITS": params.units, "HOST_PAGE_BYTES": PAGE_BYTES, "TRANSFER_PAGES": TRANSFER_PAGES,
+        "NAMESPACES": len(commands.Namespace), "UNIT_BYTES": UNIT_BYTES, "UNITS": params.units, "HOST_PAGE_BYTES": PAGE_BYTES,
+        "TRANSFER_PAGES": TRANSFER_PAGES,
         "PROGRAM_SLOTS": params.program_slots, "PROGRAM_BYTES": params.program_bytes, "RANGE_SETS": params.range_sets,
         "RAM_BLOCKS": params.ram_blocks, "CHANNELS": params.channels, "DIES": params.dies, "ALL_DIES": params.all_dies,
         "SUPERBLOCKS": params.blocks * params.planes, "PAGES": params.pages, "PAGE_UNITS": params.page_units, "RAW_UNITS": params.raw_units,
         "MOVED_UNITS": MOVED_UNITS, "BUS_BYTES": params.memory_bits // 8,
+        "MAP_NOWHERE": NOWHERE, "MAP_GONE": GONE,
         "REGISTERS_AT": REGISTERS, "ACCELERATOR_AT": ACCELERATOR, "DRAM_AT": DRAM,
     }
     for region in memory_map(params).regions:

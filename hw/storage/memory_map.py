@@ -51,10 +51,10 @@ def memory_map(params: StorageParams) -> MemoryMap:
         "PROGRAMS": (params.program_slots * params.program_bytes, "programs that were loaded"),
         "ARENA": (params.arena_bytes, "intermediate tensors of the program that runs, if its range set has no place for them"),
         "SLM": (params.slm_bytes, "the memory namespace"),
-        **({"BLOCKS": (params.units * UNIT_BYTES, "blocks of the NVM namespace")} if params.ram_blocks else {
+        "MAP": (4 * params.units, "of each block, the unit of flash (or of BLOCKS) that has it, and one; 0: none"),
+        **({"BLOCKS": (params.units * UNIT_BYTES, "units of the NVM namespace")} if params.ram_blocks else {
             "BUFFERS": (params.slots * TRANSFER_PAGES * UNIT_BYTES, "a command's blocks on their way to flash or from it"),
             "MOVING": (MOVED_UNITS * UNIT_BYTES, "units that collection moves"),
-            "MAP": (4 * params.units, "of each block, the unit of flash that has it, and one; 0: none"),
             "OWNERS": (4 * params.raw_units, "of each unit of flash, the block that was written there, and one; 0: none"),
         }),
     }

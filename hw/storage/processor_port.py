@@ -15,6 +15,7 @@ from tenon.hw.storage.flash.page import BLOCK_BITS
 from tenon.hw.storage.flash.unit_reader import ERRORS_BITS, UnitStatus
 from tenon.hw.storage.guard import Window
 from tenon.hw.storage.host_registers import WRITABLE
+from tenon.hw.storage.map_unit import ENTRY_BITS, MapOp
 from tenon.hw.storage.moves import MoveKind
 from tenon.hw.storage.nvme.entries import ADMIN_ENTRIES
 from tenon.hw.storage.params import StorageParams
@@ -67,6 +68,10 @@ class ProcessorPort(wiring.Component):
         Flash operations.
     n_valid, n_ready, n_tag, n_status, n_errors, n_lba, n_sequence :
         What of them has ended.
+    k_valid, k_ready, k_op, k_block, k_expected, k_value, k_done, k_entry :
+        Accesses to the map.
+    fast, epoch, old : Out(1), Out(1), In(1)
+        Reads without firmware.
     hold, reset, failed, quiet : Out(1), Out(1), In(1), In(1)
         The front end.
     time_ns : In(64)
@@ -91,6 +96,8 @@ class ProcessorPort(wiring.Component):
             "o_queue": Out(queue), "o_commands": In(range(params.slots + 1)), "o_fetching": In(1),
             **dict.fromkeys(WRITABLE, In(32)), "cc_written": In(1), "csts": Out(32),
             **flash_members(params),
+            "k_valid": Out(1), "k_ready": In(1), "k_op": Out(MapOp), "k_block": Out(range(params.units)), "k_expected": Out(ENTRY_BITS),
+            "k_value": Out(ENTRY_BITS), "k_done": In(1), "k_entry": In(ENTRY_BITS), "fast": Out(1), "epoch": Out(1), "old": In(1),
             "x_irq": In(1), "g_base": Out(32).array(len(Window)), "g_bytes": Out(32).array(len(Window)),
             "hold": Out(1), "reset": Out(1), "failed": In(1), "quiet": In(1), "time_ns": In(64),
             "trace_valid": Out(1), "trace": Out(32),
@@ -104,6 +111,8 @@ class ProcessorPort(wiring.Component):
         alarm, time_high = Signal(64, init=-1), Signal(32)
         flash_row, flash_address, flash_lba, flash_sequence = Signal(8 * ROW_BYTES), Signal(64), Signal(64), Signal(64)
         found = Signal(4 * 32)  # LBA and sequence of the unit that was told last
+        map_block, map_expected, map_value = Signal.like(self.k_block), Signal(ENTRY_BITS), Signal(ENTRY_BITS)
+        map_entry, map_busy = Signal(ENTRY_BITS), Signal()  # what was found; something is asked for
         control, wrong = Signal(), Signal()  # what is said until it is cleared
         status = Signal(len(Condition))
         conditions = {Condition.COMMAND: self.m_valid, Condition.MOVED: self.d_valid, Condition.EVENT: self.e_valid,
@@ -119,7 +128,8 @@ class ProcessorPort(wiring.Component):
                 "CSTS": [self.csts], "ALARM": [alarm[:32], alarm[32:]], "TRACE": [self.trace],
                 "WINDOW_BASE": list(self.g_base), "WINDOW_BYTES": list(self.g_bytes), "FLASH_ROW": [flash_row],
                 "FLASH_ADDRESS": _halves(flash_address),
-                "FLASH_LBA": _halves(flash_lba), "FLASH_SEQUENCE": _halves(flash_sequence)}
+                "MAP_BLOCK": [map_block], "MAP_EXPECTED": [map_expected], "MAP_VALUE": [map_value], "FLASH_LBA": _halves(flash_lba),
+                "FLASH_SEQUENCE": _halves(flash_sequence)}
         shown = {"ID": [Const(PROCESSOR_ID, 32)], "STATUS": [status], "CC": [self.cc], "AQA": [self.aqa],
                  "ASQ": [self.asq_low, self.asq_high], "ACQ": [self.acq_low, self.acq_high], "FRONT": [self.hold],
                  "TIME": [self.time_ns[:32], time_high],
@@ -128,17 +138,19 @@ class ProcessorPort(wiring.Component):
                  "EVENT": [_fields(regs["EVENT"], INDEX=self.e_index, VALUE=self.e_error == DoorbellError.VALUE, VALID=self.e_valid)],
                  "FLASH_ENDED": [_fields(regs["FLASH_ENDED"], TAG=self.n_tag, STATUS=self.n_status, ERRORS=self.n_errors,
                                          VALID=self.n_valid)],
+                 "MAP_ENTRY": [map_entry], "FAST": [Cat(self.fast, self.epoch, self.old)],
                  "FLASH_FOUND": [found.word_select(k, 32) for k in range(4)]}
         takes = {"COMMAND": self.m_ready, "MOVED": self.d_ready, "EVENT": self.e_ready,
                  "FLASH_ENDED": self.n_ready}  # by reading
 
-        entry, finish, opened, flash = (regs.offset(name) // 4 for name in ("ENTRY", "FINISH", "OPEN", "FLASH"))
+        entry, finish, opened, flash, of_map, found_there = (
+            regs.offset(name) // 4 for name in ("ENTRY", "FINISH", "OPEN", "FLASH", "MAP", "MAP_ENTRY"))
         asked, of_entry, blocked, go = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             asked.eq(self.p_access & ~self.p_ack), of_entry.eq(self.p_word >= entry), self.c_valid.eq(asked & ~self.p_write & of_entry),
             Cat(self.c_dword, self.c_slot).eq(self.p_word - entry), self.o_queue.eq(self.p_word - opened),
-            blocked.eq(Mux(self.p_write, ((self.p_word == finish) & self.f_valid) | ((self.p_word == flash) & self.l_valid),
-                           of_entry & ~self.c_ready)),
+            blocked.eq(Mux(self.p_write, ((self.p_word == finish) & self.f_valid) | ((self.p_word == flash) & self.l_valid)
+                           | ((self.p_word == of_map) & map_busy), (of_entry & ~self.c_ready) | ((self.p_word == found_there) & map_busy))),
             go.eq(asked & ~blocked),
         ]
 
@@ -179,8 +191,17 @@ class ProcessorPort(wiring.Component):
             m.d.sync += self.f_valid.eq(0)
         with m.If(self.l_ready):
             m.d.sync += self.l_valid.eq(0)
+        with m.If(self.k_ready):
+            m.d.sync += self.k_valid.eq(0)
+        with m.If(self.k_done):
+            m.d.sync += [map_busy.eq(0), map_entry.eq(self.k_entry)]
         with m.If(go & self.p_write):
             with m.Switch(self.p_word):
+                with m.Case(of_map):
+                    m.d.sync += [self.k_valid.eq(1), map_busy.eq(1), self.k_op.eq(given("MAP", "OP")), self.k_block.eq(map_block),
+                                 self.k_expected.eq(map_expected), self.k_value.eq(map_value)]
+                with m.Case(regs.offset("FAST") // 4):
+                    m.d.sync += [self.fast.eq(given("FAST", "ENABLE")), self.epoch.eq(given("FAST", "EPOCH"))]
                 for name, values in held.items():
                     for number, value in enumerate(values):
                         with m.Case(regs.offset(name, number) // 4):

@@ -9,6 +9,7 @@ from tenon.hw.storage.complete import STATUS_BITS
 from tenon.hw.storage.flash.channel import TAG_BITS, FlashOp
 from tenon.hw.storage.flash.unit_reader import ERRORS_BITS, UnitStatus
 from tenon.hw.storage.guard import Window
+from tenon.hw.storage.map_unit import MapOp
 from tenon.hw.storage.moves import MoveKind
 from tenon.hw.storage.nvme.entries import SUBMISSION_BYTES
 from tenon.hw.storage.params import StorageParams
@@ -101,6 +102,15 @@ def processor_registers(params: StorageParams) -> RegisterMap:
             Field("TAG", 0, TAG_BITS, ro, "its name"), Field("STATUS", 16, 2, ro, ", ".join(f"{s.value} {s.name}" for s in UnitStatus)),
             Field("ERRORS", 18, ERRORS_BITS, ro, "bits that were corrected"), Field("VALID", 31, 1, ro, "there was one; it is taken"))),
         Register("FLASH_FOUND", 0xD8, whole(ro, "what FLASH_ENDED read last: LBA and sequence, low word and high word of each"), 4),
+        Register("MAP_BLOCK", 0xE8, whole(rw, "whose entry MAP is about")),
+        Register("MAP_EXPECTED", 0xEC, whole(rw, "what it must be for SWAP to store")),
+        Register("MAP_VALUE", 0xF0, whole(rw, "what is stored")),
+        Register("MAP", 0xF4, (Field("OP", 0, 2, act, ", ".join(f"{o.value} {o.name}" for o in MapOp)),)),
+        Register("MAP_ENTRY", 0xF8, whole(ro, "what the entry was before MAP; comes when that is done")),
+        Register("FAST", 0xFC, (
+            Field("ENABLE", 0, 1, rw, "Reads do without firmware where they can"),
+            Field("EPOCH", 1, 1, rw, "in which they are looked up from now on"),
+            Field("OLD", 2, 1, ro, "some that were looked up in the other one are under way"))),
         Register("OPEN", 0x100, (Field("COMMANDS", 0, 16, ro, "of a submission queue in the drive, until their completions are posted"),
                                  Field("FETCHING", 31, 1, ro, "more may be on their way")), params.pairs),
         Register("ENTRY", 0x4000, whole(ro, f"commands as they came: {SUBMISSION_BYTES // 4} words for each slot"),

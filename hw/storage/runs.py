@@ -19,6 +19,7 @@ _DWORD_BYTES = DWORD_BITS // 8
 RUN_DWORDS = PAGE_BYTES // _DWORD_BYTES
 
 _BURSTS = 32  # of a part in flight
+_RUNS = 4  # that wait for their data
 _RESULTS = 8  # of runs, that nobody has looked at
 
 
@@ -149,7 +150,8 @@ class RunReader(wiring.Component):
 
 
 class RunWriter(wiring.Component):
-    """Writes runs, in order, out of a buffer. A burst begins when all of it is there, so that it holds nobody up.
+    """Writes runs, in order, out of a buffer. A burst begins when all of it is there, so that it holds nobody up; runs may
+    be given before, so that whoever fills the buffer goes on.
 
     Members
     -------
@@ -179,6 +181,7 @@ class RunWriter(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.cutter = cutter = RunCutter(address_bits=self.address_bits, bits=self.bits, burst_bytes=self.burst_bytes)
+        m.submodules.runs = runs = Fifo(width=len(Cat(self.i_addr, self.i_dwords)), depth=_RUNS)
         first, dwords = Signal.like(cutter.o_first), Signal.like(cutter.o_dwords)
         m.submodules.asked = asked = Fifo(width=len(Cat(first, dwords)), depth=_BURSTS)  # whose data are to come
         m.submodules.open = answers = Fifo(width=1, depth=_BURSTS)  # what is to be answered: whether it ends its run
@@ -186,8 +189,8 @@ class RunWriter(wiring.Component):
         promised = Signal(range(self.capacity + 1))  # dwords of the buffer that bursts have been asked for
         ask = Signal()
         m.d.comb += [
-            cutter.i_valid.eq(self.i_valid), self.i_ready.eq(cutter.i_ready),
-            cutter.i_addr.eq(self.i_addr), cutter.i_dwords.eq(self.i_dwords),
+            runs.i_valid.eq(self.i_valid), self.i_ready.eq(runs.i_ready), runs.i.eq(Cat(self.i_addr, self.i_dwords)),
+            cutter.i_valid.eq(runs.o_valid), runs.o_ready.eq(cutter.i_ready), Cat(cutter.i_addr, cutter.i_dwords).eq(runs.o),
             ask.eq(cutter.o_valid & (~self.aw_valid | self.aw_ready) & (self.stored >= promised + cutter.o_dwords)
                    & asked.i_ready & answers.i_ready),
             cutter.o_ready.eq(ask), asked.i_valid.eq(ask), asked.i.eq(Cat(cutter.o_first, cutter.o_dwords)),

@@ -226,6 +226,13 @@ module tenon_drive_system #(
         .rid(), .rdata(m_rdata), .rresp(m_rresp), .rlast(m_rlast), .rvalid(m_rvalid), .rready(m_rready)
     );
 
+    // Who is busy: dies, flash buses, host's memory, device's memory
+    logic [CHANNELS*DIES-1:0] dies_busy;
+    assign dies_busy = ~f_ready;
+    tenon_tracks #(.PARTS(CHANNELS * DIES + CHANNELS + 4)) tracks (
+        .clk(clk), .rst(rst), .cycle(cycle),
+        .active({m_wvalid && m_wready, m_rvalid && m_rready, h_wvalid && h_wready, h_rvalid && h_rready, f_we | f_re, dies_busy}));
+
     // Rules of both buses
     logic [31:0] host_violations, memory_violations;
     logic [31:0] nand_violations;

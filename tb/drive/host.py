@@ -102,6 +102,7 @@ class Host:
         self.dut, self.memory = dut, memory
         self.pairs: dict[int, Pair] = {}
         self.ended = 0  # commands
+        self.settings: dict[int, int] = {}  # features that are set whenever the controller is enabled
         self._bar = Lock()
         self._noticed = Event()
         self._strays: list[str] = []
@@ -113,12 +114,19 @@ class Host:
             getattr(dut, name).value = 0
         dut.msix_enable.value = 1
         dut.deadline.value = 2**64 - 1
-        dut.rst.value = 1
-        for _ in range(4):
-            await FallingEdge(dut.clk)
-        dut.rst.value = 0
-        self.memory.allow(MESSAGES, PAGE_BYTES, WRITE)
+        await self.power()
         cocotb.start_soon(self._watch())
+
+    async def power(self) -> None:
+        """Power goes, with everything that the drive does not keep, and comes back."""
+        for pair in self.pairs.values():
+            self.memory.allow(pair.completions, pair.entries * COMPLETION_BYTES, 0)
+        self.pairs.clear()
+        self.dut.rst.value = 1
+        for _ in range(4):
+            await FallingEdge(self.dut.clk)
+        self.dut.rst.value = 0
+        self.memory.allow(MESSAGES, PAGE_BYTES, WRITE)
 
     # BAR 0.
 
@@ -182,6 +190,8 @@ class Host:
         cc = CONTROLLER_REGISTERS.pack(cc_css=sets, cc_iosqes=6, cc_iocqes=4, cc_en=1)[cc_at:cc_at + 4]
         await self.write32(cc_at, int.from_bytes(cc, "little"))
         await self.ready(1)
+        for feature, value in self.settings.items():
+            (await self.admin("set_features", fid=feature, value=value)).check()
 
     async def vectors(self, count: int) -> None:
         """Says where interrupts go."""
@@ -190,8 +200,8 @@ class Host:
             for k in range(0, len(text), 4):
                 await self.write32(MSIX_TABLE + MSIX_VECTOR.size * vector + k, int.from_bytes(text[k:k + 4], "little"))
 
-    async def ready(self, wanted: int, patience: int = 200) -> None:
-        """Waits until CSTS.RDY is so."""
+    async def ready(self, wanted: int, patience: int = 10_000) -> None:
+        """Waits until CSTS.RDY is so: at power on, the drive looks at all its flash."""
         for _ in range(patience):
             status = await self.read32(register_offset("csts_rdy"))
             if status & 1 == wanted and not (wanted == 0 and status & 2):
@@ -323,6 +333,7 @@ class Host:
             pending.buffer.allow(0, 0)
         status = entry["sc"] | entry["sct"] << 8 | entry["crd"] << 11 | entry["more"] << 13 | entry["dnr"] << 14
         pending.answer, pending.ended = Answer(status, entry["result"]), self.cycle
+        pending.done.set()
         self.ended += 1
         return True
 

@@ -18,7 +18,7 @@ struct Die {
     std::vector<uint16_t> next;   // page of a block that is to be programmed next
     std::vector<uint32_t> erased; // how often
     std::unordered_set<uint32_t> bad;
-    std::vector<uint8_t> page;  // its register
+    std::vector<uint8_t> array, page;  // the cells' register, and the cache register
     bool failed = false;
 };
 
@@ -57,6 +57,7 @@ int nand_die(int page_bytes, int pages, int blocks, double bit_errors, double fa
     die.next.assign(die.blocks, 0);
     die.erased.assign(die.blocks, 0);
     die.page.assign(die.page_bytes, 0xFF);
+    die.array = die.page;
     bit_error_rate = bit_errors;
     program_failure_rate = failures;
     noise ^= static_cast<uint64_t>(seed) * 0xD6E8FEB86659FD93ull + dies.size();
@@ -66,15 +67,15 @@ int nand_die(int page_bytes, int pages, int blocks, double bit_errors, double fa
     return static_cast<int>(dies.size()) - 1;
 }
 
-// Fills the register with a page, as it reads today.
+// Fills the cells' register with a page, as it reads today.
 void nand_read(int number, int row) {
     Die &die = dies[static_cast<size_t>(number)];
     auto at = static_cast<uint32_t>(row);
     reads++;
     if (at >= die.pages * die.blocks) complain(static_cast<unsigned>(number), "a read beyond the die", at);
     auto found = die.written.find(at);
-    if (found != die.written.end()) die.page = found->second;
-    else die.page.assign(die.page_bytes, die.bad.count(at / die.pages) ? 0x00 : 0xFF);
+    if (found != die.written.end()) die.array = found->second;
+    else die.array.assign(die.page_bytes, die.bad.count(at / die.pages) ? 0x00 : 0xFF);
     if (bit_error_rate > 0 && found != die.written.end()) {
         double expected = bit_error_rate * 8 * die.page_bytes;  // each bit for itself: gaps between errors are geometric
         unsigned count = 0;
@@ -85,10 +86,16 @@ void nand_read(int number, int row) {
         }
         for (; count; count--) {
             uint64_t bit = next_noise() % (8ull * die.page_bytes);
-            die.page[bit / 8] ^= static_cast<uint8_t>(1u << bit % 8);
+            die.array[bit / 8] ^= static_cast<uint8_t>(1u << bit % 8);
             flipped++;
         }
     }
+}
+
+// What the cells gave goes into the cache register.
+void nand_turn(int number) {
+    Die &die = dies[static_cast<size_t>(number)];
+    die.page = die.array;
 }
 
 void nand_clear(int number) {
@@ -96,15 +103,21 @@ void nand_clear(int number) {
     die.page.assign(die.page_bytes, 0xFF);
 }
 
-int nand_get(int number, int column) {
+// A word of the bus, one to four bytes.
+int nand_get(int number, int column, int bytes) {
     Die &die = dies[static_cast<size_t>(number)];
-    return static_cast<unsigned>(column) < die.page_bytes ? die.page[static_cast<size_t>(column)] : 0xFF;
+    uint32_t word = 0;
+    if (static_cast<unsigned>(column + bytes) > die.page_bytes) return -1;
+    std::memcpy(&word, die.page.data() + column, static_cast<size_t>(bytes));
+    return static_cast<int>(word);
 }
 
-void nand_put(int number, int column, int value) {
+void nand_put(int number, int column, int bytes, int value) {
     Die &die = dies[static_cast<size_t>(number)];
-    if (static_cast<unsigned>(column) < die.page_bytes) die.page[static_cast<size_t>(column)] = static_cast<uint8_t>(value);
-    else complain(static_cast<unsigned>(number), "data beyond the page", static_cast<uint32_t>(column));
+    auto word = static_cast<uint32_t>(value);
+    if (static_cast<unsigned>(column + bytes) > die.page_bytes)
+        complain(static_cast<unsigned>(number), "data beyond the page", static_cast<uint32_t>(column));
+    else std::memcpy(die.page.data() + column, &word, static_cast<size_t>(bytes));
 }
 
 // The register into a page. 1: it failed.

@@ -21,10 +21,10 @@ from tenon.tb.drive.memory import MESSAGES, Arena, lay_out
 from tenon.tb.gateware import graph_of
 from tenon.tb.rtl import Dram, repeated_modules
 
-__all__ = ["ARENAS", "PERIOD_NS", "build_drive", "run_drive", "verilog_of_drive"]
+__all__ = ["ARENAS", "PERIOD_NS", "build_drive", "part_names", "run_drive", "verilog_of_drive"]
 
 _TB = Path(__file__).resolve().parents[1]
-_SOURCES = ("dram.sv", "axi_rules.sv", "drive/nand.sv", "drive/nand.cpp", "drive/host_memory.sv", "drive/host_memory.h",
+_SOURCES = ("dram.sv", "axi_rules.sv", "drive/nand.sv", "drive/nand.cpp", "drive/host_memory.sv", "drive/tracks.sv", "drive/host_memory.h",
             "drive/host_memory.cpp", "drive/link.cpp", "drive/drive_system.sv")
 _CORE = "VexRiscv_Full.v"
 
@@ -57,8 +57,16 @@ def build_drive(params: StorageParams, *, link: bool = False) -> runner.Build:
                         timing=True)
 
 
+def part_names(params: StorageParams) -> list[str]:
+    """The parts of a drive that ``tracks.sv`` watches."""
+    dies = [f"die {die}, bus {channel}" for channel in range(params.channels) for die in range(params.dies)]
+    return [*dies, *(f"flash bus {channel}" for channel in range(params.channels)), "host read", "host write", "memory read",
+            "memory write"]
+
+
 def run_drive(params: StorageParams, scenario: str, *, arguments: dict | None = None, arenas: Sequence[Arena] = ARENAS,
-              dram: Dram | None = None, host_latency: int = 100, host_stall: int = 0, seed: int = 1, nand: Sequence[str] = ()) -> dict:
+              dram: Dram | None = None, host_latency: int = 100, host_stall: int = 0, seed: int = 1, nand: Sequence[str] = (),
+              tracks: bool = False) -> dict:
     """Runs ``scenario`` ("module:function", a coroutine of a ``Host``) and returns what it returns.
 
     Parameters
@@ -69,6 +77,8 @@ def run_drive(params: StorageParams, scenario: str, *, arguments: dict | None = 
         Cycles until the host's memory answers; percent of cycles in which each of its channels stalls.
     nand : sequence of str
         Plusargs of ``nand.sv``.
+    tracks : bool
+        Whether ``tracks`` of what is returned has (part, begin, end) in cycles for each time that a part was in use.
 
     Raises
     ------
@@ -81,7 +91,7 @@ def run_drive(params: StorageParams, scenario: str, *, arguments: dict | None = 
         folder = Path(name)
         (folder / FIRMWARE_FILE).write_text("".join(f"{word:08x}\n" for word in words))
         plusargs = [*lay_out(folder, arenas), f"+host_latency={host_latency}", f"+host_stall={host_stall}", f"+host_seed={seed}",
-                    *(dram or Dram()).plusargs(), *nand]
+                    *(dram or Dram()).plusargs(), *nand, *(["+tracks=tracks.txt"] if tracks else [])]
         job = folder / "job.json"
         job.write_text(json.dumps({"scenario": scenario, "arguments": arguments or {}, "arenas": [[a.base, a.pages] for a in arenas],
                                    "seed": seed, "result": str(folder / "result.json")}))
@@ -89,4 +99,9 @@ def run_drive(params: StorageParams, scenario: str, *, arguments: dict | None = 
         broken = [line for line in log.splitlines() if line.startswith(("host:", "nand: die")) or " axi: " in line]
         if broken:
             raise runner.SimulationError("\n".join(broken[:10]))
-        return json.loads((folder / "result.json").read_text())
+        found = json.loads((folder / "result.json").read_text())
+        if tracks:
+            names = part_names(params)
+            lines = (line.split() for line in (folder / "tracks.txt").read_text().splitlines())
+            found["tracks"] = [(names[int(part)], int(begin), int(end)) for part, begin, end in lines]
+        return found

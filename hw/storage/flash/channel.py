@@ -21,7 +21,7 @@ TAG_BITS = 16
 LATENCY = 2  # cycles from a read strobe until its word is there
 COLUMN_BYTES, ROW_BYTES = 2, 3
 
-_OPERATIONS = 8  # of a die, that wait
+_OPERATIONS = 32  # of a die, that wait
 _STROBE = 4  # cycles of a command's or an address's byte
 _SETTLE = 31  # cycles from an operation's last byte until a die says that it is busy: tWB
 _WORDS = 16  # on their way from the bus
@@ -41,14 +41,28 @@ class _Command(enum.IntEnum):
     """Command bytes."""
 
     READ, READ_CONFIRM = 0x00, 0x30
+    READ_CACHE, READ_CACHE_END = 0x31, 0x3F
+    READ_COLUMN, READ_COLUMN_CONFIRM = 0x05, 0xE0
     PROGRAM, CHANGE_COLUMN, PROGRAM_CONFIRM = 0x80, 0x85, 0x10
     ERASE, ERASE_CONFIRM = 0x60, 0xD0
     STATUS, RESET = 0x70, 0xFF
 
 
+class _Then(enum.Enum):
+    """What follows what is said."""
+
+    BUSY = 0
+    SEND = 1
+    GIVE = 2
+    STATUS = 3
+
+
 class FlashChannel(wiring.Component):
-    """Operations of a die are carried out in the order in which they came, those of different dies as the bus allows: data of a page that
-    was read go first, then reads begin, then what has ended is looked at, then programs and erases begin; dies take turns.
+    """Operations of a die are carried out in the order in which they came, those of different dies as the bus allows: reads begin first,
+    then data of pages that were read go, then what has ended is looked at, then programs and erases begin; dies take turns.
+
+    While a page's data leave a die's cache register, its array reads the next one (Read Cache Random). Units of one page that come one
+    behind the other are read once.
 
     Members
     -------
@@ -87,7 +101,9 @@ class FlashChannel(wiring.Component):
         attach(m, read_bus(**self.memory), (writer, ""), (self, ""))
         attach(m, write_bus(**self.memory), (reader, ""), (self, ""))
 
-        # Operations of each die, and whether its first one is under way.
+        # Operations of each die. A read leaves the queue when it begins: first its page is on its way from the cells (``reading``), then it
+        # is in the cache register (``holding``), where it goes when the next one begins (``cached``) or nothing follows. Of others, the
+        # first in the queue may be under way.
         names = ("op", "row", "unit", "more", "addr", "lba", "sequence", "tag")
         asked = Cat(getattr(self, f"i_{name}") for name in names)
         queues = []
@@ -97,20 +113,32 @@ class FlashChannel(wiring.Component):
             m.d.comb += [queue.i_valid.eq(self.i_valid & (self.i_die == die)), queue.i.eq(asked)]
             queues.append(queue)
         m.d.comb += self.i_ready.eq(Array(queue.i_ready for queue in queues)[self.i_die])
-        under_way = Signal(p.dies)
+        reading, holding, cached, under_way = (Signal(p.dies, name=name) for name in ("reading", "holding", "cached", "under_way"))
+        in_array, in_cache = (Array(Signal(len(asked), name=f"{name}{die}", reset_less=True) for die in range(p.dies))
+                              for name in ("in_array", "in_cache"))
         settle = [Signal(range(_SETTLE + 1), name=f"settle{die}") for die in range(p.dies)]
         for counter in settle:
             with m.If(counter != 0):
                 m.d.sync += counter.eq(counter - 1)
 
+        def fields_of(operation, prefix):
+            fields = {name: Signal.like(getattr(self, f"i_{name}"), name=f"{prefix}_{name}") for name in names}
+            m.d.comb += Cat(fields.values()).eq(operation)
+            return fields
+
         # Which die is served next: the first kind that some die has, of its dies the next one after the last.
-        reads, ended = Signal(p.dies), Signal(p.dies)
-        waits = Cat(queue.o_valid for queue in queues)
-        m.d.comb += [
-            reads.eq(Cat(queue.o[:len(self.i_op)] == FlashOp.READ for queue in queues)),
-            ended.eq(under_way & self.f_ready & Cat(counter == 0 for counter in settle)),
-        ]
-        kinds = [ended & reads, waits & ~under_way & reads, ended & ~reads, waits & ~under_way & ~reads]
+        reads, others, still, turns, gives = (Signal(p.dies, name=name) for name in ("reads", "others", "still", "turns", "gives"))
+        for number, queue in enumerate(queues):
+            head, array = fields_of(queue.o, f"head{number}"), fields_of(in_array[number], f"array{number}")
+            another = queue.o_valid & (head["op"] == FlashOp.READ)
+            m.d.comb += [
+                reads[number].eq(another), others[number].eq(queue.o_valid & (head["op"] != FlashOp.READ)),
+                still[number].eq(self.f_ready[number] & (settle[number] == 0)),
+                turns[number].eq(reading[number] & ~holding[number] & (cached[number] | (another & (head["row"] != array["row"])))),
+                gives[number].eq(holding[number] | (reading[number] & ~turns[number])),
+            ]
+        none = ~(reading | holding | under_way)
+        kinds = [turns & still, reads & none, gives & still, under_way & still, others & none]
         die, chosen, some = Signal(range(p.dies)), Signal(range(p.dies)), Signal()
         wanted = Signal(p.dies)
         for kind in reversed(kinds):
@@ -122,11 +150,17 @@ class FlashChannel(wiring.Component):
         for number in reversed(range(p.dies)):
             with m.If(order[number]):
                 m.d.comb += chosen.eq(number)
-        head = Signal(len(asked))
-        fields = {name: Signal.like(getattr(self, f"i_{name}"), name=f"head_{name}") for name in names}
+
+        # What the chosen die is at, and the operation that this is about.
+        head, about, now = Signal(len(asked)), Signal(len(asked)), Signal(len(asked), reset_less=True)
+        is_read, is_reading, is_holding, is_under_way, turn, give = (flags.bit_select(die, 1) for flags in
+                                                                    (reads, reading, holding, under_way, turns, gives))
         pop, popped = Signal(), Signal()
-        m.d.comb += [head.eq(Array(queue.o for queue in queues)[die]), Cat(fields.values()).eq(head),
-                     popped.eq(Array(queue.o_valid for queue in queues)[die])]
+        m.d.comb += [
+            head.eq(Array(queue.o for queue in queues)[die]), popped.eq(Array(queue.o_valid for queue in queues)[die]),
+            about.eq(Mux(is_holding, in_cache[die], Mux(give, in_array[die], head))),
+        ]
+        at_head, fields, its = fields_of(head, "next"), fields_of(now, "now"), fields_of(about, "about")
         for number, queue in enumerate(queues):
             m.d.comb += queue.o_ready.eq(pop & (die == number))
 
@@ -134,9 +168,9 @@ class FlashChannel(wiring.Component):
         left, at = Signal(range(9)), Signal(range(_STROBE))
         kinds_left, bytes_left = Signal(8), Signal(64)  # 1: an address
         column, place = Signal(8 * COLUMN_BYTES), Signal(PLACE_BITS)
-        m.d.comb += [column.eq(fields["unit"] * unit_format.size), place.eq(fields["row"] * p.page_units + fields["unit"])]
+        m.d.comb += [column.eq(its["unit"] * unit_format.size), place.eq(fields["row"] * p.page_units + fields["unit"])]
         columns = [column[8 * k:8 * k + 8] for k in range(COLUMN_BYTES)]
-        rows = [fields["row"][8 * k:8 * k + 8] for k in range(ROW_BYTES)]
+        rows = [its["row"][8 * k:8 * k + 8] for k in range(ROW_BYTES)]
 
         def say(*parts):
             """Commands (numbers) and addresses (lists of bytes)."""
@@ -147,8 +181,7 @@ class FlashChannel(wiring.Component):
 
         m.d.comb += [writer.i_addr.eq(fields["addr"]), writer.i_lba.eq(fields["lba"]), writer.i_sequence.eq(fields["sequence"]),
                      writer.i_place.eq(place), reader.j_addr.eq(fields["addr"]), reader.j_place.eq(place)]
-        words = Signal(range(unit_format.words + 1))
-        fresh = Signal()  # the operation begins now; else it has ended
+        words, then = Signal(range(unit_format.words + 1)), Signal(_Then)
         status_valid, status_tag, status_failed, lost = Signal(), Signal(TAG_BITS), Signal(), Signal(p.dies)
         strobe, came = Signal(), Signal(LATENCY)
         tags = m.submodules.tags = Fifo(width=TAG_BITS, depth=8)
@@ -169,26 +202,34 @@ class FlashChannel(wiring.Component):
                 with m.If(some):
                     m.next = "LOOK"
             with m.State("LOOK"):
-                begins = ~under_way.bit_select(die, 1)
-                m.d.sync += [fresh.eq(begins), words.eq(0)]
-                with m.Switch(fields["op"]):
-                    with m.Case(FlashOp.READ):
-                        m.d.sync += say(_Command.READ, columns, rows, _Command.READ_CONFIRM)
-                        m.next = "SAY"
-                        with m.If(~begins):
-                            m.next = "ANNOUNCE"
-                    with m.Case(FlashOp.PROGRAM):
-                        m.d.sync += say(_Command.PROGRAM, columns, rows)
-                        m.next = "GATHER"
-                    with m.Case(FlashOp.ERASE):
-                        m.d.sync += say(_Command.ERASE, rows, _Command.ERASE_CONFIRM)
-                        m.next = "SAY"
-                    with m.Case(FlashOp.RESET):
-                        m.d.sync += say(_Command.RESET)
-                        m.next = "SAY"
-                with m.If(~begins & (fields["op"] != FlashOp.READ)):
-                    m.d.sync += say(_Command.STATUS)
-                    m.next = "SAY"
+                m.d.sync += [now.eq(about), words.eq(0), then.eq(_Then.BUSY)]
+                m.next = "SAY"
+                with m.If(is_holding):
+                    m.d.sync += [say(_Command.READ_COLUMN, columns, _Command.READ_COLUMN_CONFIRM), then.eq(_Then.GIVE)]
+                with m.Elif(give):
+                    m.next = "ANNOUNCE"
+                with m.Elif(is_reading):  # into the cache register, and the array goes on with the next one
+                    m.d.sync += [in_cache[die].eq(in_array[die]), is_holding.eq(1), in_array[die].eq(head), is_reading.eq(is_read),
+                                 cached.bit_select(die, 1).eq(is_read)]
+                    m.d.comb += pop.eq(is_read)
+                    with m.If(is_read):
+                        m.d.sync += say(_Command.READ, columns, rows, _Command.READ_CACHE)
+                    with m.Else():
+                        m.d.sync += say(_Command.READ_CACHE_END)
+                with m.Elif(is_under_way):
+                    m.d.sync += [say(_Command.STATUS), then.eq(_Then.STATUS)]
+                with m.Else():
+                    with m.Switch(at_head["op"]):
+                        with m.Case(FlashOp.READ):
+                            m.d.sync += [say(_Command.READ, columns, rows, _Command.READ_CONFIRM), in_array[die].eq(head), is_reading.eq(1)]
+                            m.d.comb += pop.eq(1)
+                        with m.Case(FlashOp.PROGRAM):
+                            m.d.sync += [say(_Command.PROGRAM, columns, rows), then.eq(_Then.SEND)]
+                            m.next = "GATHER"
+                        with m.Case(FlashOp.ERASE):
+                            m.d.sync += say(_Command.ERASE, rows, _Command.ERASE_CONFIRM)
+                        with m.Case(FlashOp.RESET):
+                            m.d.sync += say(_Command.RESET)
             with m.State("GATHER"):  # a unit that is to be programmed
                 m.d.comb += writer.i_valid.eq(1)
                 with m.If(writer.i_ready):
@@ -200,28 +241,27 @@ class FlashChannel(wiring.Component):
                 with m.If(at == _STROBE - 1):
                     m.d.sync += [at.eq(0), left.eq(left - 1), kinds_left.eq(kinds_left >> 1), bytes_left.eq(bytes_left >> 8)]
                     with m.If(left == 1):
-                        m.next = "BUSY"
-                        with m.If(~fresh):
-                            m.next = "STATUS"
-                        with m.Elif((fields["op"] == FlashOp.PROGRAM) & (words != unit_format.words)):
-                            m.next = "SEND"
+                        with m.Switch(then):
+                            for after, state in ((_Then.BUSY, "BUSY"), (_Then.SEND, "SEND"), (_Then.GIVE, "ANNOUNCE"),
+                                                 (_Then.STATUS, "STATUS")):
+                                with m.Case(after):
+                                    m.next = state
             with m.State("SEND"):
                 m.d.comb += [self.f_o.eq(writer.o), self.f_we.eq(writer.o_valid), writer.o_ready.eq(1)]
                 with m.If(writer.o_valid & writer.o_last):
                     with m.If(writer.o_error):
                         m.d.sync += lost.bit_select(die, 1).eq(1)
-                    m.d.sync += [words.eq(unit_format.words), *say(_Command.PROGRAM_CONFIRM)]
+                    m.d.sync += [say(_Command.PROGRAM_CONFIRM), then.eq(_Then.BUSY)]
                     m.next = "SAY"
                     with m.If(fields["more"]):
                         m.d.comb += pop.eq(1)
-                        m.d.sync += words.eq(0)
                         m.next = "MORE"
             with m.State("MORE"):
                 with m.If(popped):
-                    m.d.sync += say(_Command.CHANGE_COLUMN, columns)
+                    m.d.sync += [now.eq(head), say(_Command.CHANGE_COLUMN, columns), then.eq(_Then.SEND)]
                     m.next = "GATHER"
             with m.State("BUSY"):
-                m.d.sync += under_way.bit_select(die, 1).eq(1)
+                m.d.sync += is_under_way.eq(~is_reading & ~is_holding)
                 for number, counter in enumerate(settle):
                     with m.If(die == number):
                         m.d.sync += counter.eq(_SETTLE)
@@ -234,8 +274,11 @@ class FlashChannel(wiring.Component):
                 m.d.comb += [of_unit.eq(1), strobe.eq((owed < _WORDS) & (words != unit_format.words)), self.f_re.eq(strobe)]
                 m.d.sync += words.eq(words + strobe)
                 with m.If((words == unit_format.words) & (came == 0)):
-                    m.d.comb += pop.eq(1)
-                    m.d.sync += under_way.bit_select(die, 1).eq(0)
+                    again = Signal()  # the next unit is of the same page
+                    m.d.comb += [again.eq(is_read & (at_head["row"] == fields["row"]) & (is_holding ^ is_reading)), pop.eq(again)]
+                    m.d.sync += [in_cache[die].eq(head), is_holding.eq(again)]
+                    with m.If(~is_holding):
+                        m.d.sync += is_reading.eq(0)
                     m.next = "PICK"
             with m.State("STATUS"):
                 m.d.comb += self.f_re.eq(at == 0)
@@ -243,8 +286,8 @@ class FlashChannel(wiring.Component):
                     m.d.sync += at.eq(at + 1)
                 with m.If(at == LATENCY):
                     m.d.sync += [status_valid.eq(1), status_tag.eq(fields["tag"]), at.eq(0),
-                                 status_failed.eq(self.f_i[_FAIL] | lost.bit_select(die, 1)),
-                                 under_way.bit_select(die, 1).eq(0), lost.bit_select(die, 1).eq(0)]
+                                 status_failed.eq(self.f_i[_FAIL] | lost.bit_select(die, 1)), is_under_way.eq(0),
+                                 lost.bit_select(die, 1).eq(0)]
                     m.d.comb += pop.eq(1)
                     m.next = "PICK"
 
@@ -254,7 +297,7 @@ class FlashChannel(wiring.Component):
             self.o_status.eq(Mux(reader.o_valid, reader.o_status, status_failed)), self.o_errors.eq(reader.o_errors),
             self.o_lba.eq(reader.o_lba), self.o_sequence.eq(reader.o_sequence),
             reader.o_ready.eq(self.o_ready), tags.o_ready.eq(self.o_ready & reader.o_valid),
-            self.busy.eq(waits.any() | tags.busy | status_valid),
+            self.busy.eq((reads | others | reading | holding).any() | tags.busy | status_valid),
         ]
         with m.If(status_valid & self.o_ready & ~reader.o_valid):
             m.d.sync += status_valid.eq(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Cat, Const, Module
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,7 +14,10 @@ from tenon.hw.storage.flash.page import BLOCK_BITS
 from tenon.hw.storage.flash.unit_reader import ERRORS_BITS, UnitStatus
 from tenon.hw.storage.params import StorageParams
 
-__all__ = ["FlashHub", "flash_pins"]
+__all__ = ["HARDWARE_TAG", "FlashHub", "flash_pins"]
+
+#: Of operations' names, the bit that says that hardware asked for them, not firmware.
+HARDWARE_TAG = 1 << TAG_BITS - 1
 
 _ENDED = 256  # operations that nobody has looked at: more than dies can have
 
@@ -34,7 +37,9 @@ class FlashHub(wiring.Component):
     i_valid, i_ready, i_channel, i_die, i_op, i_row, i_unit, i_more, i_addr, i_lba, i_sequence, i_tag : In(1), Out(1), In
         An operation.
     o_valid, o_ready, o_tag, o_status, o_errors, o_lba, o_sequence : Out(1), In(1), Out, Out(2), Out(8), Out(48), Out(48)
-        What has ended.
+        What has ended. Whoever looks at it may take time: there is room for all.
+    q_valid, q_ready, q_tag, q_status : Out(1), In(1), Out, Out(2)
+        Of what has ``HARDWARE_TAG``. It must be taken before long.
     f0_*, f1_*, ... :
         The buses.
     ar_*, r_*, aw_*, w_*, b_* :
@@ -51,6 +56,7 @@ class FlashHub(wiring.Component):
             "i_addr": In(params.address_bits), "i_lba": In(BLOCK_BITS), "i_sequence": In(BLOCK_BITS), "i_tag": In(TAG_BITS),
             "o_valid": Out(1), "o_ready": In(1), "o_tag": Out(TAG_BITS), "o_status": Out(UnitStatus), "o_errors": Out(ERRORS_BITS),
             "o_lba": Out(BLOCK_BITS), "o_sequence": Out(BLOCK_BITS), "busy": Out(1),
+            "q_valid": Out(1), "q_ready": In(1), "q_tag": Out(TAG_BITS), "q_status": Out(UnitStatus),
             **{f"f{c}_{name}": member for c in range(params.channels) for name, member in flash_pins(params).items()},
             **read_bus(**self.memory), **write_bus(**self.memory),
         })
@@ -74,14 +80,16 @@ class FlashHub(wiring.Component):
             for name, member in flash_pins(p).items():
                 ours, theirs = getattr(self, f"f{c}_{name}"), getattr(channel, f"f_{name}")
                 m.d.comb += ours.eq(theirs) if member.flow == wiring.Out else theirs.eq(ours)
-        earlier = Const(0, 1)
+        earlier, tag, status, ours = Const(0, 1), Signal(TAG_BITS), Signal(UnitStatus), Signal()
         for channel in channels:
-            m.d.comb += channel.o_ready.eq(ended.i_ready & ~earlier)
+            m.d.comb += channel.o_ready.eq(Mux(ours, self.q_ready, ended.i_ready) & ~earlier)
             with m.If(channel.o_valid & ~earlier):
-                m.d.comb += ended.i.eq(Cat(getattr(channel, f"o_{name}") for name in names))
+                m.d.comb += [ended.i.eq(Cat(getattr(channel, f"o_{name}") for name in names)), tag.eq(channel.o_tag),
+                             status.eq(channel.o_status)]
             earlier = earlier | channel.o_valid
         m.d.comb += [
-            self.i_ready.eq(Array(channel.i_ready for channel in channels)[self.i_channel]), ended.i_valid.eq(earlier),
+            self.i_ready.eq(Array(channel.i_ready for channel in channels)[self.i_channel]), ended.i_valid.eq(earlier & ~ours),
+            ours.eq((tag & HARDWARE_TAG) != 0), self.q_valid.eq(earlier & ours), self.q_tag.eq(tag), self.q_status.eq(status),
             self.o_valid.eq(ended.o_valid), ended.o_ready.eq(self.o_ready), Cat(getattr(self, f"o_{name}") for name in names).eq(ended.o),
             self.busy.eq(Cat(channel.busy for channel in channels).any() | ended.busy),
         ]

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from tenon.hw.storage.layout import Field, Layout, bits, octets
 from tenon.hw.storage.nvme.entries import SUBMISSION_BYTES
 
-__all__ = ["COMMANDS", "COPY_SOURCE_BLOCKS", "COPY_SOURCE_BYTES", "DATASET_RANGE", "MEMORY_RANGE", "Command", "CommandSet", "command"]
+__all__ = [
+    "COMMANDS", "COPY_SOURCE_BLOCKS", "COPY_SOURCE_BYTES", "DATASET_RANGE", "MEMORY_RANGE", "Command", "CommandSet", "Namespace", "command",
+]
 
 _BASE, _NVM = "Base 2.2", "Linux 6.1"
 _AGREE = "SPDK fork, CEMU, suda"  # implementations that agree
@@ -25,6 +27,14 @@ class CommandSet(enum.IntEnum):
     MEMORY = 3
     COMPUTE = 4
     ADMIN = -1
+
+
+class Namespace(enum.IntEnum):
+    """Which namespaces a drive has."""
+
+    BLOCKS = 1
+    MEMORY = 2
+    COMPUTE = 3
 
 
 @dataclass(frozen=True)

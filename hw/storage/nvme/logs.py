@@ -39,6 +39,7 @@ class Feature(enum.IntEnum):
     WRITE_ATOMICITY = 0x0A
     ASYNC_EVENTS = 0x0B
     COMMAND_SET_PROFILE = 0x19
+    FAST_READS = 0xC0  # ours: 0 sends every command to firmware
 
 
 class EventType(enum.IntEnum):

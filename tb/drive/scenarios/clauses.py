@@ -48,9 +48,10 @@ def _clause(where: str, says: str):
     return added
 
 
-async def run_clauses(host: Host, *, config: str) -> dict:
-    """Every clause from a reset on: the traceback of each that does not hold, by name."""
+async def run_clauses(host: Host, *, config: str, fast: bool) -> dict:
+    """Every clause from a reset on, with reads by hardware or all by firmware: the traceback of each that does not hold, by name."""
     params, broken = drive(config), {}
+    host.settings[Feature.FAST_READS] = int(fast)
     await host.vectors(params.vectors)
     for clause in CLAUSES:
         await host.enable(entries=16)

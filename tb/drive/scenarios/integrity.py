@@ -17,8 +17,9 @@ __all__ = ["random_writes"]
 _PATIENCE = 4_000_000  # cycles of a command: collection may go before it
 
 
-async def random_writes(host: Host, *, writes: int, depth: int, verify: float, vectors: int) -> dict:
-    """``writes`` blocks in all, ``depth`` commands at a time; a share ``verify`` of commands reads. In the end every block is read."""
+async def random_writes(host: Host, *, writes: int, depth: int, verify: float, vectors: int, power: bool = False) -> dict:
+    """``writes`` blocks in all, ``depth`` commands at a time; a share ``verify`` of commands reads. In the end every block is read, after
+    power was gone if ``power`` says so."""
     await host.vectors(vectors)
     await host.enable(entries=8)
     page = Buffer(host.memory, UNIT_BYTES)
@@ -70,6 +71,11 @@ async def random_writes(host: Host, *, writes: int, depth: int, verify: float, v
 
     for task in [cocotb.start_soon(worker()) for _ in range(depth)]:
         await task
+    if power:
+        await host.power()
+        await host.vectors(vectors)
+        await host.enable(entries=8)
+        pair = await host.create_pair(1, 16)
     began = host.cycle
     for block in range(blocks):
         await read(block)

@@ -7,7 +7,7 @@ from pathlib import Path
 import cocotb
 
 from tenon.compiler.drive.plan import Plan, Step
-from tenon.hw.storage.nvme.commands import COPY_SOURCE_BLOCKS, MEMORY_RANGE
+from tenon.hw.storage.nvme.commands import COPY_SOURCE_BLOCKS, MEMORY_RANGE, Namespace
 from tenon.hw.storage.params import TRANSFER_PAGES, UNIT_BYTES
 from tenon.hw.storage.prp import PAGE_BYTES
 from tenon.tb.drive.data import Buffer
@@ -17,7 +17,7 @@ __all__ = ["follow", "load_program", "put_blocks", "range_sets", "run_network"]
 
 _TRANSFER_BYTES = TRANSFER_PAGES * PAGE_BYTES
 _PROGRAM_TYPE = 0xC0
-_BLOCKS, _MEMORY, _COMPUTE = 1, 2, 3  # namespaces
+_BLOCKS, _MEMORY, _COMPUTE = Namespace
 
 
 async def run_network(host: Host, *, image: str, inputs: str, outputs: str, plan: str, first_block: int, vectors: int,

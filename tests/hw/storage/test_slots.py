@@ -15,16 +15,19 @@ def test_histories(pairs, slots):
 
     async def bench(ctx):
         free, held, told, open_, ended = set(range(slots)), {}, deque(), {}, {}
-        arriving, taken = deque(), None
+        arriving, taken = deque(), deque()
         for cycle in range(8000):
             eager = (cycle // 700) % 2
             # Fetch: a slot is taken, and a command is in it some cycles later.
             ctx.set(dut.n_valid, 0)
+            ctx.set(dut.s_valid, 0)
             if arriving and rng.random() < 0.5:
                 slot = arriving.popleft()
                 held[slot] = rng.randrange(pairs), rng.getrandbits(16)
                 for name, value in (("valid", 1), ("slot", slot), ("queue", held[slot][0]), ("cid", held[slot][1])):
                     ctx.set(getattr(dut, f"n_{name}"), value)
+                    if name != "cid":
+                        ctx.set(getattr(dut, f"s_{name}"), value)
                 told.append(slot)
             may = ctx.get(dut.free)
             assert may <= len(free)
@@ -51,8 +54,9 @@ def test_histories(pairs, slots):
             # Completions.
             ctx.set(dut.p_ready, rng.random() < 0.3)
             ctx.set(dut.p_again, rng.random() < 0.4)
-            posted = taken is not None and rng.random() < 0.3
-            ctx.set(dut.posted, posted)
+            posted = bool(taken) and rng.random() < 0.3  # in the order in which they were taken
+            for name, value in zip(("posted", "posted_slot", "posted_queue"), (1, *taken[0]) if posted else (0, 0, 0)):
+                ctx.set(getattr(dut, name), value)
             if finish and ctx.get(dut.f_ready):
                 assert bool(ctx.get(dut.f_wrong)) == (which not in open_)
                 seen["wrong"] += which not in open_
@@ -64,16 +68,16 @@ def test_histories(pairs, slots):
             else:
                 assert not ctx.get(dut.f_wrong)
             if posted:
-                free.add(taken)
-                taken = None
+                free.add(taken.popleft()[0])
+                seen["several"] += len(taken) > 1
             if ctx.get(dut.p_valid) and ctx.get(dut.p_ready):
                 shown = tuple(ctx.get(getattr(dut, f"p_{name}")) for name in ("queue", "cid", "status", "result"))
                 (slot,) = [s for s, end in ended.items() if end == shown]
                 if ctx.get(dut.p_again):
                     seen["again"] += 1
                 else:
-                    taken = slot
-                    del ended[slot]
+                    assert ctx.get(dut.p_slot) == slot
+                    taken.append((slot, ended.pop(slot)[0]))
                     seen["posted"] += 1
             await ctx.tick()
             assert ctx.get(dut.open) == sum(1 << s for s in {**open_, **held})
@@ -81,4 +85,4 @@ def test_histories(pairs, slots):
     sim = simulator(dut)
     sim.add_testbench(bench)
     sim.run()
-    assert seen["posted"] > 3 * slots and min(seen[what] for what in ("wrong", "again", "held up", "none free")) > 20, seen
+    assert seen["posted"] > 3 * slots and min(seen[what] for what in ("wrong", "again", "several", "held up", "none free")) > 20, seen

@@ -20,13 +20,13 @@ _SCENARIOS = "tenon.tb.drive.scenarios"
 def test_first_block():
     found = run_drive(drive("tiny"), f"{_SCENARIOS}.first:first_block")
     assert found["blocks"] == drive("tiny").units and found["model"].strip() == "Tenon drive"
-    assert found["commands"] == 6 and found["cycles"] < 60_000
+    assert found["commands"] == 6 and found["cycles"] < 400_000  # most of them to look at all flash
 
 
 DRIVES = {"tiny": drive("tiny"), "in RAM": replace(drive("dscs8"), name="dscs8_ram", ram_blocks=1)}
 
 
-@pytest.mark.parametrize(("config", "queues", "entries", "stall", "commands"), [("tiny", 2, 8, 30, 100), ("in RAM", 5, 64, 20, 200)])
+@pytest.mark.parametrize(("config", "queues", "entries", "stall", "commands"), [("tiny", 2, 8, 30, 160), ("in RAM", 5, 64, 20, 200)])
 def test_random_traffic(config, queues, entries, stall, commands):
     found = run_drive(DRIVES[config], f"{_SCENARIOS}.traffic:random_traffic", host_stall=stall, seed=stall + 4, dram=Dram(stall=stall),
                       arguments={"commands": commands, "queues": queues, "depth": 4, "entries": entries})
@@ -34,10 +34,11 @@ def test_random_traffic(config, queues, entries, stall, commands):
 
 
 def test_collection_under_bit_errors():
-    """A small drive, so that its capacity is soon written twice."""
+    """A small drive, so that its capacity is soon written twice; what was written is found again when power was gone."""
     params = replace(drive("tiny"), name="small", blocks=20, spare_percent=40)
-    found = run_drive(params, f"{_SCENARIOS}.integrity:random_writes", seed=2, nand=["+nand_errors=60000", "+nand_failures=2000"],
-                      arguments={"writes": 450, "depth": 6, "verify": 0.1, "vectors": params.vectors})
+    found = run_drive(params, f"{_SCENARIOS}.integrity:random_writes", seed=2, nand=["+nand_errors=60000", "+nand_failures=2000",
+                                                                                     "+nand_bad=40"],
+                      arguments={"writes": 450, "depth": 6, "verify": 0.1, "vectors": params.vectors, "power": True})
     assert found["blocks"] == params.units == 384 and found["seen"]["written"] >= 450
     assert found["seen"].get("unrecovered", 0) <= 3, "more bits are wrong than are sown"
 
