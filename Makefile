@@ -28,6 +28,7 @@ bench: $(READY)
 	$(BIN)/python -m tenon.flows.bench -o docs/benchmarks.md
 	$(BIN)/python -m tenon.flows.bench.networks -o docs/networks.md
 	$(BIN)/python -m tenon.flows.bench.configurations -o docs/configurations.md
+	$(BIN)/python -m tenon.flows.bench.drive -o docs/drive_figures.md
 
 # Hours: mappings beside the best that is known, tuners beside each other, explorations beside RTL and synthesis. What is interrupted goes on.
 studies: $(READY)

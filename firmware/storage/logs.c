@@ -95,9 +95,18 @@ static void effects_log(command *c, uint32_t fault)
     }
 }
 
+static void counters_log(command *c, uint32_t fault)
+{
+    (void)fault;
+    for (uint32_t i = 0; i < DRIVE_COUNTERS_COUNT; i++) { /* in the order of the structure's fields */
+        answer_u64(command_answer(c), 8u * i, drive_read(DRIVE_COUNTERS + 4u * i));
+    }
+}
+
 static void supported_log(command *c, uint32_t fault)
 {
-    static const uint8_t logs[] = {NVME_LOG_SUPPORTED, NVME_LOG_ERROR, NVME_LOG_SMART, NVME_LOG_FIRMWARE, NVME_LOG_EFFECTS};
+    static const uint8_t logs[] = {NVME_LOG_SUPPORTED, NVME_LOG_ERROR, NVME_LOG_SMART, NVME_LOG_FIRMWARE, NVME_LOG_EFFECTS,
+                                   NVME_LOG_COUNTERS};
 
     (void)fault;
     for (size_t i = 0; i < sizeof logs; i++) {
@@ -114,6 +123,7 @@ void logs_get(command *c)
                           : log == NVME_LOG_ERROR                                          ? error_log
                           : log == NVME_LOG_SMART                                          ? smart_log
                           : log == NVME_LOG_FIRMWARE                                       ? firmware_log
+                          : log == NVME_LOG_COUNTERS                                       ? counters_log
                           : log == NVME_LOG_EFFECTS && namespace_set_exists(set)             ? effects_log
                                                                                            : NULL;
     if (build == NULL) {

@@ -67,6 +67,7 @@ class DriveRun:
     host_bytes: int  # read and written by the drive
     command_bytes: int  # of those, entries of queues and of copies
     output_bytes: int
+    bursts: dict[str, int]  # in the device's memory, by who asked
     comparison: Comparison
     wall_seconds: float
     steps: tuple[Span, ...] = ()
@@ -147,7 +148,8 @@ def run_on_drive(job: Job, params: StorageParams, *, first_block: int = 0, seed:
     commands = len(times) * (SUBMISSION_BYTES + COMPLETION_BYTES) + sum(t["kind"] == "copy" for t in times) * COPY_SOURCE_BLOCKS.size
     return DriveRun(
         params.name, job.name, len(job.feeds), found.chunk_items, max(t["end"] for t in times) - min(t["begin"] for t in times),
-        sum(told["results"]), round(2 * copied / (params.memory_bits / 8)), _phases(times, found), host, commands, outputs, comparison,
+        sum(told["results"]), round(2 * copied / (params.memory_bits / 8)), _phases(times, found), host, commands, outputs,
+        {name: count for name, count in told["bursts"].items() if name.endswith("bursts")}, comparison,
         time.perf_counter() - began, tuple(Span(t["kind"], t["begin"], t["end"]) for t in times),
         tuple(Span(*track) for track in told.get("tracks", ())))
 

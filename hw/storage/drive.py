@@ -16,6 +16,7 @@ from tenon.hw.storage.guard import Window, WindowGuard
 from tenon.hw.storage.lite_bridge import LiteBridge
 from tenon.hw.storage.params import StorageParams
 from tenon.hw.storage.processor import Processor
+from tenon.hw.storage.processor_registers import Counter
 
 __all__ = ["DRIVE_PREFIX", "Drive", "drive_verilog"]
 
@@ -139,6 +140,11 @@ class Drive(wiring.Component):
             attach(m, bus, (front, "m_"), (share, "u1_"))
             attach(m, bus, (hub, ""), (share, "u2_"))
             attach(m, bus, (guard, ""), (share, "u3_"))
+        users = (Counter.PROCESSOR_BURSTS, Counter.TRANSFER_BURSTS, Counter.TRANSFER_BURSTS, Counter.ACCELERATOR_BURSTS)
+        for counter in set(users):
+            m.d.comb += front.bursts[counter].eq(sum(
+                getattr(share, f"u{u}_{channel}_valid") & getattr(share, f"u{u}_{channel}_ready")
+                for u, whose in enumerate(users) if whose is counter for share, channel in ((reads, "ar"), (writes, "aw"))))
         self._port(m, "memory_axi_", {**read_bus(**memory)}, (reads, ""), p.memory_bits)
         self._port(m, "memory_axi_", {**write_bus(**memory)}, (writes, ""), p.memory_bits)
         host = {"address_bits": 64, "bits": p.host_bits}

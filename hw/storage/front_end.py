@@ -26,6 +26,7 @@ from tenon.hw.storage.nvme.entries import ADMIN_ENTRIES, SUBMISSION_BYTES
 from tenon.hw.storage.nvme.registers import CONTROLLER_REGISTERS
 from tenon.hw.storage.params import StorageParams
 from tenon.hw.storage.processor_port import ProcessorPort, flash_members
+from tenon.hw.storage.processor_registers import Counter
 from tenon.hw.storage.prp import HOST_ADDRESS_BITS
 from tenon.hw.storage.queues import QueueTable
 from tenon.hw.storage.read_filter import ReadFilter
@@ -57,6 +58,8 @@ class FrontEnd(wiring.Component):
         What has ended of flash operations that hardware asked for.
     busy : Out(1)
         Something is under way, or firmware is to look at something.
+    bursts : In(2) x counters
+        So many bursts of theirs have begun in the device's memory: ``Counter``.
     time_ns : In(64)
     trace_valid, trace : Out(1), Out(32)
     """
@@ -73,7 +76,7 @@ class FrontEnd(wiring.Component):
             "irq": Out(1),
             "x_irq": In(1), "g_base": Out(32).array(len(Window)), "g_bytes": Out(32).array(len(Window)),
             **flash_members(params), "q_valid": In(1), "q_ready": Out(1), "q_tag": In(TAG_BITS), "q_status": In(UnitStatus),
-            "busy": Out(1), "time_ns": In(64), "trace_valid": Out(1), "trace": Out(32),
+            "busy": Out(1), "bursts": In(2).array(len(Counter)), "time_ns": In(64), "trace_valid": Out(1), "trace": Out(32),
         })
 
     def elaborate(self, platform):
@@ -176,6 +179,11 @@ class FrontEnd(wiring.Component):
             port.k_done.eq(of_map.b_done), port.k_entry.eq(of_map.b_entry), fast.epoch.eq(port.epoch), port.old.eq(fast.old),
             fast.v_ready.eq(~port.v_valid),
         ]
+        for counter in Counter:
+            more = fast.v_valid & fast.v_ready if counter is Counter.FAST_READS else self.bursts[counter]
+            count = Signal(32, name=f"count_{counter.name.lower()}")
+            m.d.sync += count.eq(count + more)
+            m.d.comb += port.counts[counter].eq(count)
         self._flash(m, port, fast)
 
         # Firmware and the movers look at them, and say how they end.

@@ -27,7 +27,7 @@ LAYOUTS: tuple[Layout, ...] = (
     entries.SUBMISSION, entries.COMPLETION, *(c.layout for c in commands.COMMANDS), commands.DATASET_RANGE, commands.COPY_SOURCE_BLOCKS,
     commands.COPY_SOURCE_BYTES, commands.MEMORY_RANGE, identify.CONTROLLER, identify.NVM_NAMESPACE, identify.INDEPENDENT_NAMESPACE,
     identify.MEMORY_NAMESPACE, identify.COMPUTE_NAMESPACE, identify.DESCRIPTOR_HEAD, logs.EFFECT, logs.ERROR_ENTRY, logs.SMART,
-    logs.PROGRAM_DESCRIPTOR, registers.CONTROLLER_REGISTERS,
+    logs.PROGRAM_DESCRIPTOR, logs.COUNTERS, registers.CONTROLLER_REGISTERS,
 )
 
 

@@ -19,7 +19,7 @@ from tenon.hw.storage.map_unit import ENTRY_BITS, MapOp
 from tenon.hw.storage.moves import MoveKind
 from tenon.hw.storage.nvme.entries import ADMIN_ENTRIES
 from tenon.hw.storage.params import StorageParams
-from tenon.hw.storage.processor_registers import PROCESSOR_ID, Condition, processor_registers
+from tenon.hw.storage.processor_registers import PROCESSOR_ID, Condition, Counter, processor_registers
 from tenon.hw.storage.queues import BASE_BITS
 
 __all__ = ["ProcessorPort", "flash_members"]
@@ -72,6 +72,8 @@ class ProcessorPort(wiring.Component):
         Accesses to the map.
     fast, epoch, old : Out(1), Out(1), In(1)
         Reads without firmware.
+    counts : In(32) x counters
+        What COUNTERS shows.
     hold, reset, failed, quiet : Out(1), Out(1), In(1), In(1)
         The front end.
     time_ns : In(64)
@@ -98,6 +100,7 @@ class ProcessorPort(wiring.Component):
             **flash_members(params),
             "k_valid": Out(1), "k_ready": In(1), "k_op": Out(MapOp), "k_block": Out(range(params.units)), "k_expected": Out(ENTRY_BITS),
             "k_value": Out(ENTRY_BITS), "k_done": In(1), "k_entry": In(ENTRY_BITS), "fast": Out(1), "epoch": Out(1), "old": In(1),
+            "counts": In(32).array(len(Counter)),
             "x_irq": In(1), "g_base": Out(32).array(len(Window)), "g_bytes": Out(32).array(len(Window)),
             "hold": Out(1), "reset": Out(1), "failed": In(1), "quiet": In(1), "time_ns": In(64),
             "trace_valid": Out(1), "trace": Out(32),
@@ -138,7 +141,7 @@ class ProcessorPort(wiring.Component):
                  "EVENT": [_fields(regs["EVENT"], INDEX=self.e_index, VALUE=self.e_error == DoorbellError.VALUE, VALID=self.e_valid)],
                  "FLASH_ENDED": [_fields(regs["FLASH_ENDED"], TAG=self.n_tag, STATUS=self.n_status, ERRORS=self.n_errors,
                                          VALID=self.n_valid)],
-                 "MAP_ENTRY": [map_entry], "FAST": [Cat(self.fast, self.epoch, self.old)],
+                 "MAP_ENTRY": [map_entry], "COUNTERS": list(self.counts), "FAST": [Cat(self.fast, self.epoch, self.old)],
                  "FLASH_FOUND": [found.word_select(k, 32) for k in range(4)]}
         takes = {"COMMAND": self.m_ready, "MOVED": self.d_ready, "EVENT": self.e_ready,
                  "FLASH_ENDED": self.n_ready}  # by reading

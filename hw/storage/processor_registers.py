@@ -14,9 +14,18 @@ from tenon.hw.storage.moves import MoveKind
 from tenon.hw.storage.nvme.entries import SUBMISSION_BYTES
 from tenon.hw.storage.params import StorageParams
 
-__all__ = ["PROCESSOR_ID", "Condition", "processor_registers"]
+__all__ = ["PROCESSOR_ID", "Condition", "Counter", "processor_registers"]
 
 PROCESSOR_ID = 0x4452_5645
+
+
+class Counter(enum.IntEnum):
+    """What is counted from power on: reads that hardware carried out, bursts in the device's memory by who asked."""
+
+    FAST_READS = 0
+    PROCESSOR_BURSTS = 1
+    TRANSFER_BURSTS = 2  # of the host's data, flash's, the map's
+    ACCELERATOR_BURSTS = 3
 
 
 class Condition(enum.IntEnum):
@@ -113,6 +122,7 @@ def processor_registers(params: StorageParams) -> RegisterMap:
             Field("OLD", 2, 1, ro, "some that were looked up in the other one are under way"))),
         Register("OPEN", 0x100, (Field("COMMANDS", 0, 16, ro, "of a submission queue in the drive, until their completions are posted"),
                                  Field("FETCHING", 31, 1, ro, "more may be on their way")), params.pairs),
+        Register("COUNTERS", 0x300, whole(ro, ", ".join(f"{c.value} {c.name}" for c in Counter) + "; they go around"), len(Counter)),
         Register("ENTRY", 0x4000, whole(ro, f"commands as they came: {SUBMISSION_BYTES // 4} words for each slot"),
                  params.slots * SUBMISSION_BYTES // 4),
     ))

@@ -14,6 +14,7 @@ from cocotb.triggers import Event, FallingEdge, Lock, ReadOnly, Timer, ValueChan
 from tenon.hw.storage.nvme.commands import Command as Kind
 from tenon.hw.storage.nvme.commands import command
 from tenon.hw.storage.nvme.entries import COMPLETION, COMPLETION_BYTES, SUBMISSION, SUBMISSION_BYTES
+from tenon.hw.storage.nvme.logs import COUNTERS, Log
 from tenon.hw.storage.nvme.registers import CONTROLLER_REGISTERS, DOORBELLS, MSIX_TABLE, MSIX_VECTOR
 from tenon.hw.storage.nvme.status import Status
 from tenon.hw.storage.prp import PAGE_BYTES
@@ -292,6 +293,14 @@ class Host:
     async def io(self, pair: Pair, name: str, buffer: Buffer | None = None, *, cycles: int = _PATIENCE, **fields: int) -> Answer:
         """An I/O command, likewise; it may take so many cycles."""
         return await self.wait(await self.submit(pair, command(name), buffer, **fields), name, cycles)
+
+    async def counters(self) -> dict[str, int]:
+        """What the drive has counted since power on."""
+        page = Buffer(self.memory, COUNTERS.size)
+        (await self.admin("get_log_page", page, lid=Log.COUNTERS, numdl=COUNTERS.size // 4 - 1)).check()
+        found = COUNTERS.unpack(page.data())
+        page.release()
+        return found
 
     # Completions.
 

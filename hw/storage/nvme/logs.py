@@ -6,7 +6,7 @@ import enum
 
 from tenon.hw.storage.layout import Field, Layout, bits, octets
 
-__all__ = ["EFFECT", "EFFECTS_BYTES", "ERROR_ENTRY", "PROGRAM_DESCRIPTOR", "SMART", "Event", "EventType", "Feature", "Log"]
+__all__ = ["COUNTERS", "EFFECT", "EFFECTS_BYTES", "ERROR_ENTRY", "PROGRAM_DESCRIPTOR", "SMART", "Event", "EventType", "Feature", "Log"]
 
 EFFECTS_BYTES = 4096
 _LINUX, _ONE = "Linux 6.1, libnvme", "SPDK fork"
@@ -24,6 +24,7 @@ class Log(enum.IntEnum):
     PROGRAMS = 0x82
     PROGRAM_TYPES = 0x83
     MEMORY_RANGE_SETS = 0x84
+    COUNTERS = 0xC0  # ours
 
 
 class Feature(enum.IntEnum):
@@ -80,6 +81,13 @@ SMART = Layout("smart", 512, "Health.", (
     _entry("host_reads", 64, 16, "commands"), _entry("host_writes", 80, 16, "commands"), _entry("busy_minutes", 96, 16, "minutes"),
     _entry("power_cycles", 112, 16, "times"), _entry("power_on_hours", 128, 16, "hours"), _entry("unsafe_shutdowns", 144, 16, "times"),
     _entry("media_errors", 160, 16, "unrecovered"), _entry("error_entries", 176, 16, "of the error log, ever")))
+
+_OURS = "this drive"
+COUNTERS = Layout("counters", 32, "What the drive has counted since power on, bits 31:0 of each.", (
+    octets("fast_reads", 0, 8, "reads that hardware carried out", _OURS).ours(),
+    octets("processor_bursts", 8, 8, "in the device's memory, of the processor", _OURS).ours(),
+    octets("transfer_bursts", 16, 8, "of data to and from the host and flash, and of the map", _OURS).ours(),
+    octets("accelerator_bursts", 24, 8, "of the accelerator", _OURS).ours()))
 
 PROGRAM_DESCRIPTOR = Layout("program_descriptor", 64, "An entry of the program list.", (
     bits("peocc", 0, 1, 0, "occupied", _ONE).ours(), bits("act", 0, 2, 2, "activated", _ONE).ours(),

@@ -14,10 +14,11 @@ from tenon.hw.storage.nvme.status import Status
 from tenon.hw.storage.params import TRANSFER_PAGES, UNIT_BYTES
 from tenon.tb.drive.data import Buffer
 from tenon.tb.drive.host import Failed, Host, Pair
+from tenon.tb.drive.scenarios.network import put_blocks
 
 __all__ = ["histories"]
 
-_WINDOW = 40  # blocks of a history
+_WINDOW, _WRITTEN = 16, 10  # blocks of a history; of those, how many are written before
 
 
 @dataclass
@@ -35,35 +36,41 @@ class _Command:
 
 
 async def histories(host: Host, *, count: int, first_seed: int, queues: int, vectors: int) -> dict:
-    """``count`` histories: kinds of commands that were in them, and cycles of each path."""
+    """``count`` histories: kinds of commands that were in them, cycles of each path, and reads that hardware
+    carried out."""
     await host.vectors(vectors)
     await host.enable(entries=16)
     page = Buffer(host.memory, UNIT_BYTES)
     (await host.admin("identify", page, cns=0, nsid=Namespace.BLOCKS)).check()
     units = NVM_NAMESPACE.unpack(page.data())["nsze"]
     pairs = [await host.create_pair(q, 16) for q in range(1, queues + 1)]
-    seen, cycles = Counter(), Counter()
+    seen, cycles, reads = Counter(), Counter(), Counter()
     for seed in range(first_seed, first_seed + count):
         base = random.Random(seed).randrange(units - _WINDOW)
-        batches = _history(random.Random(seed), base, units, len(pairs))
+        rng = random.Random(seed)
+        first = rng.randbytes(64) * (_WRITTEN * UNIT_BYTES // 64)
+        batches = _history(rng, base, units, len(pairs), first)
         transcripts = []
         for fast in (1, 0):
             (await host.admin("set_features", fid=Feature.FAST_READS, value=fast)).check()
+            before = (await host.counters())["fast_reads"]
             (await host.io(pairs[0], "write_zeroes", nsid=Namespace.BLOCKS, slba=base, nlb=_WINDOW - 1)).check()
+            await put_blocks(host, pairs[0], base, first)
             began = host.cycle
             transcripts.append([await _batch(host, pairs, batch) for batch in batches])
             cycles["fast" if fast else "slow"] += host.cycle - began
+            reads["fast" if fast else "slow"] += (await host.counters())["fast_reads"] - before
         if transcripts[0] != transcripts[1]:
             raise Failed(f"history {seed}: hardware and firmware answer differently")
         seen.update(c.kind for batch in batches for c in batch)
-    return {"seen": dict(seen), "path_cycles": dict(cycles)}
+    return {"seen": dict(seen), "path_cycles": dict(cycles), "hardware_reads": dict(reads)}
 
 
-def _history(rng: random.Random, base: int, units: int, queues: int) -> list[list[_Command]]:
+def _history(rng: random.Random, base: int, units: int, queues: int, first: bytes) -> list[list[_Command]]:
     """Batches of commands that are under way together: what one of them writes, none of the others has."""
-    held = {block: bytes(UNIT_BYTES) for block in range(base, base + _WINDOW)}
+    held = {base + k: (first[k * UNIT_BYTES:(k + 1) * UNIT_BYTES] or bytes(UNIT_BYTES)) for k in range(_WINDOW)}
     batches = []
-    for _ in range(rng.randint(2, 4)):
+    for _ in range(rng.randint(1, 3)):
         batch, busy, after = [], set(), dict(held)
         for _ in range(rng.randint(1, 8)):
             made = _random_command(rng, base, units, held, after, busy)
@@ -81,7 +88,7 @@ def _random_command(rng: random.Random, base: int, units: int, held: dict, after
         return _Command("flush", kind)
     if kind == "wrong":
         return _wrong(rng, base, units)
-    count = rng.choice([1, 1, 1, 2, rng.randint(1, 6), TRANSFER_PAGES if kind == "read" else 3])
+    count = rng.choice([1, 1, 1, 2, rng.randint(1, 4), _WINDOW if kind == "read" else 2])
     first = base + rng.randrange(_WINDOW - count + 1)
     blocks = set(range(first, first + count))
     if blocks & busy:

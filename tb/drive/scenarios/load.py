@@ -40,8 +40,8 @@ async def random_reads(host: Host, *, commands: int, depth: int, gap: float, que
     Returns
     -------
     dict
-        ``alone``: of reads, and with a network ``network`` (cycles of each execution), ``beside`` (reads while it runs) and ``slower`` (its
-        cycles meanwhile). Of reads: ``latencies`` in cycles, and ``spans``: when each was submitted and when it ended.
+        ``alone``: of reads, ``counters`` after them, and with a network ``network`` (cycles of each execution), ``beside`` (reads while it
+        runs) and ``slower`` (its cycles meanwhile). Of reads: ``latencies`` in cycles, and ``spans``: when each was submitted and ended.
     """
     await host.vectors(vectors)
     await host.enable(entries=32)
@@ -50,7 +50,7 @@ async def random_reads(host: Host, *, commands: int, depth: int, gap: float, que
     data = random.Random(1).randbytes(blocks * UNIT_BYTES)
     await put_blocks(host, pairs[0], 0, data)
     load = {"commands": commands, "depth": depth, "gap": gap, "data": data}
-    found = {"alone": await _load(host, pairs, **load)}
+    found = {"alone": await _load(host, pairs, **load), "counters": await host.counters()}
     if network is not None:
         plan = Plan.from_json(Path(network["plan"]).read_text())
         execute = await _network(host, pairs[0], network, plan, blocks)

@@ -31,11 +31,13 @@ async def run_network(host: Host, *, image: str, inputs: str, outputs: str, plan
     (await load_program(host, 0, Path(image).read_bytes())).check()
     found = Plan.from_json(Path(plan).read_text())
     sets = await range_sets(host, found)
+    counted = await host.counters()
     before = {name: int(getattr(host.dut, name).value) for name in ("read_bytes", "written_bytes")}
     times, results, data = await follow(host, pair, found, sets, patience)
     after = {name: int(getattr(host.dut, name).value) - value for name, value in before.items()}
     Path(outputs).write_bytes(data)
-    return {"times": times, "results": results, "host_bytes": after}
+    bursts = {name: value - counted[name] for name, value in (await host.counters()).items()}
+    return {"times": times, "results": results, "host_bytes": after, "bursts": bursts}
 
 
 async def put_blocks(host: Host, pair: Pair, first: int, data: bytes) -> None:
