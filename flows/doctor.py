@@ -27,7 +27,7 @@ class Check:
 
 def examine() -> list[Check]:
     """Every check, in the order in which a user would mend them."""
-    return [_python(), *map(_tool, toolchain.survey()), *_packages(), *_hardware()]
+    return [_python(), *map(_tool, toolchain.survey()), *_packages(), *_hardware(), *_drive()]
 
 
 def _python() -> Check:
@@ -73,4 +73,22 @@ def _hardware() -> list[Check]:
             checks.append(Check(name, "ok", find(), purpose))
         except UserError as error:
             checks.append(Check(name, "optional", "", purpose, str(error).partition(": ")[2]))
+    return checks
+
+
+def _drive() -> list[Check]:
+    from tenon.tb.drive.uml.kernel import missing, present
+
+    checks = []
+    for name, purpose in (("pythondata-cpu-vexriscv", "the drive's processor"), ("ziglang", "compiles the drive's firmware")):
+        try:
+            checks.append(Check(name, "ok", importlib.metadata.version(name), purpose))
+        except importlib.metadata.PackageNotFoundError:
+            checks.append(Check(name, "optional", "", purpose, "pip install 'tenon-hw[drive]'"))
+    purpose, absent = "drive linux: stock Linux beside the RTL", missing()
+    if absent:
+        checks.append(Check("linux", "optional", "", purpose, f"apt-get install {' '.join(absent)}"))
+    else:
+        built = present()
+        checks.append(Check("linux", "ok", "built" if built else "its sources are here; built when first used", purpose))
     return checks

@@ -251,7 +251,7 @@ def test_a_difference_is_exit_status_1(program, monkeypatch):
 def test_doctor():
     result = tenon("doctor")
     assert result.exit_code == 0, result.output
-    assert "verilator" in result.stdout and "onnxruntime" in result.stdout
+    assert all(name in result.stdout for name in ("verilator", "onnxruntime", "ziglang", "linux"))
 
 
 # Bad input.
