@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tenon.hw.storage.covenant import drive_covenant
 from tenon.hw.storage.params import StorageParams
 from tenon.tb.drive.system import run_drive
+from tenon.tb.runner import SimulationError
 
 __all__ = ["Amounts", "check_drive"]
 
 _SCENARIOS = "tenon.tb.drive.scenarios"
+_RATES = (0.85, 1.02)  # of what is promised, that must be measured
 _WRONG_BITS = 100_000  # of a thousand million that are read
 
 
@@ -22,6 +25,7 @@ class Amounts:
     histories: int
     malformed: int
     capacities: float
+    rounds: int = 16  # commands of 128 KiB for each rate
 
 
 def check_drive(params: StorageParams, amounts: Amounts, seed: int) -> Iterator[str]:
@@ -40,6 +44,8 @@ def check_drive(params: StorageParams, amounts: Amounts, seed: int) -> Iterator[
     found = run("histories:histories", count=amounts.histories, first_seed=10_000 * seed, queues=params.queues, vectors=params.vectors)
     yield (f"histories: {amounts.histories:,}, {sum(found['seen'].values()):,} commands, {found['cycles']:,} cycles, hardware and firmware "
            "answer alike")
+    yield from _rates(params, run("rates:rates", rounds=amounts.rounds, vectors=params.vectors,
+                                  blocks=drive_covenant(params).memories[0].name))
     found = run("malformed:malformed", config=params.name, commands=amounts.malformed)
     yield (f"malformed: {amounts.malformed:,} commands, {found['cycles']:,} cycles, every status as it must be; nothing touched that no "
            "command describes")
@@ -51,3 +57,15 @@ def check_drive(params: StorageParams, amounts: Amounts, seed: int) -> Iterator[
     yield (f"integrity: {seen['written']:,} blocks written, {writes / params.units:g} times the capacity; one bit of "
            f"{10**9 // _WRONG_BITS:,} read wrong; {found['cycles']:,} cycles; {seen['read']:,} reads, all right but "
            f"{seen.get('unrecovered', 0)} that the drive said to be lost")
+
+
+def _rates(params: StorageParams, found: dict) -> Iterator[str]:
+    promised = drive_covenant(params)
+    for edge, rate in found.items():
+        if " " not in edge:
+            continue
+        due = promised.rate(*edge.split())
+        line = f"{' to '.join(edge.split())}: {rate:.2f} bytes in a cycle, {100 * rate / due:.1f} % of {due:.2f} that the covenant says"
+        if not _RATES[0] * due <= rate <= _RATES[1] * due:
+            raise SimulationError(f"{line}; it must be {100 * _RATES[0]:.0f} to {100 * _RATES[1]:.0f} %")
+        yield line

@@ -8,6 +8,7 @@ import pythondata_cpu_vexriscv
 
 from tenon.flows.outputs import new_folder
 from tenon.hw.register_map import markdown as registers_page
+from tenon.hw.storage.covenant import drive_covenant
 from tenon.hw.storage.drive import DRIVE_PREFIX
 from tenon.hw.storage.headers import LAYOUTS, headers, link_script
 from tenon.hw.storage.layout import markdown as layout_page
@@ -34,6 +35,7 @@ def generate_drive(params: StorageParams, folder: Path) -> list[Path]:
     pages = "\n".join(layout_page(layout) for layout in LAYOUTS)
     texts = {
         f"{DRIVE_PREFIX}.v": verilog_of_drive(params), "vexriscv.v": core, "acg.json": graph_of(params.accelerator).to_json(),
+        "drive.json": drive_covenant(params, fingerprint=graph_of(params.accelerator).fingerprint).to_json(),
         **({FIRMWARE_FILE: "".join(f"{word:08x}\n" for word in firmware_words(params))} if memory_map(params).size <= REACH else {}),
         **headers(params),
         "tenon.h": header_of(params.accelerator), "drive.ld": link_script(), "registers.md": registers_page(processor_registers(params)),

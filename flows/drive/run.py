@@ -20,6 +20,7 @@ from tenon.flows.errors import UserError
 from tenon.flows.execution import Simulator, execute
 from tenon.flows.run import Job
 from tenon.flows.source import Feeds, check_feeds, read_arrays
+from tenon.hw.storage.covenant import drive_covenant
 from tenon.hw.storage.nvme.commands import COPY_SOURCE_BLOCKS
 from tenon.hw.storage.nvme.entries import COMPLETION_BYTES, SUBMISSION_BYTES
 from tenon.hw.storage.params import TRANSFER_PAGES, UNIT_BYTES, StorageParams
@@ -62,7 +63,7 @@ class DriveRun:
     chunk_items: int
     cycles: int
     compute_cycles: int  # of the accelerator
-    copy_cycles: int  # the data's, at the device memory's pace, if nothing else used it
+    copy_cycles: int  # the data's, at the pace that the drive's covenant promises
     phases: tuple[Phase, ...]
     host_bytes: int  # read and written by the drive
     command_bytes: int  # of those, entries of queues and of copies
@@ -148,7 +149,7 @@ def run_on_drive(job: Job, params: StorageParams, *, first_block: int = 0, seed:
     commands = len(times) * (SUBMISSION_BYTES + COMPLETION_BYTES) + sum(t["kind"] == "copy" for t in times) * COPY_SOURCE_BLOCKS.size
     return DriveRun(
         params.name, job.name, len(job.feeds), found.chunk_items, max(t["end"] for t in times) - min(t["begin"] for t in times),
-        sum(told["results"]), round(2 * copied / (params.memory_bits / 8)), _phases(times, found), host, commands, outputs,
+        sum(told["results"]), round(copied / _copy_rate(params)), _phases(times, found), host, commands, outputs,
         {name: count for name, count in told["bursts"].items() if name.endswith("bursts")}, comparison,
         time.perf_counter() - began, tuple(Span(t["kind"], t["begin"], t["end"]) for t in times),
         tuple(Span(*track) for track in told.get("tracks", ())))
@@ -167,7 +168,7 @@ def prepare_drive(job: Job, params: StorageParams, first_block: int = 0) -> tupl
     if len(image) > params.program_bytes:
         raise UserError(f"{job.name}: its program has {len(image):,} bytes, more than the {params.program_bytes:,} of {params.name}")
     device = Device(block_bytes=UNIT_BYTES, memory_bytes=params.slm_bytes, granule=_GRANULE, most_copy_blocks=1 << 16,
-                    most_read_bytes=TRANSFER_PAGES * PAGE_BYTES, bytes_per_cycle=params.memory_bits / 16, command_cycles=_COMMAND_CYCLES)
+                    most_read_bytes=TRANSFER_PAGES * PAGE_BYTES, bytes_per_cycle=_copy_rate(params), command_cycles=_COMMAND_CYCLES)
     segments = program.segments
     cycles, = execute(program, [read_inputs(compiled.graph, job.feeds[0])], Simulator.MODEL).cycles
     found = plan(Batch(len(job.feeds), segments["INPUTS"], segments["OUTPUTS"], segments["ARENA"], cycles), device, first_block)
@@ -175,6 +176,12 @@ def prepare_drive(job: Job, params: StorageParams, first_block: int = 0) -> tupl
     if first_block * UNIT_BYTES + len(data) > params.units * UNIT_BYTES:
         raise UserError(f"{len(job.feeds)} items of {job.name} need {len(data):,} bytes; {params.name} has {params.units * UNIT_BYTES:,}")
     return image, found, data, cycles
+
+
+def _copy_rate(params: StorageParams) -> float:
+    """Bytes in a cycle, from blocks into the memory namespace."""
+    promised = drive_covenant(params)
+    return promised.rate(promised.memories[0].name, "SLM")
 
 
 def _inputs(job: Job, found: Plan) -> bytes:

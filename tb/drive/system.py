@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pythondata_cpu_vexriscv
 
+from tenon.hw.storage.covenant import CLOCK_NS
 from tenon.hw.storage.drive import DRIVE_PREFIX, drive_verilog
 from tenon.hw.storage.memory_map import memory_map
 from tenon.hw.storage.nvme.registers import PCI_DEVICE, PCI_VENDOR
@@ -28,7 +29,7 @@ _SOURCES = ("dram.sv", "axi_rules.sv", "drive/nand.sv", "drive/nand.cpp", "drive
             "drive/host_memory.cpp", "drive/link.cpp", "drive/drive_system.sv")
 _CORE = "VexRiscv_Full.v"
 
-PERIOD_NS = 4  # 250 MHz
+PERIOD_NS = CLOCK_NS
 
 #: Where the host's memory lies: low, high, and where interrupts go.
 ARENAS = (Arena(0x0010_0000, 1024), Arena(0x12_3400_0000, 512), Arena(0x00F0_0000_0000_0000, 512), Arena(MESSAGES, 1))
