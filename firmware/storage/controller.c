@@ -15,7 +15,9 @@ static bool shut;
 static void forget(void)
 {
     drive_write(DRIVE_FRONT, DRIVE_FRONT_HOLD_MASK);
+    media_forget();
     do {
+        media_ended();
         (void)drive_read(DRIVE_MOVED);
         (void)drive_read(DRIVE_COMMAND);
     } while ((drive_read(DRIVE_STATUS) & DRIVE_STATUS_QUIET_MASK) == 0u);

@@ -7,6 +7,10 @@
 
 #define UNIT_DWORDS (DRIVE_UNIT_BYTES / 4u)
 
+#define READS_MOST 128u /* of units at a time: nobody waits for a die's queue, and there is room for all that have ended */
+
+static command *readers[DRIVE_SLOTS]; /* commands with units that have not begun */
+static uint32_t readers_head, readers_count;
 static uint32_t reads; /* of commands, that have not ended */
 static bool forgetting;
 
@@ -17,27 +21,44 @@ void media_start(void)
 
 /* Reads. */
 
-static void read_units(command *c, uint32_t fault)
+static void unit_ended(command *c, bool lost)
 {
-    uint32_t count = c->media_count;
-
-    c->left = 1; /* not done before all have begun */
-    c->lost = fault != 0u;
-    for (uint32_t i = 0; i < count && fault == 0u; i++) {
-        uint32_t entry = map_look(c->media_first + i);
-
-        if (entry == DRIVE_MAP_GONE) {
-            c->lost = true;
-        } else if (is_unit(entry)) {
-            c->left++;
-            reads++;
-            flash_begin(DRIVE_OP_READ, FOR_READ << TAG_KIND_SHIFT | c->slot, entry - 1u, c->media_to + (uint64_t)i * DRIVE_UNIT_BYTES,
-                        false);
-        }
-    }
+    c->lost = c->lost || lost;
     if (--c->left == 0u) {
         c->after(c, c->lost ? MEDIA_LOST : 0u);
     }
+}
+
+static void read_more(void)
+{
+    while (readers_count != 0u && reads < READS_MOST) {
+        command *c = readers[readers_head];
+        uint32_t at = c->begun++, entry = map_look(c->media_first + at);
+
+        if (c->begun == c->media_count) {
+            readers_head = (readers_head + 1u) % DRIVE_SLOTS;
+            readers_count--;
+        }
+        if (is_unit(entry)) {
+            reads++;
+            flash_begin(DRIVE_OP_READ, FOR_READ << TAG_KIND_SHIFT | c->slot, entry - 1u, c->media_to + (uint64_t)at * DRIVE_UNIT_BYTES,
+                        false);
+        } else {
+            unit_ended(c, entry == DRIVE_MAP_GONE);
+        }
+    }
+}
+
+static void read_units(command *c, uint32_t fault)
+{
+    if (fault != 0u) {
+        c->after(c, fault);
+        return;
+    }
+    c->left = c->media_count;
+    c->begun = 0;
+    c->lost = false;
+    readers[(readers_head + readers_count++) % DRIVE_SLOTS] = c;
 }
 
 void media_fetch(command *c, uint32_t first, uint32_t count, uint64_t to, command_step *next)
@@ -111,9 +132,8 @@ void media_ended(void)
         command *c = command_in(index);
 
         reads--;
-        c->lost = c->lost || status != DRIVE_UNIT_GOOD;
-        if (!forgetting && --c->left == 0u) {
-            c->after(c, c->lost ? MEDIA_LOST : 0u);
+        if (!forgetting) {
+            unit_ended(c, status != DRIVE_UNIT_GOOD);
         }
         break;
     }
@@ -131,13 +151,20 @@ void media_ended(void)
 
 void media_work(void)
 {
+    read_more();
     collect();
     program_more();
 }
 
-void media_reset(void)
+void media_forget(void)
 {
     forgetting = true;
+    readers_count = 0;
+}
+
+void media_reset(void)
+{
+    media_forget();
     program_forget();
     /* Buffers are still read from: until the host's reads and all programs have ended, no other command may have them. */
     while (reads != 0u || program_busy()) {

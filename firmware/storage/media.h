@@ -24,6 +24,9 @@ void media_ended(void);
 /* Whatever can begin now. */
 void media_work(void);
 
+/* From now on nothing more is done for commands; media_ended() goes on to take what flash has ended. */
+void media_forget(void);
+
 /* Forgets commands. What is written to flash goes on. */
 void media_reset(void);
 

@@ -54,6 +54,10 @@ void media_work(void)
 {
 }
 
+void media_forget(void)
+{
+}
+
 void media_reset(void)
 {
 }

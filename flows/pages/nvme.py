@@ -36,7 +36,8 @@ _PAGE = """\
 ## Clauses
 
 Numbers are of the NVM Express Base Specification 2.2, unless another is named. Each has a test of its name in
-`tb/drive/scenarios/clauses.py`, which a host runs against the RTL with its firmware (`tests/tb/drive/test_clauses.py`).
+`tb/drive/scenarios/clauses.py`, which a host runs against the RTL with its firmware, once with reads by hardware and once with all commands
+sent to firmware (`tests/tb/drive/test_clauses.py`).
 
 | where | what | test |
 |---|---|---|

@@ -50,7 +50,7 @@ DEFECTS = {
     "an erase before hardware has read": ("collect.c", " && !fast_old()", ""),
     "a failed page that is believed": ("program.c", "        if (status == DRIVE_UNIT_GOOD) {\n            unit_programmed",
                                        "        if (status != 99u) {\n            unit_programmed"),
-    "a lost unit that is passed on": ("ftl.c", "c->lost = c->lost || status != DRIVE_UNIT_GOOD;", "(void)status;"),
+    "a lost unit that is passed on": ("ftl.c", "unit_ended(c, status != DRIVE_UNIT_GOOD);", "unit_ended(c, false);"),
     "buffers that are given away by a reset": ("ftl.c", "while (reads != 0u || program_busy()) {", "while (program_busy()) {"),
 }
 

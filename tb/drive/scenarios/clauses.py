@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cocotb.triggers import Timer
 
-from tenon.hw.storage.nvme.commands import command
+from tenon.hw.storage.nvme.commands import COPY_SOURCE_BLOCKS, Namespace, command
 from tenon.hw.storage.nvme.entries import COMPLETION, COMPLETION_BYTES
 from tenon.hw.storage.nvme.identify import CNS, CONTROLLER, INDEPENDENT_NAMESPACE, NVM_NAMESPACE, DescriptorType
 from tenon.hw.storage.nvme.logs import EFFECTS_BYTES, ERROR_ENTRY, EventType, Feature, Log
@@ -89,6 +89,16 @@ async def _identify(host, **fields):
     return data
 
 
+_LONG, _TIMES = TRANSFER_PAGES, 8  # blocks of a copy's source; how many sources
+
+
+def _long_copy(host):
+    """The data and fields of a Memory Copy of the first blocks, again and again."""
+    source = COPY_SOURCE_BLOCKS.pack(snsid=Namespace.BLOCKS, slba=0, nlb=_LONG - 1)
+    return Buffer(host.memory, _TIMES * len(source)).fill(_TIMES * source), {
+        "nsid": Namespace.MEMORY, "sdaddr": 0, "length": _TIMES * _LONG * UNIT_BYTES, "format": 2, "nr": _TIMES - 1}
+
+
 @_clause("3.1.4.1", "CAP says the queues' size, that they are contiguous, how long RDY may take, 4 KiB pages, command sets by Identify")
 async def _capabilities(host, params):
     words = [await host.read32(4 * k) for k in range(CONTROLLER_REGISTERS.size // 4)]
@@ -125,9 +135,13 @@ async def _reset_forgets(host, params):
 @_clause("3.5.3", "A reset while commands are under way: no access to memory after RDY is 0")
 async def _reset_under_way(host, params):
     pair = await host.create_pair(1, 16)
+    await _write_block(host, pair, 0, host.memory.random.randbytes(_LONG * UNIT_BYTES))
     buffers = [Buffer(host.memory, 4 * UNIT_BYTES) for _ in range(6)]
     for number, buffer in enumerate(buffers):
         await host.submit(pair, command("read"), buffer, nsid=1, slba=4 * number, nlb=3, ring=False)
+    copy, fields = _long_copy(host)
+    await host.submit(pair, command("memory_copy"), copy, ring=False, **fields)
+    buffers.append(copy)
     await host.ring(pair)
     await Timer(3, "us")
     await host.write32(_CC, 0)
@@ -463,3 +477,18 @@ async def _shared_completions(host, params):
     host.memory.allow(other.submissions, 4 * 64, READ)
     for queue in (pair, other, pair, other):
         (await host.io(queue, "flush", nsid=1)).check()
+
+
+@_clause("SLM: Memory Copy", "A copy has several sources, one behind the other, and may be as long as the namespace")
+async def _long_copies(host, params):
+    pair = await host.create_pair(1, 16)
+    data = host.memory.random.randbytes(_LONG * UNIT_BYTES)
+    await _write_block(host, pair, 0, data)
+    copy, fields = _long_copy(host)
+    (await host.io(pair, "memory_copy", copy, **fields)).check()
+    copy.release()
+    for number in range(_TIMES):
+        buffer = Buffer(host.memory, len(data))
+        (await host.io(pair, "memory_read", buffer, nsid=Namespace.MEMORY, sb=number * len(data), length=len(data))).check()
+        _check(buffer.data() == data, f"source {number} of a copy is not where it should be")
+        buffer.release()
