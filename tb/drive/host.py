@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import cocotb
-from cocotb.triggers import Event, FallingEdge, Lock, ReadOnly, Timer, ValueChange
+from cocotb.triggers import Event, FallingEdge, Lock, ReadOnly, SimTimeoutError, Timer, ValueChange, with_timeout
 
+from tenon.hw.storage.covenant import CLOCK_NS
 from tenon.hw.storage.nvme.commands import Command as Kind
 from tenon.hw.storage.nvme.commands import command
 from tenon.hw.storage.nvme.entries import COMPLETION, COMPLETION_BYTES, SUBMISSION, SUBMISSION_BYTES
@@ -283,7 +284,11 @@ class Host:
         await self.write32(DOORBELLS + 8 * pair.index, pair.tail)
 
     async def wait(self, pending: Pending, what: str = "a command's completion", cycles: int = _PATIENCE) -> Answer:
-        await self.until(lambda: pending.answer is not None, what, cycles)
+        if pending.answer is None:
+            try:
+                await with_timeout(pending.done.wait(), cycles * CLOCK_NS, "ns")
+            except SimTimeoutError:
+                raise Failed(f"{what}: not within {cycles} cycles") from None
         return pending.answer
 
     async def admin(self, name: str, buffer: Buffer | None = None, **fields: int) -> Answer:
