@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 from collections import Counter
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from tenon.tb.drive.scenarios.network import put_blocks
 
 __all__ = ["histories"]
 
-_WINDOW, _WRITTEN = 16, 10  # blocks of a history; of those, how many are written before
+_WINDOW, _WRITTEN = 16, 10  # blocks of a history; of those, how many are written before the first one
+_SAME_PLACE = 20  # histories on the same blocks, each from where the one before has ended
 
 
 @dataclass
@@ -36,8 +38,7 @@ class _Command:
 
 
 async def histories(host: Host, *, count: int, first_seed: int, queues: int, vectors: int) -> dict:
-    """``count`` histories: kinds of commands that were in them, cycles of each path, and reads that hardware
-    carried out."""
+    """``count`` histories: kinds of commands that were in them, cycles of each path, and reads that hardware carried out."""
     await host.vectors(vectors)
     await host.enable(entries=16)
     page = Buffer(host.memory, UNIT_BYTES)
@@ -46,29 +47,46 @@ async def histories(host: Host, *, count: int, first_seed: int, queues: int, vec
     pairs = [await host.create_pair(q, 16) for q in range(1, queues + 1)]
     seen, cycles, reads = Counter(), Counter(), Counter()
     for seed in range(first_seed, first_seed + count):
-        base = random.Random(seed).randrange(units - _WINDOW)
         rng = random.Random(seed)
-        first = rng.randbytes(64) * (_WRITTEN * UNIT_BYTES // 64)
-        batches = _history(rng, base, units, len(pairs), first)
+        if (seed - first_seed) % _SAME_PLACE == 0:
+            base = rng.randrange(units - _WINDOW)
+            held = {block: bytes(UNIT_BYTES) if block - base >= _WRITTEN else _block(rng) for block in range(base, base + _WINDOW)}
+            await _restore(host, pairs[0], held)
+        batches, after = _history(rng, base, units, len(pairs), held)
         transcripts = []
         for fast in (1, 0):
+            if not fast:
+                await _restore(host, pairs[0], {block: held[block] for block in held if after[block] != held[block]})
             (await host.admin("set_features", fid=Feature.FAST_READS, value=fast)).check()
             before = (await host.counters())["fast_reads"]
-            (await host.io(pairs[0], "write_zeroes", nsid=Namespace.BLOCKS, slba=base, nlb=_WINDOW - 1)).check()
-            await put_blocks(host, pairs[0], base, first)
             began = host.cycle
             transcripts.append([await _batch(host, pairs, batch) for batch in batches])
             cycles["fast" if fast else "slow"] += host.cycle - began
             reads["fast" if fast else "slow"] += (await host.counters())["fast_reads"] - before
         if transcripts[0] != transcripts[1]:
             raise Failed(f"history {seed}: hardware and firmware answer differently")
+        held = after
         seen.update(c.kind for batch in batches for c in batch)
     return {"seen": dict(seen), "path_cycles": dict(cycles), "hardware_reads": dict(reads)}
 
 
-def _history(rng: random.Random, base: int, units: int, queues: int, first: bytes) -> list[list[_Command]]:
-    """Batches of commands that are under way together: what one of them writes, none of the others has."""
-    held = {base + k: (first[k * UNIT_BYTES:(k + 1) * UNIT_BYTES] or bytes(UNIT_BYTES)) for k in range(_WINDOW)}
+def _block(rng: random.Random) -> bytes:
+    return rng.randbytes(16) * (UNIT_BYTES // 16)
+
+
+async def _restore(host: Host, pair: Pair, blocks: dict[int, bytes]) -> None:
+    """Makes blocks hold this; zeros as if they had never been written."""
+    runs = itertools.groupby(sorted(blocks), lambda block: (block - sorted(blocks).index(block), any(blocks[block])))
+    for (_, some), run in runs:
+        numbers = list(run)
+        if some:
+            await put_blocks(host, pair, numbers[0], b"".join(blocks[block] for block in numbers))
+        else:
+            (await host.io(pair, "write_zeroes", nsid=Namespace.BLOCKS, slba=numbers[0], nlb=len(numbers) - 1)).check()
+
+
+def _history(rng: random.Random, base: int, units: int, queues: int, held: dict) -> tuple[list[list[_Command]], dict]:
+    """Batches of commands that are under way together, of which none has what another one writes; and what blocks hold then."""
     batches = []
     for _ in range(rng.randint(1, 3)):
         batch, busy, after = [], set(), dict(held)
@@ -79,7 +97,7 @@ def _history(rng: random.Random, base: int, units: int, queues: int, first: byte
                 batch.append(made)
         held = after
         batches.append(batch)
-    return batches
+    return batches, held
 
 
 def _random_command(rng: random.Random, base: int, units: int, held: dict, after: dict, busy: set) -> _Command | None:
@@ -97,7 +115,7 @@ def _random_command(rng: random.Random, base: int, units: int, held: dict, after
     if kind == "read":
         return _Command("read", kind, first, count, data=b"".join(held[b] for b in sorted(blocks)),
                         fields={"fua": rng.getrandbits(1), "lr": rng.getrandbits(1)})
-    data = rng.randbytes(16) * (count * UNIT_BYTES // 16) if kind == "write" else bytes(count * UNIT_BYTES)
+    data = b"".join(_block(rng) for _ in range(count)) if kind == "write" else bytes(count * UNIT_BYTES)
     for k, block in enumerate(sorted(blocks)):
         after[block] = data[k * UNIT_BYTES:(k + 1) * UNIT_BYTES]
     return _Command(kind, kind, first, count, data=data)
