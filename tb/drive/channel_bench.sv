@@ -32,6 +32,8 @@ module channel_bench #(
     output logic [63:0] cycle
 );
     import "DPI-C" function int nand_broken();
+    import "DPI-C" function void nand_report();
+    final nand_report();
     initial clk = 0;
     always #2 clk = !clk;
     initial cycle = 0;

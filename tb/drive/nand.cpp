@@ -26,7 +26,7 @@ std::vector<Die> dies;
 unsigned broken = 0;
 uint64_t noise = 0x9E3779B97F4A7C15ull;
 double bit_error_rate = 0, program_failure_rate = 0;
-unsigned long long reads = 0, programs = 0, erases = 0, flipped = 0;
+unsigned long long reads = 0, programs = 0, erases = 0, flipped = 0, turned = 0;
 
 uint64_t next_noise() {  // splitmix64 (Steele, Lea, Flood 2014)
     uint64_t z = noise += 0x9E3779B97F4A7C15ull;
@@ -92,9 +92,10 @@ void nand_read(int number, int row) {
     }
 }
 
-// What the cells gave goes into the cache register.
-void nand_turn(int number) {
+// What the cells gave goes into the cache register; `cached`: while they read the next page.
+void nand_turn(int number, int cached) {
     Die &die = dies[static_cast<size_t>(number)];
+    turned += cached != 0;
     die.page = die.array;
 }
 
@@ -154,7 +155,8 @@ int nand_broken() { return static_cast<int>(broken); }
 void nand_break(int number, const char *what, int row) { complain(static_cast<unsigned>(number), what, static_cast<uint32_t>(row)); }
 
 void nand_report() {
-    std::printf("nand: %llu reads, %llu programs, %llu erases, %llu bits read wrong, %u rules broken\n", reads, programs, erases, flipped, broken);
+    std::printf("nand: %llu reads, %llu of them while another page left, %llu programs, %llu erases, %llu bits read wrong, %u rules broken\n",
+                reads, turned, programs, erases, flipped, broken);
     std::fflush(stdout);
 }
 }

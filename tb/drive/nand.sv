@@ -29,7 +29,7 @@ module tenon_nand #(
     import "DPI-C" function int nand_die(input int page_bytes, input int pages, input int blocks, input real bit_errors, input real failures,
                                          input int bad, input int seed);
     import "DPI-C" function void nand_read(input int number, input int row);
-    import "DPI-C" function void nand_turn(input int number);
+    import "DPI-C" function void nand_turn(input int number, input int cached);
     import "DPI-C" function void nand_clear(input int number);
     import "DPI-C" function int nand_get(input int number, input int column, input int bytes);
     import "DPI-C" function void nand_put(input int number, input int column, input int bytes, input int value);
@@ -70,7 +70,7 @@ module tenon_nand #(
         end
         if (work == WAITING) begin
             if (array_left == 0) begin
-                nand_turn(number);
+                nand_turn(number, 32'(goes_on));
                 work <= TURNING;
                 left <= CACHE_CYCLES;
                 if (goes_on) begin
@@ -84,7 +84,7 @@ module tenon_nand #(
                 case (work)
                     READING: begin
                         nand_read(number, 32'(row));
-                        nand_turn(number);
+                        nand_turn(number, 0);
                     end
                     PROGRAMMING: failed <= nand_program(number, 32'(row)) != 0;
                     ERASING: failed <= nand_erase(number, 32'(row)) != 0;

@@ -153,8 +153,8 @@ class FlashChannel(wiring.Component):
 
         # What the chosen die is at, and the operation that this is about.
         head, about, now = Signal(len(asked)), Signal(len(asked)), Signal(len(asked), reset_less=True)
-        is_read, is_reading, is_holding, is_under_way, turn, give = (flags.bit_select(die, 1) for flags in
-                                                                    (reads, reading, holding, under_way, turns, gives))
+        is_read, is_reading, is_holding, is_under_way, give = (flags.bit_select(die, 1) for flags in
+                                                               (reads, reading, holding, under_way, gives))
         pop, popped = Signal(), Signal()
         m.d.comb += [
             head.eq(Array(queue.o for queue in queues)[die]), popped.eq(Array(queue.o_valid for queue in queues)[die]),

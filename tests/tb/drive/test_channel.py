@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -60,4 +61,6 @@ def test_random_operations(shape, errors, tmp_path):
             assert read[at:at + UNIT_BYTES] == data[source * UNIT_BYTES:(source + 1) * UNIT_BYTES], f"read {result['number']}"
             seen["corrected"] += result["errors"] > 0
     assert seen["READ"] == READS and seen["PROGRAM"] > 10 and seen["ERASE"] > 0 and seen["blank"] > 0, seen
+    overlapped = re.search(r"nand: \d+ reads, (\d+) of them while another page left", log)
+    assert int(overlapped[1]) > 5, "no read began while another page left its die"
     assert (seen["corrected"] > 20) == (errors > 0), seen
