@@ -25,8 +25,8 @@ __all__ = ["page"]
 
 _RAM = replace(drive("dscs8"), name="ram256", ram_blocks=1, host_bits=256,
                accelerator=replace(preset("tiny"), name="tiny256", bus_bits=256))
-_LOADS = ((drive("dscs8"), Load(100, 1, 256)), (drive("dscs8"), Load(100, 1, 256, fast=False)), (drive("dscs8"), Load(1000, 32, 256)),
-          (drive("dscs8"), Load(1000, 32, 256, fast=False)), (_RAM, Load(600, 32, 128)), (_RAM, Load(600, 32, 128, fast=False)))
+_LOADS = ((drive("dscs8"), Load(50, 1, 256)), (drive("dscs8"), Load(50, 1, 256, fast=False)), (drive("dscs8"), Load(600, 32, 256)),
+          (drive("dscs8"), Load(300, 32, 256, fast=False)), (_RAM, Load(600, 32, 128)), (_RAM, Load(600, 32, 128, fast=False)))
 _BESIDE = Load(400, 32, 256, share=0.2)
 _NETWORK, _ITEMS = "zoo:resnet8", 4
 _AT_REST, _AT_REST_ITEMS = ("zoo:dscnn", "zoo:resnet8"), 64
