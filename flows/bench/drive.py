@@ -54,7 +54,7 @@ def _speed(params: StorageParams) -> float:
 def page(reads: list[tuple[StorageParams, Load, Reads]], beside: tuple[Reads, Network], runs: list[DriveRun],
          speeds: dict[str, float]) -> str:
     """The page in Markdown."""
-    rows = [f"| {params.name} | {load.depth} | {'hardware' if load.fast else 'firmware'} | {found.per_second / 1e3:,.1f} | "
+    rows = [f"| {params.name} | {load.depth} | {load.by} | {found.per_second / 1e3:,.1f} | "
             f"{100 * found.per_second / min(limits(params).values()):.1f} % | {found.microseconds['50']:.2f} | "
             f"{found.microseconds['99']:.2f} |" for params, load, found in reads]
     alone, network = beside
@@ -116,7 +116,7 @@ def main(output: Path) -> None:
     with user_errors():
         reads = []
         for number, (params, load) in enumerate(_LOADS):
-            say(f"reads of {params.name}, {load.depth} at a time, by {'hardware' if load.fast else 'firmware'}")
+            say(f"reads of {params.name}, {load.depth} at a time, by {load.by}")
             reads.append((params, load, kept(f"drive-reads-{number}", _reads, params, load)))
         say(f"reads beside {_NETWORK}")
         beside = kept("drive-beside", _beside, drive("dscs8"), _BESIDE)

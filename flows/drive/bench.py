@@ -36,6 +36,11 @@ class Load:
     share: float = 0.0
     fast: bool = True
 
+    @property
+    def by(self) -> str:
+        """Who carries them out."""
+        return "hardware" if self.fast else "firmware"
+
 
 @dataclass(frozen=True)
 class Reads:
@@ -121,8 +126,7 @@ def print_reads(params: StorageParams, load: Load, reads: Reads, network: Networ
     """Prints the figures, each beside its limit."""
     console = Console()
     most = limits(params)
-    table = Table(title=f"{params.name}: {load.commands:,} random reads of 4 KiB, {load.depth} at a time, by "
-                        f"{'hardware' if load.fast else 'firmware'}")
+    table = Table(title=f"{params.name}: {load.commands:,} random reads of 4 KiB, {load.depth} at a time, by {load.by}")
     for column in ("", "kIOPS", *(f"{p:g} %, us" for p in _PERCENT)):
         table.add_column(column, justify="right" if column else "left")
     rows = {"alone": reads} | ({f"beside {network.model}": network.reads} if network is not None else {})

@@ -45,7 +45,7 @@ def check_drive(params: StorageParams, amounts: Amounts, seed: int) -> Iterator[
     yield (f"histories: {amounts.histories:,}, {sum(found['seen'].values()):,} commands, {found['cycles']:,} cycles, hardware and firmware "
            "answer alike")
     yield from _rates(params, run("rates:rates", rounds=amounts.rounds, vectors=params.vectors,
-                                  blocks=drive_covenant(params).memories[0].name))
+                                  blocks=drive_covenant(params).blocks))
     found = run("malformed:malformed", config=params.name, commands=amounts.malformed)
     yield (f"malformed: {amounts.malformed:,} commands, {found['cycles']:,} cycles, every status as it must be; nothing touched that no "
            "command describes")
@@ -61,9 +61,7 @@ def check_drive(params: StorageParams, amounts: Amounts, seed: int) -> Iterator[
 
 def _rates(params: StorageParams, found: dict) -> Iterator[str]:
     promised = drive_covenant(params)
-    for edge, rate in found.items():
-        if " " not in edge:
-            continue
+    for edge, rate in found["rates"].items():
         due = promised.rate(*edge.split())
         line = f"{' to '.join(edge.split())}: {rate:.2f} bytes in a cycle, {100 * rate / due:.1f} % of {due:.2f} that the covenant says"
         if not _RATES[0] * due <= rate <= _RATES[1] * due:

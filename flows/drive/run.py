@@ -181,7 +181,7 @@ def prepare_drive(job: Job, params: StorageParams, first_block: int = 0) -> tupl
 def _copy_rate(params: StorageParams) -> float:
     """Bytes in a cycle, from blocks into the memory namespace."""
     promised = drive_covenant(params)
-    return promised.rate(promised.memories[0].name, "SLM")
+    return promised.rate(promised.blocks, "SLM")
 
 
 def _inputs(job: Job, found: Plan) -> bytes:

@@ -1,5 +1,5 @@
-"""A drive's covenant: its memories, how fast data go from one to another, and which commands move them. ``tenon drive check`` measures what
-it says of rates."""
+"""A drive's covenant: its memories, how fast data go from one to another, and which commands move them. ``tenon drive check`` measures
+the rates of all that a host can see."""
 
 from __future__ import annotations
 
@@ -55,6 +55,11 @@ class DriveCovenant:
     commands: tuple[CommandPromise, ...]
     accelerator: str
     notes: Mapping[str, object]
+
+    @property
+    def blocks(self) -> str:
+        """What the memory is called that has the NVM namespace."""
+        return self.memories[0].name
 
     def memory(self, name: str) -> Memory:
         return next(m for m in self.memories if m.name == name)

@@ -13,7 +13,7 @@ from pathlib import Path
 from tenon.compiler.cache import cache_folder
 from tenon.tb.toolchain import ToolError
 
-__all__ = ["WARNINGS", "CrossError", "compile_firmware", "memory_words"]
+__all__ = ["WARNINGS", "CrossError", "compile_c", "compile_firmware", "memory_words"]
 
 #: What every compiler that sees the firmware is asked to complain about; each complaint is an error.
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Wcast-align", "-Wcast-qual", "-Wundef",
@@ -46,12 +46,17 @@ def compile_firmware(sources: Sequence[Path], includes: Sequence[Path], script: 
     CrossError
         A warning or an error.
     """
+    return compile_c(sources, includes, output, [*_TARGET, "-ffreestanding", "-nostdlib", "-Os", "-ffunction-sections", *options,
+                                                 "-T", str(script), "-Wl,--gc-sections"])
+
+
+def compile_c(sources: Sequence[Path], includes: Sequence[Path], output: Path, options: Sequence[str]) -> Path:
+    """Compiles C11 with ``WARNINGS``, for this machine if ``options`` do not say otherwise. Raises as ``compile_firmware`` does."""
     if importlib.util.find_spec("ziglang") is None:
         raise ToolError("ziglang (compiles C for RISC-V) is missing: pip install ziglang")
     cache = str(cache_folder() / "zig")
-    command = [sys.executable, "-m", "ziglang", "cc", *_TARGET, "-std=c11", "-ffreestanding", "-nostdlib", "-Os", "-ffunction-sections",
-               *WARNINGS, *(f"-I{folder}" for folder in includes), *options, *map(str, sources), "-T", str(script),
-               "-Wl,--gc-sections", "-o", str(output)]
+    command = [sys.executable, "-m", "ziglang", "cc", "-std=c11", *WARNINGS, *(f"-I{folder}" for folder in includes), *options,
+               *map(str, sources), "-o", str(output)]
     done = subprocess.run(command, capture_output=True, text=True, check=False,
                           env=os.environ | {"ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache})
     if done.returncode:

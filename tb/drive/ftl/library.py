@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-from tenon.compiler.cache import cache_folder
 from tenon.hw.storage.headers import headers
 from tenon.hw.storage.params import TRANSFER_PAGES, StorageParams
 from tenon.tb.drive.firmware import FIRMWARE
-from tenon.tb.soc.cross import WARNINGS, CrossError
-from tenon.tb.toolchain import ToolError
+from tenon.tb.soc.cross import compile_c
 
 __all__ = ["BROKEN", "Cells", "Ftl", "build_library"]
 
@@ -37,8 +32,6 @@ def build_library(params: StorageParams, folder: Path, *, change: tuple[str, str
     tb.toolchain.ToolError, tb.soc.cross.CrossError
         If the compiler is missing, or complains.
     """
-    if importlib.util.find_spec("ziglang") is None:
-        raise ToolError("ziglang (compiles the firmware) is missing: pip install ziglang")
     for file, text in headers(params).items():
         (folder / file).write_text(text, encoding="utf-8")
     for file in FIRMWARE.glob("*.[ch]"):
@@ -48,16 +41,8 @@ def build_library(params: StorageParams, folder: Path, *, change: tuple[str, str
                 raise ValueError(f"{file.name} has {text.count(change[1])} times what is to be changed")
             text = text.replace(change[1], change[2])
         (folder / file.name).write_text(text, encoding="utf-8")
-    output, cache = folder / "ftl.so", str(cache_folder() / "zig")
-    command = [sys.executable, "-m", "ziglang", "cc", "-std=c11", "-O1", "-g", "-shared", "-fPIC", "-fno-sanitize=alignment",
-               "-DDRIVE_ON_HOST",
-               *WARNINGS, f"-I{folder}", f"-I{_HERE}", *(str(folder / name) for name in _SOURCES), str(_HERE / "model.c"), "-o",
-               str(output)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False,
-                          env=os.environ | {"ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache})
-    if done.returncode:
-        raise CrossError(done.stderr.strip())
-    return output
+    return compile_c([*(folder / name for name in _SOURCES), _HERE / "model.c"], [folder, _HERE], folder / "ftl.so",
+                     ["-O1", "-g", "-shared", "-fPIC", "-fno-sanitize=alignment", "-DDRIVE_ON_HOST"])
 
 
 class Cells:

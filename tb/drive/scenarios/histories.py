@@ -76,9 +76,9 @@ def _block(rng: random.Random) -> bytes:
 
 async def _restore(host: Host, pair: Pair, blocks: dict[int, bytes]) -> None:
     """Makes blocks hold this; zeros as if they had never been written."""
-    runs = itertools.groupby(sorted(blocks), lambda block: (block - sorted(blocks).index(block), any(blocks[block])))
+    runs = itertools.groupby(enumerate(sorted(blocks)), lambda item: (item[1] - item[0], any(blocks[item[1]])))
     for (_, some), run in runs:
-        numbers = list(run)
+        numbers = [block for _, block in run]
         if some:
             await put_blocks(host, pair, numbers[0], b"".join(blocks[block] for block in numbers))
         else:

@@ -9,6 +9,7 @@ import cocotb
 from cocotb.triggers import Timer
 
 from tenon.compiler.drive.plan import Plan
+from tenon.hw.storage.covenant import CLOCK_NS
 from tenon.hw.storage.nvme.commands import COPY_SOURCE_BLOCKS, Namespace, command
 from tenon.hw.storage.nvme.logs import Feature
 from tenon.hw.storage.params import UNIT_BYTES
@@ -18,7 +19,7 @@ from tenon.tb.drive.scenarios.network import load_program, put_blocks, range_set
 
 __all__ = ["random_reads"]
 
-_PERIOD_PS = 4000
+_PERIOD_PS = 1000 * CLOCK_NS
 
 
 async def random_reads(host: Host, *, commands: int, depth: int, gap: float, queues: int, entries: int, blocks: int, fast: bool,
