@@ -25,7 +25,7 @@ module tenon_drive_system #(
     parameter int ERASE_NS = 1000
 ) (
     output logic clk,
-    input  logic rst,
+    input  logic reset,
     output logic [63:0] cycle,
     input  logic [63:0] deadline,
     output logic [31:0] events,
@@ -53,6 +53,10 @@ module tenon_drive_system #(
     always #(PERIOD_NS / 2) clk = !clk;
     initial cycle = 0;
     always @(posedge clk) cycle <= cycle + 1;
+
+    // What the bench sets reaches the drive by registers alone: logic behind an input is evaluated at both edges.
+    logic rst;
+    always @(posedge clk) rst <= reset;
 
     // Accesses to BAR 0
     logic awvalid, awready, wvalid, wready, bvalid, arvalid, arready, rvalid;
@@ -117,9 +121,11 @@ module tenon_drive_system #(
         assign {use_msix, hold_msix} = 2'(msix);
     end else begin : bench
         assign go = request != asked && request != done;
+        always @(posedge clk) begin
+            if (go) {to_address, to_value} <= {address, value};
+            {use_msix, hold_msix} <= {msix_enable, msix_mask};
+        end
         assign go_write = write;
-        assign {to_address, to_value} = {address, value};
-        assign {use_msix, hold_msix} = {msix_enable, msix_mask};
         assign gone = 0;
         assign time_ns = cycle * 64'(PERIOD_NS);
     end endgenerate

@@ -124,10 +124,10 @@ class Host:
         for pair in self.pairs.values():
             self.memory.allow(pair.completions, pair.entries * COMPLETION_BYTES, 0)
         self.pairs.clear()
-        self.dut.rst.value = 1
+        self.dut.reset.value = 1
         for _ in range(4):
             await FallingEdge(self.dut.clk)
-        self.dut.rst.value = 0
+        self.dut.reset.value = 0
         self.memory.allow(MESSAGES, PAGE_BYTES, WRITE)
 
     # BAR 0.

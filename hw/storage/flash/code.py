@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from tenon.hw import emit
 from tenon.hw.memory import Memory
-from tenon.hw.storage.flash.field import Bch, apply
+from tenon.hw.storage.flash.field import Bch
+from tenon.hw.storage.flash.linear import Linear, add
+from tenon.hw.storage.flash.solver import KeySolver
 
 __all__ = ["BchDecoder", "BchEncoder", "in_order"]
 
@@ -37,21 +39,20 @@ class BchEncoder(wiring.Component):
         m = Module()
         bits = self.code.parity_bits
         state, before = Signal(bits, reset_less=True), Signal(bits)
-        of_state, of_word = self.code.step(self.width)
+        fed_back = self.code.step(self.width)
         m.d.comb += before.eq(Mux(self.i_first, 0, state))
         padded = Cat(Const(0, -bits % self.width), state)  # its highest word comes first
         m.d.comb += self.o.eq(in_order(padded[-self.width:]))
         with m.If(self.i_valid):
-            m.d.sync += state.eq(apply(of_state, before) ^ apply(of_word, in_order(self.i)))
+            highest = Cat(Const(0, max(0, self.width - bits)), before)[-self.width:]
+            m.d.sync += state.eq((before << self.width) ^ fed_back(highest ^ in_order(self.i)))
         with m.Elif(self.o_next):
             m.d.sync += state.eq(state << self.width)
         return m
 
 
 class BchDecoder(wiring.Component):
-    """Corrects codewords as they go by: while one comes in, the one before is solved and goes out.
-
-    A codeword without errors takes as many cycles as it has words; one with errors, 4t and some more.
+    """Corrects codewords as they go by: one comes in, the one before is solved, and the one before that goes out, errors or not.
 
     Parameters
     ----------
@@ -78,111 +79,83 @@ class BchDecoder(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        field, t, width = self.code.field, self.code.t, self.width
+        t, width = self.code.t, self.width
         half = 1 << (max(self.lengths) - 1).bit_length()
         store = emit.instance(m, "store", Memory(width=width, depth=2 * half))
+        solver = m.submodules.solver = KeySolver(self.code, first=[n * width - 1 for n in self.lengths], cycles=min(self.lengths))
 
-        # Coming in: one half of the store is filled, and the syndromes S(1), S(3), ... are summed up.
-        side, at, kind = Signal(), Signal(range(half)), Signal()
-        filled = Signal()  # the half that came is to be solved
-        odd = [Signal(field.bits, name=f"s{j}") for j in range(1, 2 * t, 2)]
-        take, begins = Signal(), Signal()
+        # Coming in: into the half of the store that the codeword before the last was in, once that has gone or right behind it.
+        side, at = Signal(), Signal(range(half))
+        full = Signal(range(3))  # halves whose codeword came and has not gone yet
+        take, fill, empty = Signal(), Signal(), Signal()
+        whole = Signal()  # syndromes are, and wait
+        going, out_at, out_side = Signal(), Signal(range(half + 1)), Signal()
         m.d.comb += [
-            self.i_ready.eq(~filled), take.eq(self.i_valid & self.i_ready), begins.eq(at == 0),
-            store.w_en.eq(take), store.w_addr.eq(Cat(at, side)), store.w_data.eq(self.i),
+            self.i_ready.eq(~whole & ((full != 2) | (going & (out_at > at)))), take.eq(self.i_valid & self.i_ready),
+            fill.eq(take & self.i_last), store.w_en.eq(take), store.w_addr.eq(Cat(at, side)), store.w_data.eq(self.i),
+            solver.i_valid.eq(whole),
         ]
-        word = in_order(self.i)
-        for j, syndrome in zip(range(1, 2 * t, 2), odd):
-            of_word = tuple(sum((field.power(j * k) >> row & 1) << k for k in range(width)) for row in range(field.bits))
-            before = Mux(begins, 0, syndrome)
-            with m.If(take):
-                m.d.sync += syndrome.eq(apply(field.times(field.power(j * width)), before) ^ apply(of_word, word))
+        m.d.sync += full.eq(full + fill - empty)
         with m.If(take):
-            m.d.sync += [at.eq(Mux(self.i_last, 0, at + 1)), filled.eq(self.i_last), kind.eq(self.i_kind)]
+            m.d.sync += [at.eq(Mux(self.i_last, 0, at + 1)), side.eq(side ^ self.i_last), solver.i_kind.eq(self.i_kind)]
+        with m.If(fill):
+            m.d.sync += whole.eq(1)
+        with m.Elif(solver.i_ready):
+            m.d.sync += whole.eq(0)
+        self._sum_up(m, solver.i, take, at == 0)
 
-        # Solving: the polynomial whose roots are where the errors are (Berlekamp and Massey, without division).
-        everything = [Signal(field.bits, name=f"all{j}", reset_less=True) for j in range(1, 2 * t + 1)]
-        window = [Signal(field.bits, name=f"window{i}", reset_less=True) for i in range(t + 1)]  # S(r + 1 - i)
-        locator = [Signal(field.bits, name=f"locator{i}", reset_less=True) for i in range(t + 1)]
-        other = [Signal(field.bits, name=f"other{i}", reset_less=True) for i in range(t + 1)]
-        gamma, delta = Signal(field.bits, reset_less=True), Signal(field.bits, reset_less=True)
-        step, length = Signal(range(2 * t + 1)), Signal(range(2 * t + 2))
-        discrepancy = Const(0, field.bits)
-        for a, s in zip(locator, window):
-            discrepancy = discrepancy ^ field.multiply(a, s)
-
-        # Going out: of each bit, whether it is a root's.
-        reads, out_at, out_side, out_kind = Signal(), Signal(range(half + 1)), Signal(), Signal()
-        clean = Signal()  # no errors
-        last = Array(Const(n - 1, len(out_at)) for n in self.lengths)[out_kind]
-        terms = [Signal(field.bits, name=f"term{i}", reset_less=True) for i in range(t + 1)]
-        wrong = Signal(width)
-        for k in range(width):  # the first bit is the highest
-            total = Const(0, field.bits)
-            for i, term in enumerate(terms):
-                total = total ^ apply(field.times(field.power(i * k)), term)
-            m.d.comb += wrong[width - 1 - k].eq(~clean & (total == 0))
-        shown = Signal()  # the word at ``out_at - 1`` is in the store's output
-        found = Signal.like(self.o_errors)
-        count = Signal.like(self.o_errors)
+        # Going out.
+        reads, shown = Signal(), Signal()  # ``shown``: the word at ``out_at - 1`` is in the store's output
+        kind, clean, length = Signal(), Signal(), Signal.like(solver.o_length)
+        wrong, found, count = Signal(width), Signal.like(self.o_errors), Signal.like(self.o_errors)
+        last = Signal(range(half))
         m.d.comb += [
+            last.eq(Mux(kind, self.lengths[1] - 1, self.lengths[0] - 1)), reads.eq(going & (out_at <= last) & (~shown | self.o_ready)),
+            store.r_en.eq(reads), store.r_addr.eq(Cat(out_at[:len(at)], out_side)), empty.eq(reads & (out_at == last)),
             count.eq(found + sum(wrong)), self.o_valid.eq(shown), self.o.eq(store.r_data ^ in_order(wrong)),
-            self.o_last.eq(out_at == last + 1), self.o_kind.eq(out_kind), self.o_errors.eq(count),
-            self.o_failed.eq(~clean & ((count != length) | (length > t))),
-            store.r_en.eq(reads), store.r_addr.eq(Cat(out_at[:len(at)], out_side)),
+            self.o_last.eq(out_at == last + 1), self.o_kind.eq(kind), self.o_errors.eq(count),
+            self.o_failed.eq(~clean & ((count != length) | (length > t))), solver.o_ready.eq(~going),
         ]
-        going = Signal()
-
-        with m.FSM():
-            with m.State("WAIT"):
-                with m.If(filled & ~going):
-                    m.d.sync += [window[0].eq(odd[0]), out_side.eq(side), out_kind.eq(kind), side.eq(~side), filled.eq(0), length.eq(0),
-                                 step.eq(0), gamma.eq(1), clean.eq(~Cat(*odd).any())]
-                    m.d.sync += [everything[j - 1].eq(s) for j, s in zip(range(1, 2 * t, 2), odd)]
-                    m.d.sync += [w.eq(0) for w in window[1:]]
-                    m.d.sync += [x.eq(1 if i == 0 else 0) for i, x in enumerate(locator)]
-                    m.d.sync += [x.eq(1 if i == 0 else 0) for i, x in enumerate(other)]
-                    m.next = "SQUARES"
-            with m.State("SQUARES"):  # S(2j) is S(j) squared; those that need others' squares come step by step
-                square = field.square()
-                for j in range(2, 2 * t + 1, 2):
-                    m.d.sync += everything[j - 1].eq(apply(square, everything[j // 2 - 1]))
-                m.d.sync += step.eq(step + 1)
-                with m.If(clean):
-                    m.d.sync += going.eq(1)
-                    m.next = "OUT"
-                with m.Elif(step == (2 * t).bit_length()):
-                    m.d.sync += step.eq(0)
-                    m.next = "DISCREPANCY"
-            with m.State("DISCREPANCY"):
-                m.d.sync += delta.eq(discrepancy)
-                m.next = "UPDATE"
-            with m.State("UPDATE"):
-                shifted = [Const(0, field.bits), *other[:-1]]
-                m.d.sync += [a.eq(field.multiply(gamma, a) ^ field.multiply(delta, b)) for a, b in zip(locator, shifted)]
-                with m.If((delta != 0) & ((length << 1) <= step)):
-                    m.d.sync += [*(b.eq(a) for a, b in zip(locator, other)), gamma.eq(delta), length.eq(step + 1 - length)]
-                with m.Else():
-                    m.d.sync += [b.eq(s) for b, s in zip(other, shifted)]
-                m.d.sync += [step.eq(step + 1), *(w.eq(v) for w, v in zip(window[1:], window))]
-                m.d.sync += window[0].eq(Array([*everything[1:], Const(0, field.bits)])[step])
-                m.next = "DISCREPANCY"
-                with m.If(step == 2 * t - 1):
-                    m.next = "PLACE"
-            with m.State("PLACE"):  # the first bit's power is that of the codeword's length
-                for i, (term, coefficient) in enumerate(zip(terms, locator)):
-                    placed = [apply(field.times(field.power(-i * (n * width - 1))), coefficient) for n in self.lengths]
-                    m.d.sync += term.eq(Mux(out_kind, placed[1], placed[0]))
-                m.d.sync += going.eq(1)
-                m.next = "OUT"
-            with m.State("OUT"):
-                m.d.comb += reads.eq((out_at <= last) & (~shown | self.o_ready))
-                with m.If(self.o_ready | ~shown):
-                    m.d.sync += [shown.eq(reads), out_at.eq(out_at + reads)]
-                with m.If(shown & self.o_ready):
-                    m.d.sync += [found.eq(count), *(term.eq(apply(field.times(field.power(i * width)), term))
-                                                    for i, term in enumerate(terms))]
-                    with m.If(self.o_last):
-                        m.d.sync += [going.eq(0), out_at.eq(0), found.eq(0), shown.eq(0)]
-                        m.next = "WAIT"
+        with m.If(reads):
+            m.d.sync += [shown.eq(1), out_at.eq(out_at + 1)]
+        with m.Elif(self.o_ready):
+            m.d.sync += shown.eq(0)
+        with m.If(shown & self.o_ready):
+            m.d.sync += found.eq(count)
+            with m.If(self.o_last):
+                m.d.sync += [going.eq(0), out_at.eq(0), out_side.eq(~out_side), found.eq(0), wrong.eq(0)]
+        with m.If(solver.o_valid & ~going):
+            m.d.sync += [going.eq(1), kind.eq(solver.o_kind), clean.eq(solver.o_clean), length.eq(solver.o_length)]
+        self._search(m, solver, solver.o_valid & ~going, reads & ~clean, wrong)
         return m
+
+    def _sum_up(self, m: Module, syndromes: Signal, take: Signal, begins) -> None:
+        """Sums S(1), S(3), ... of a codeword's words, some of them at a time."""
+        field, width = self.code.field, self.width
+        exponents = range(1, 2 * self.code.t, 2)
+        for some, low in _together(exponents, field.bits):
+            of_word = Linear(len(some) * field.bits,
+                             tuple(sum(field.power(j * k) << field.bits * i for i, j in enumerate(some)) for k in range(width)))
+            before = [Mux(begins, 0, syndromes[low + field.bits * i:][:field.bits]) for i in range(len(some))]
+            moved = Cat(field.times(field.power(j * width))(s) for j, s in zip(some, before))
+            with m.If(take):
+                m.d.sync += syndromes[low:low + len(moved)].eq(moved ^ of_word(in_order(self.i)))
+
+    def _search(self, m: Module, solver: KeySolver, load, go, wrong: Signal) -> None:
+        """Finds of each bit of a word whether it is a root's (Chien)."""
+        field, width = self.code.field, self.width
+        terms = [Signal(field.bits, name=f"term{i}", reset_less=True) for i in range(self.code.t + 1)]
+        with m.If(load):
+            m.d.sync += [term.eq(solver.o.word_select(i, field.bits)) for i, term in enumerate(terms)]
+        with m.If(go):
+            for some, _ in _together(range(width), field.bits):  # the first bit is the highest
+                sums = add(field.times(*(field.power(i * k) for k in some))(term) for i, term in enumerate(terms))
+                for n, k in enumerate(some):
+                    m.d.sync += wrong[width - 1 - k].eq(sums[field.bits * n:][:field.bits] == 0)
+            m.d.sync += [term.eq(field.times(field.power(i * width))(term)) for i, term in enumerate(terms)]
+
+
+def _together(values: range, bits: int) -> list[tuple[range, int]]:
+    """Values in groups whose elements of the field fit into a word of the machine that simulates, each with where its bits begin."""
+    each = 64 // bits
+    return [(values[k:k + each], k * bits) for k in range(0, len(values), each)]

@@ -1,25 +1,18 @@
-"""GF(2**m), its linear maps as sums of bits, and binary BCH codes over it (Lin and Costello, Error Control Coding, chapter 6)."""
+"""GF(2**m), and binary BCH codes over it (Lin and Costello, Error Control Coding, chapter 6)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
 
-from amaranth.hdl import Cat, Const, Value
+from amaranth.hdl import Cat, Const, Mux, Value
 
-__all__ = ["Bch", "Field", "Matrix", "apply"]
+from tenon.hw.storage.flash.linear import Linear, add
+
+__all__ = ["Bch", "Field"]
 
 #: Primitive polynomials, by degree: what the powers of x are reduced by.
 _PRIMITIVE = {8: 0x11D, 9: 0x211, 10: 0x409, 11: 0x805, 12: 0x1053, 13: 0x201B, 14: 0x4443, 15: 0x8003, 16: 0x1100B}
-
-#: A linear map over GF(2): for each output bit the mask of input bits whose sum it is.
-Matrix = tuple[int, ...]
-
-
-def apply(matrix: Matrix, value: Value) -> Value:
-    """The map in gateware."""
-    return Cat((value & Const(mask, len(value))).xor() if mask else Const(0, 1) for mask in matrix)
-
 
 @dataclass(frozen=True)
 class Field:
@@ -54,23 +47,23 @@ class Field:
     def product(self, a: int, b: int) -> int:
         return self.power(self.logarithms[a] + self.logarithms[b]) if a and b else 0
 
-    def times(self, constant: int) -> Matrix:
-        """Multiplication by a constant."""
-        columns = [self.product(constant, 1 << k) for k in range(self.bits)]
-        return tuple(sum((column >> row & 1) << k for k, column in enumerate(columns)) for row in range(self.bits))
+    def times(self, *constants: int) -> Linear:
+        """Multiplication by constants: the products behind each other."""
+        def products(value: int) -> int:
+            return sum(self.product(constant, value) << self.bits * k for k, constant in enumerate(constants))
+
+        return Linear.of(products, self.bits, self.bits * len(constants))
 
     def multiply(self, a: Value, b: Value) -> Value:
-        """The product in gateware."""
-        # The sum of a's multiples by x**k for which b has a bit.
-        total = Const(0, self.bits)
-        for k in range(self.bits):
-            total = total ^ (apply(self.times(self.power(k)), a) & b[k].replicate(self.bits))
-        return total
+        """The product in gateware: of polynomials, then what its powers from x**bits on are in the field."""
+        bits = self.bits
+        whole = add(Mux(b[k], Cat(Const(0, k), a, Const(0, bits - 1 - k)), 0) for k in range(bits))
+        return whole[:bits] ^ Linear(bits, tuple(map(self.power, range(bits, 2 * bits - 1))))(whole[bits:])
 
-    def square(self) -> Matrix:
+    @cached_property
+    def square(self) -> Linear:
         """Squaring is linear."""
-        columns = [self.product(1 << k, 1 << k) for k in range(self.bits)]
-        return tuple(sum((column >> row & 1) << k for k, column in enumerate(columns)) for row in range(self.bits))
+        return Linear.of(lambda value: self.product(value, value), self.bits, self.bits)
 
 
 @dataclass(frozen=True)
@@ -118,21 +111,20 @@ class Bch:
                 state = (state << 1 & (1 << width) - 1) ^ (low if feedback else 0)
         return state
 
-    def step(self, count: int) -> tuple[Matrix, Matrix]:
-        """The encoder's next state after ``count`` bits, the first of which is the highest: of the state, and of the bits."""
+    def step(self, count: int) -> Linear:
+        """What the encoder's highest ``count`` bits of state, to which as many bits of data were added, become in its next state; the
+        rest of the state moves up. The first bit is the highest."""
         width = self.parity_bits
+        low = self.generator & (1 << width) - 1
 
-        def advanced(state: int, word: int) -> int:
-            low = self.generator & (1 << width) - 1
+        def fed_back(word: int) -> int:
+            state = 0
             for k in reversed(range(count)):
                 feedback = (state >> (width - 1) ^ word >> k) & 1
                 state = (state << 1 & (1 << width) - 1) ^ (low if feedback else 0)
             return state
 
-        def matrix(columns: list[int]) -> Matrix:
-            return tuple(sum((column >> row & 1) << k for k, column in enumerate(columns)) for row in range(width))
-
-        return matrix([advanced(1 << k, 0) for k in range(width)]), matrix([advanced(0, 1 << k) for k in range(count)])
+        return Linear.of(fed_back, count, width)
 
 
 def _multiply(a: int, b: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Value
 
-from tenon.hw.storage.flash.field import Matrix, apply
+from tenon.hw.storage.flash.linear import Linear
 
 __all__ = ["CRC_BITS", "KEY_BITS", "crc_of", "crc_step", "key_of", "key_step", "seeded"]
 
@@ -37,14 +37,11 @@ def seeded(place):
     return Cat(Const(1, 1), (place * _SPREAD)[:KEY_BITS - 1])
 
 
-def _matrix(columns: list[int], rows: int) -> Matrix:
-    return tuple(sum((column >> row & 1) << k for k, column in enumerate(columns)) for row in range(rows))
-
-
-def key_step(width: int) -> tuple[Matrix, Matrix]:
-    """The state after a word, and the word: of the state."""
-    steps = [_key_steps(1 << k, width) for k in range(KEY_BITS)]
-    return _matrix([s for s, _ in steps], KEY_BITS), _matrix([w for _, w in steps], width)
+def key_step(state: Value, width: int) -> tuple[Value, Value]:
+    """(the state after a word of the stream, the word)."""
+    later = Linear.of(lambda value: _key_steps(value, width)[0], KEY_BITS, KEY_BITS)
+    word = Linear.of(lambda value: _key_steps(value, width)[1], KEY_BITS, width)
+    return later(state), word(state)
 
 
 def _crc_steps(state: int, word: int, count: int) -> int:
@@ -64,6 +61,5 @@ def crc_of(data: bytes) -> int:
 def crc_step(state: Value, word: Value) -> Value:
     """The state after a word."""
     width = len(word)
-    of_state = _matrix([_crc_steps(1 << k, 0, width) for k in range(CRC_BITS)], CRC_BITS)
-    of_word = _matrix([_crc_steps(0, 1 << k, width) for k in range(width)], CRC_BITS)
-    return apply(of_state, state) ^ apply(of_word, word)
+    mixed = Linear.of(lambda value: _crc_steps(value, 0, width), width, CRC_BITS)  # words are no wider than the state
+    return state[width:] ^ mixed(state[:width] ^ word)

@@ -12,7 +12,6 @@ from tenon.hw.fifo import Fifo
 from tenon.hw.storage.bus import attach, write_bus
 from tenon.hw.storage.dword_fifo import DWORD_BITS, DwordFifo
 from tenon.hw.storage.flash.code import BchDecoder
-from tenon.hw.storage.flash.field import apply
 from tenon.hw.storage.flash.page import BLOCK_BITS, METADATA, UnitFormat
 from tenon.hw.storage.flash.streams import CRC_BITS, KEY_BITS, crc_step, key_step, seeded
 from tenon.hw.storage.flash.unit_writer import PLACE_BITS
@@ -103,11 +102,12 @@ class UnitReader(wiring.Component):
         metadata = Signal(METADATA.size, reset_less=True)
         of_data, of_metadata, begins, room, go = (Signal(name=f"out_{name}") for name in ("data", "metadata", "begins", "room", "go"))
         plain = Signal(width)
+        key_later, stream = key_step(key_now, width)
         m.d.comb += [
             begins.eq(first & (out_at == 0)), of_data.eq(out_at < unit.data_words),
             of_metadata.eq(~of_data & decoder.o_kind & (out_at < unit.data_words + unit.metadata_words)),
             key_now.eq(Mux(begins, seeded(places.o), key)), crc_now.eq(Mux(begins, (1 << CRC_BITS) - 1, crc)),
-            plain.eq(decoder.o ^ apply(key_step(width)[1], key_now)),
+            plain.eq(decoder.o ^ stream),
             room.eq(buffer.stored < lanes * rows - 2), decoder.o_ready.eq(go),
             go.eq(places.o_valid & (~of_data | room) & (~(decoder.o_last & decoder.o_kind) | (results.i_ready))),
         ]
@@ -118,7 +118,7 @@ class UnitReader(wiring.Component):
         with m.If(took):
             m.d.sync += out_at.eq(out_at + 1)
             with m.If(of_data | of_metadata):
-                m.d.sync += key.eq(apply(key_step(width)[0], key_now))
+                m.d.sync += key.eq(key_later)
             with m.If(of_data | (of_metadata & (meta_at < 2 * BLOCK_BITS // width))):
                 m.d.sync += crc.eq(crc_step(crc_now, plain))
             with m.If(of_metadata):

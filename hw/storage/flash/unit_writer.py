@@ -9,7 +9,6 @@ from amaranth.lib.wiring import In, Out
 from tenon.hw.storage.bus import attach, read_bus
 from tenon.hw.storage.dword_fifo import DWORD_BITS, DwordFifo
 from tenon.hw.storage.flash.code import BchEncoder
-from tenon.hw.storage.flash.field import apply
 from tenon.hw.storage.flash.page import BLOCK_BITS, METADATA, UnitFormat
 from tenon.hw.storage.flash.streams import CRC_BITS, KEY_BITS, crc_step, key_step, seeded
 from tenon.hw.storage.params import StorageParams
@@ -83,8 +82,9 @@ class UnitWriter(wiring.Component):
 
         # What a word is: by its number in its codeword.
         last_part = Signal()
-        body, plain, stream = Signal(range(max(unit.lengths) + 1)), Signal(width), Signal(width)
+        body, plain = Signal(range(max(unit.lengths) + 1)), Signal(width)
         meta_at = Signal(range(unit.metadata_words + 1))
+        key_later, stream = key_step(key, width)
         everything = Cat(metadata, crc)
         assert len(everything) == METADATA.size
         m.d.comb += [
@@ -92,7 +92,7 @@ class UnitWriter(wiring.Component):
             of_data.eq(at < unit.data_words), of_metadata.eq(~of_data & (at < body)), of_parity.eq(at >= body),
             meta_at.eq(at - unit.data_words),
             plain.eq(Mux(of_data, buffer.o.word_select(piece, width), everything.word_select(meta_at, width))),
-            stream.eq(apply(key_step(width)[1], key)), self.o.eq(Mux(of_parity, encoder.o, plain ^ stream)),
+            self.o.eq(Mux(of_parity, encoder.o, plain ^ stream)),
             self.o_valid.eq(active & (~of_data | held)), taken.eq(self.o_valid & self.o_ready),
             encoder.i_valid.eq(taken & ~of_parity), encoder.i_first.eq(at == 0), encoder.i.eq(self.o), encoder.o_next.eq(taken & of_parity),
             self.o_last.eq(last_part & (at == unit.lengths[1] - 1)),
@@ -105,7 +105,7 @@ class UnitWriter(wiring.Component):
             with m.If(self.o_last):
                 m.d.sync += active.eq(0)
             with m.If(~of_parity):
-                m.d.sync += key.eq(apply(key_step(width)[0], key))
+                m.d.sync += key.eq(key_later)
             with m.If(of_data | (of_metadata & (meta_at < 2 * BLOCK_BITS // width))):
                 m.d.sync += crc.eq(crc_step(crc, plain))
         return m

@@ -14,10 +14,10 @@ async def guest(dut):
     for name in ("request", "write", "address", "value", "msix_mask", "msix_enable"):
         getattr(dut, name).value = 0
     dut.deadline.value = 2**64 - 1
-    dut.rst.value = 1
+    dut.reset.value = 1
     for _ in range(4):
         await FallingEdge(dut.clk)
-    dut.rst.value = 0
+    dut.reset.value = 0
     await ReadOnly()
     if dut.gone.value != 1:
         await RisingEdge(dut.gone)

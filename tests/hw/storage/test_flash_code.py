@@ -18,7 +18,7 @@ def test_fields_have_generators(bits):
     assert sorted(field.powers) == list(range(1, 1 << bits))
 
 
-@pytest.mark.parametrize(("m", "t", "width"), [(13, 4, 16), (13, 8, 16), (10, 3, 8), (14, 5, 32)])
+@pytest.mark.parametrize(("m", "t", "width"), [(13, 4, 16), (13, 8, 16), (10, 3, 8), (14, 5, 32), (13, 2, 32)])
 def test_codewords(m, t, width):
     rng, seen, code, each = random.Random(m * t), Counter(), Bch(m, t), width // 8
     parity_words = -(-code.parity_bits // width)
@@ -100,3 +100,45 @@ def test_codewords(m, t, width):
             seen["failed"] += failed
             seen["missed"] += not failed
     assert seen["corrected"] > 10 and seen["failed"] > 3 and seen["missed"] <= 1, seen
+
+
+def test_codewords_with_errors_take_as_long_as_they_are():
+    """Solving is behind the next one's coming in, and the one after that fills what goes out."""
+    rng, code, width, size, count = random.Random(5), Bch(13, 8), 16, 512, 6
+    parity_bytes = -(-code.parity_bits // width) * width // 8
+    lengths = ((size + parity_bytes) * 8 // width,) * 2
+    decoder = BchDecoder(code, width=width, lengths=lengths)
+    words, ends = [], []
+    for _ in range(count):
+        data = rng.randbytes(size)
+        text = data + (code.encode(data) << 8 * parity_bytes - code.parity_bits).to_bytes(parity_bytes, "big")
+        codeword = [int.from_bytes(text[k:k + width // 8], "little") for k in range(0, len(text), width // 8)]
+        for place in rng.sample(range(len(codeword) * width), code.t):
+            codeword[place // width] ^= 1 << place % width
+        words += codeword
+
+    async def feed(ctx):
+        ctx.set(decoder.i_valid, 1)
+        for number, word in enumerate(words):
+            ctx.set(decoder.i, word)
+            ctx.set(decoder.i_last, number % lengths[0] == lengths[0] - 1)
+            while not ctx.get(decoder.i_ready):
+                await ctx.tick()
+            await ctx.tick()
+        ctx.set(decoder.i_valid, 0)
+
+    async def watch(ctx):
+        ctx.set(decoder.o_ready, 1)
+        for cycle in range(len(words) * 3):
+            if ctx.get(decoder.o_valid) and ctx.get(decoder.o_last):
+                assert ctx.get(decoder.o_errors) == code.t and not ctx.get(decoder.o_failed)
+                ends.append(cycle)
+                if len(ends) == count:
+                    return
+            await ctx.tick()
+
+    sim = simulator(decoder)
+    sim.add_testbench(feed)
+    sim.add_testbench(watch, background=False)
+    sim.run()
+    assert len(ends) == count and (ends[-1] - ends[0]) / (count - 1) < 1.02 * lengths[0], ends
