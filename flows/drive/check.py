@@ -14,6 +14,7 @@ __all__ = ["Amounts", "check_drive"]
 
 _SCENARIOS = "tenon.tb.drive.scenarios"
 _RATES = (0.85, 1.02)  # of what is promised, that must be measured
+_LATENCIES = (0.85, 1.15)
 _WRONG_BITS = 100_000  # of a thousand million that are read
 
 
@@ -63,7 +64,15 @@ def _rates(params: StorageParams, found: dict) -> Iterator[str]:
     promised = drive_covenant(params)
     for edge, rate in found["rates"].items():
         due = promised.rate(*edge.split())
-        line = f"{' to '.join(edge.split())}: {rate:.2f} bytes in a cycle, {100 * rate / due:.1f} % of {due:.2f} that the covenant says"
-        if not _RATES[0] * due <= rate <= _RATES[1] * due:
-            raise SimulationError(f"{line}; it must be {100 * _RATES[0]:.0f} to {100 * _RATES[1]:.0f} %")
-        yield line
+        yield _held(f"{' to '.join(edge.split())}: {rate:.2f} bytes in a cycle", rate / due, f"{due:.2f}", _RATES)
+    for command in promised.commands:
+        if command.latency is not None:
+            cycles = found["latencies"][command.name]
+            yield _held(f"{command.name} alone: {cycles:,} cycles", cycles / command.latency, f"{command.latency:,}", _LATENCIES)
+
+
+def _held(measured: str, share: float, promised: str, bounds: tuple[float, float]) -> str:
+    line = f"{measured}, {100 * share:.1f} % of {promised} that the covenant says"
+    if not bounds[0] <= share <= bounds[1]:
+        raise SimulationError(f"{line}; it must be {100 * bounds[0]:.0f} to {100 * bounds[1]:.0f} %")
+    return line

@@ -1,5 +1,5 @@
-"""A drive's covenant: its memories, how fast data go from one to another, and which commands move them. ``tenon drive check`` measures
-the rates of all that a host can see."""
+"""A drive's covenant: its memories, how fast data go from one to another, which commands move them, and how long one alone takes.
+``tenon drive check`` measures the rates and times of all that a host can see."""
 
 from __future__ import annotations
 
@@ -15,10 +15,17 @@ from tenon.hw.storage.nvme.commands import Namespace, command
 from tenon.hw.storage.params import UNIT_BYTES, StorageParams
 from tenon.hw.storage.prp import HOST_ADDRESS_BITS
 
-__all__ = ["CLOCK_NS", "CommandPromise", "DriveCovenant", "Move", "drive_covenant"]
+__all__ = ["CLOCK_NS", "HOST_LATENCY", "CommandPromise", "DriveCovenant", "Move", "drive_covenant"]
 
 #: Of a cycle: in what a drive's times are given.
 CLOCK_NS = 4
+
+#: Cycles until a host's memory answers, behind PCIe: what a command's latency is promised for.
+HOST_LATENCY = 100
+
+# Cycles of a command alone that are neither array's nor bus's: entry and completion, hardware, firmware; and what flash adds. Measured.
+_AROUND = {"read": 500, "write": 1_050, "memory_read": 950, "memory_write": 950, "memory_copy": 2_600}
+_AROUND_FLASH = {"read": 150, "write": 1_700, "memory_copy": 700}
 
 
 @dataclass(frozen=True)
@@ -32,13 +39,15 @@ class Move:
 
 @dataclass(frozen=True)
 class CommandPromise:
-    """A command as a mnemonic of the drive: where it goes, its fields, what it moves."""
+    """A command as a mnemonic of the drive: where it goes, its fields, what it moves; ``latency``: cycles from submission until the host
+    knows, of one of ``UNIT_BYTES`` alone, None if that is its program's to say."""
 
     name: str
     opcode: int
     namespace: int
     fields: tuple[str, ...]
     moves: tuple[Move, ...]
+    latency: int | None
 
     def moved(self, **fields: int) -> int:
         """Bytes that it moves, of all its moves."""
@@ -99,9 +108,10 @@ def drive_covenant(params: StorageParams, *, fingerprint: str = "") -> DriveCove
         Edge("SLM", "HOST", both, HOST_BURST_BYTES), Edge("HOST", "SLM", both, HOST_BURST_BYTES),
         Edge("SLM", "ACCELERATOR", memory, p.burst_bytes), Edge("ACCELERATOR", "SLM", memory, p.burst_bytes),
     )
+    latencies = _latencies(p)
     units = f"(nlb + 1) * {UNIT_BYTES}"
     commands = tuple(
-        CommandPromise(name, command(name).opcode, namespace, fields, moves) for name, namespace, fields, moves in (
+        CommandPromise(name, command(name).opcode, namespace, fields, moves, latencies.get(name)) for name, namespace, fields, moves in (
             ("read", Namespace.BLOCKS, ("slba", "nlb"), (Move(blocks, "HOST", units),)),
             ("write", Namespace.BLOCKS, ("slba", "nlb"), (Move("HOST", blocks, units),)),
             ("memory_read", Namespace.MEMORY, ("sb", "length"), (Move("SLM", "HOST", "length"),)),
@@ -110,4 +120,18 @@ def drive_covenant(params: StorageParams, *, fingerprint: str = "") -> DriveCove
             ("execute_program", Namespace.COMPUTE, ("pind", "rsid", "cparam1"), ())))  # what it moves is the program's own
     memories = (Memory(blocks, UNIT_BYTES, p.units, banks=1 if p.ram_blocks else p.all_dies, space="dram" if p.ram_blocks else "flash"),
                 Memory("SLM", 1, p.slm_bytes, space="dram"), Memory("HOST", 1, 1 << HOST_ADDRESS_BITS, space="host"))
-    return DriveCovenant(p.name, memories, edges, commands, fingerprint, {"parameters": p.to_dict(), "clock_ns": CLOCK_NS})
+    notes = {"parameters": p.to_dict(), "clock_ns": CLOCK_NS, "host_latency": HOST_LATENCY}
+    return DriveCovenant(p.name, memories, edges, commands, fingerprint, notes)
+
+
+def _latencies(p: StorageParams) -> dict[str, int]:
+    """Of each command that moves ``UNIT_BYTES``: what its data pass, one behind the other."""
+    memory = UNIT_BYTES * 8 // p.memory_bits
+    host = UNIT_BYTES * 8 // min(p.host_bits, p.memory_bits)
+    found = {"read": host, "write": host, "memory_read": host, "memory_write": host, "memory_copy": 2 * memory}
+    if not p.ram_blocks:
+        unit = UnitFormat(p)
+        read = p.read_ns // CLOCK_NS + unit.words + unit.lengths[1]  # a codeword waits until it is whole
+        found |= {"read": read + host, "memory_copy": read,
+                  "write": host + p.page_bytes // UNIT_BYTES * unit.words + p.program_ns // CLOCK_NS}
+    return {name: cycles + _AROUND[name] + (0 if p.ram_blocks else _AROUND_FLASH.get(name, 0)) for name, cycles in found.items()}

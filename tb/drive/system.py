@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pythondata_cpu_vexriscv
 
-from tenon.hw.storage.covenant import CLOCK_NS
+from tenon.hw.storage.covenant import CLOCK_NS, HOST_LATENCY
 from tenon.hw.storage.drive import DRIVE_PREFIX, drive_verilog
 from tenon.hw.storage.memory_map import memory_map
 from tenon.hw.storage.nvme.registers import PCI_DEVICE, PCI_VENDOR
@@ -66,7 +66,7 @@ def part_names(params: StorageParams) -> list[str]:
 
 
 def run_drive(params: StorageParams, scenario: str, *, arguments: dict | None = None, arenas: Sequence[Arena] = ARENAS,
-              dram: Dram | None = None, host_latency: int = 100, host_stall: int = 0, seed: int = 1, nand: Sequence[str] = (),
+              dram: Dram | None = None, host_latency: int = HOST_LATENCY, host_stall: int = 0, seed: int = 1, nand: Sequence[str] = (),
               tracks: bool = False) -> dict:
     """Runs ``scenario`` ("module:function", a coroutine of a ``Host``) and returns what it returns.
 

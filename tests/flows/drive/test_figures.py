@@ -49,12 +49,18 @@ def test_timeline():
 
 def test_check(monkeypatch):
     promised = drive_covenant(drive("tiny"))
-    found = {"cycles": 7, "seen": {"written": 147, "read": 5}, "rates": {"FLASH SLM": 0.95 * promised.rate("FLASH", "SLM")}}
+    found = {"cycles": 7, "seen": {"written": 147, "read": 5}, "rates": {"FLASH SLM": 0.95 * promised.rate("FLASH", "SLM")},
+             "latencies": {c.name: c.latency for c in promised.commands}}
     asked = []
     monkeypatch.setattr(check, "run_drive", lambda params, scenario, **rest: asked.append((scenario, rest["arguments"])) or found)
     lines = list(check_drive(drive("tiny"), Amounts(1, 2, 3, 0.1), 1))
-    assert [line.partition(":")[0] for line in lines] == ["traffic", "histories", "FLASH to SLM", "malformed", "integrity"]
+    assert [line.partition(":")[0] for line in lines] == [
+        "traffic", "histories", "FLASH to SLM", "read alone", "write alone", "memory_read alone", "memory_write alone", "memory_copy alone",
+        "malformed", "integrity"]
     assert "147 blocks written" in lines[-1] and "95.0 % of 1.96" in lines[2]
+    found["latencies"]["read"] *= 2
+    with pytest.raises(SimulationError, match="read alone: .* cycles, 200.0 % of .*; it must be 85 to 115 %"):
+        list(check_drive(drive("tiny"), Amounts(1, 2, 3, 0.1), 1))
     found["rates"]["FLASH SLM"] *= 0.8
     with pytest.raises(SimulationError, match="76.0 % of 1.96 that the covenant says; it must be 85 to 102 %"):
         list(check_drive(drive("tiny"), Amounts(1, 2, 3, 0.1), 1))

@@ -33,3 +33,12 @@ def test_commands():
     read = next(c for c in covenant.commands if c.name == "read")
     assert read.moved(slba=3, nlb=7) == 8 * 4096 and covenant.memory("FLASH").size == drive("tiny").units * 4096
     assert json.loads(covenant.to_json())["accelerator"] == "ab"
+
+
+def test_latencies_are_of_what_data_pass():
+    def latencies(**changes):
+        return {c.name: c.latency for c in drive_covenant(replace(drive("dscs8"), **changes)).commands}
+
+    usual, slow, in_ram = latencies(), latencies(read_ns=125_000), latencies(ram_blocks=1)
+    assert slow["read"] - usual["read"] == slow["memory_copy"] - usual["memory_copy"] == 100_000 // 4 and slow["write"] == usual["write"]
+    assert in_ram["read"] < 1_100 and in_ram["memory_read"] == usual["memory_read"] and usual["execute_program"] is None
