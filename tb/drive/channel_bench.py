@@ -1,4 +1,4 @@
-"""The cocotb side of ``channel_bench.sv``: programs blocks in order, reads units at random, erases, and notes what came back.
+"""The cocotb side of ``channel_bench.sv``: programs blocks in order, reads units at random and units of one page, erases, and notes what came back.
 
 The job (``$TENON_CHANNEL_JOB``, JSON) has ``dies``, ``blocks``, ``pages``, ``units`` (of a page), ``reads``, ``seed``, ``result``; unit n
 of the program is at n * 4096 of the memory, what is read n-th goes to ``target`` + n * 4096.
@@ -46,7 +46,7 @@ async def operations(dut):
                     pending.append(fields(die, PROGRAM, row, unit, unit < task["units"] - 1, source * 4096, lba, sequence))
                     written[die, row, unit] = (source, lba, sequence)
                     source += 1
-            elif kind < 0.37 and page:
+            elif kind < 0.41 and page:
                 pending.append(fields(die, ERASE, block * task["pages"]))
                 next_page[die, block] = 0
                 written = {k: v for k, v in written.items() if k[0] != die or k[1] // task["pages"] != block}
@@ -57,10 +57,12 @@ async def operations(dut):
                     unit = die, task["blocks"] * task["pages"] - 1, 0
                     if unit in written:
                         continue
-                pending.append(fields(*unit[:1], READ, unit[1], unit[2], addr=task["target"] + 4096 * reads))
-                pending[-1]["due"] = written.get(unit)
-                pending[-1]["number"] = reads
-                reads += 1
+                for _ in range(min(rng.choice([1, 1, 2, 3, 6]), task["reads"] - reads)):  # some of one page, one behind the other
+                    pending.append(fields(*unit[:1], READ, unit[1], unit[2], addr=task["target"] + 4096 * reads))
+                    pending[-1]["due"] = written.get(unit)
+                    pending[-1]["number"] = reads
+                    reads += 1
+                    unit = *unit[:2], rng.randrange(task["units"])
         if not pending and dut.o_valid.value == 0:  # until something ends
             dut.i_valid.value = dut.o_ready.value = 0
             await RisingEdge(dut.o_valid)

@@ -62,7 +62,7 @@ class FlashChannel(wiring.Component):
     then data of pages that were read go, then what has ended is looked at, then programs and erases begin; dies take turns.
 
     While a page's data leave a die's cache register, its array reads the next one (Read Cache Random). Units of one page that come one
-    behind the other are read once.
+    behind the other are read once: those behind the first leave the queue, so that the next page's read is seen behind them.
 
     Members
     -------
@@ -102,16 +102,18 @@ class FlashChannel(wiring.Component):
         attach(m, write_bus(**self.memory), (reader, ""), (self, ""))
 
         # Operations of each die. A read leaves the queue when it begins: first its page is on its way from the cells (``reading``), then it
-        # is in the cache register (``holding``), where it goes when the next one begins (``cached``) or nothing follows. Of others, the
+        # is in the cache register (``holding``), where it goes when the next one begins (``cached``) or nothing follows. Its mates are
+        # reads of the same page that came behind it; there are none of a page in the array while another is held. Of other operations, the
         # first in the queue may be under way.
         names = ("op", "row", "unit", "more", "addr", "lba", "sequence", "tag")
         asked = Cat(getattr(self, f"i_{name}") for name in names)
-        queues = []
+        queues, mates = [], []
         for die in range(p.dies):
-            queue = Fifo(width=len(asked), depth=_OPERATIONS)
-            m.submodules[f"queue{die}"] = queue
+            queue = m.submodules[f"queue{die}"] = Fifo(width=len(asked), depth=_OPERATIONS)
             m.d.comb += [queue.i_valid.eq(self.i_valid & (self.i_die == die)), queue.i.eq(asked)]
             queues.append(queue)
+            mates.append(Fifo(width=len(asked), depth=max(2, p.page_units)))
+            m.submodules[f"mates{die}"] = mates[-1]
         m.d.comb += self.i_ready.eq(Array(queue.i_ready for queue in queues)[self.i_die])
         reading, holding, cached, under_way = (Signal(p.dies, name=name) for name in ("reading", "holding", "cached", "under_way"))
         in_array, in_cache = (Array(Signal(len(asked), name=f"{name}{die}", reset_less=True) for die in range(p.dies))
@@ -127,15 +129,20 @@ class FlashChannel(wiring.Component):
             return fields
 
         # Which die is served next: the first kind that some die has, of its dies the next one after the last.
-        reads, others, still, turns, gives = (Signal(p.dies, name=name) for name in ("reads", "others", "still", "turns", "gives"))
+        reads, others, still, turns, gives, joins = (Signal(p.dies, name=name) for name in ("reads", "others", "still", "turns", "gives",
+                                                                                            "joins"))
         for number, queue in enumerate(queues):
             head, array = fields_of(queue.o, f"head{number}"), fields_of(in_array[number], f"array{number}")
+            held = fields_of(in_cache[number], f"cache{number}")
             another = queue.o_valid & (head["op"] == FlashOp.READ)
+            page = Mux(holding[number], held["row"], array["row"])
             m.d.comb += [
+                joins[number].eq(another & (holding[number] ^ reading[number]) & (head["row"] == page) & mates[number].i_ready),
+                mates[number].i_valid.eq(joins[number]), mates[number].i.eq(queue.o),
                 reads[number].eq(another), others[number].eq(queue.o_valid & (head["op"] != FlashOp.READ)),
                 still[number].eq(self.f_ready[number] & (settle[number] == 0)),
-                turns[number].eq(reading[number] & ~holding[number] & (cached[number] | (another & (head["row"] != array["row"])))),
-                gives[number].eq(holding[number] | (reading[number] & ~turns[number])),
+                turns[number].eq(reading[number] & ~holding[number] & ~joins[number] & (cached[number] | another)),
+                gives[number].eq(holding[number] | (reading[number] & ~turns[number] & ~joins[number])),
             ]
         none = ~(reading | holding | under_way)
         kinds = [turns & still, reads & none, gives & still, under_way & still, others & none]
@@ -155,14 +162,16 @@ class FlashChannel(wiring.Component):
         head, about, now = Signal(len(asked)), Signal(len(asked)), Signal(len(asked), reset_less=True)
         is_read, is_reading, is_holding, is_under_way, give = (flags.bit_select(die, 1) for flags in
                                                                (reads, reading, holding, under_way, gives))
-        pop, popped = Signal(), Signal()
+        pop, popped, mate, joining, next_mate = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
+            mate.eq(Array(fifo.busy for fifo in mates)[die]), joining.eq(joins.bit_select(die, 1)),
             head.eq(Array(queue.o for queue in queues)[die]), popped.eq(Array(queue.o_valid for queue in queues)[die]),
             about.eq(Mux(is_holding, in_cache[die], Mux(give, in_array[die], head))),
         ]
         at_head, fields, its = fields_of(head, "next"), fields_of(now, "now"), fields_of(about, "about")
-        for number, queue in enumerate(queues):
-            m.d.comb += queue.o_ready.eq(pop & (die == number))
+        for number, (queue, fifo) in enumerate(zip(queues, mates)):
+            m.d.comb += fifo.o_ready.eq(next_mate & (die == number))
+            m.d.comb += queue.o_ready.eq((pop & (die == number)) | joins[number])
 
         # A sequence of bytes: commands and addresses, the first lowest.
         left, at = Signal(range(9)), Signal(range(_STROBE))
@@ -206,6 +215,8 @@ class FlashChannel(wiring.Component):
                 m.next = "SAY"
                 with m.If(is_holding):
                     m.d.sync += [say(_Command.READ_COLUMN, columns, _Command.READ_COLUMN_CONFIRM), then.eq(_Then.GIVE)]
+                with m.Elif(joining):  # its page has mates only now: nothing of what was chosen may hold
+                    m.next = "PICK"
                 with m.Elif(give):
                     m.next = "ANNOUNCE"
                 with m.Elif(is_reading):  # into the cache register, and the array goes on with the next one
@@ -273,12 +284,17 @@ class FlashChannel(wiring.Component):
             with m.State("RECEIVE"):
                 m.d.comb += [of_unit.eq(1), strobe.eq((owed < _WORDS) & (words != unit_format.words)), self.f_re.eq(strobe)]
                 m.d.sync += words.eq(words + strobe)
-                with m.If((words == unit_format.words) & (came == 0)):
-                    again = Signal()  # the next unit is of the same page
-                    m.d.comb += [again.eq(is_read & (at_head["row"] == fields["row"]) & (is_holding ^ is_reading)), pop.eq(again)]
-                    m.d.sync += [in_cache[die].eq(head), is_holding.eq(again)]
+                with m.If((words == unit_format.words) & (came == 0) & ~joining):
+                    m.d.sync += [is_holding.eq(mate), in_cache[die].eq(now)]
                     with m.If(~is_holding):
                         m.d.sync += is_reading.eq(0)
+                    m.next = "PICK"
+                    with m.If(mate):
+                        m.next = "MATE"
+            with m.State("MATE"):  # the next unit is of the same page
+                m.d.comb += next_mate.eq(1)
+                m.d.sync += in_cache[die].eq(Array(fifo.o for fifo in mates)[die])
+                with m.If(Array(fifo.o_valid for fifo in mates)[die]):
                     m.next = "PICK"
             with m.State("STATUS"):
                 m.d.comb += self.f_re.eq(at == 0)
