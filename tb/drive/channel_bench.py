@@ -1,4 +1,5 @@
-"""The cocotb side of ``channel_bench.sv``: programs blocks in order, reads units at random and units of one page, erases, and notes what came back.
+"""The cocotb side of ``channel_bench.sv``: programs blocks in order, reads units at random and units of one page, erases, and notes what
+came back.
 
 The job (``$TENON_CHANNEL_JOB``, JSON) has ``dies``, ``blocks``, ``pages``, ``units`` (of a page), ``reads``, ``seed``, ``result``; unit n
 of the program is at n * 4096 of the memory, what is read n-th goes to ``target`` + n * 4096.
