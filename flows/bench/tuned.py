@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime
 import statistics
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -18,7 +18,7 @@ from tenon.flows.bench.tuning import BUDGET, COMPETITORS, CONFIGURATIONS, FIRST,
 from tenon.flows.errors import user_errors
 from tenon.flows.outputs import new_file
 
-__all__ = ["Courses", "page", "qualifies", "rows"]
+__all__ = ["Courses", "Standing", "page", "qualifies", "rows", "standing", "verdict"]
 
 Courses = dict[tuple[Task, str], list[Course]]  # of each task and tuner, by seed
 
@@ -26,6 +26,7 @@ _BASE, _CHANCE = "anneal", "random"
 _HARD, _SLOW, _NEAR = 0.9, 192, 0.98  # a task tells tuners apart if chance gets no nearer, and the base is not sooner that near
 _RECORD = Path(__file__).parent / "data" / "tuned.jsonl"
 _REAL, _REAL_BUDGET = ("gaussian", "release", "chameleon", "anneal", "anneal+sampling", "tpe", "descent", "random"), 256
+_CLAIM, _CLAIMED = 4.45, "release"  # how many times less time than AutoTVM a paper says its tuner takes
 _LOOKED_AT = (FIRST, 2 * FIRST, 4 * FIRST, BUDGET)
 _IN_RTL = Task("digits", "edge8")
 _FEWER = {"tpe": 3}  # seeds of tuners that think for longer than all others together
@@ -48,28 +49,78 @@ def _measured(step: Step | None) -> int:
     return BUDGET + 1 if step is None else step.measured
 
 
+@dataclass(frozen=True)
+class Standing:
+    """A tuner over tasks: shares of the least after so many measurements, by all runs; and of each task the median run: in how many times
+    fewer measurements, and how much less time, it comes to what the base comes to; and in how many tasks it does."""
+
+    shares: Mapping[int, Sequence[float]]
+    sooner: Sequence[float]
+    quicker: Sequence[float]
+    asked: Sequence[float]
+    equal: int
+
+
+def standing(courses: Courses, tasks: Sequence[Task], rates: dict[Task, Rates], tuner: str) -> Standing:
+    """Of ``tuner`` over tasks that tell tuners apart."""
+    shares: dict[int, list[float]] = {count: [] for count in _LOOKED_AT}
+    sooner, quicker, asked, equal = [], [], [], 0
+    for task in tasks:
+        least, runs, base = least_of(courses, task), courses[task, tuner], courses[task, _BASE]
+        for count, found in shares.items():
+            found += [least / run.best(count) for run in runs]
+        reached = _until_as_good(courses, task, tuner)
+        needs = statistics.median(map(_measured, (step for step, _ in reached)))
+        sooner.append(BUDGET / needs)
+        seconds = statistics.median(virtual_seconds(step or run.end, rates[task]) for step, run in reached)
+        quicker.append(statistics.median(virtual_seconds(run.end, rates[task]) for run in base) / seconds)
+        asked.append(statistics.median(run.end.queries for run in runs))
+        equal += needs <= BUDGET
+    return Standing(shares, sooner, quicker, asked, equal)
+
+
+def _until_as_good(courses: Courses, task: Task, tuner: str) -> list[tuple[Step | None, Course]]:
+    """Each run of a tuner, and where it comes to what the median run of the base comes to; None if it does not."""
+    goal = statistics.median(run.best(BUDGET) for run in courses[task, _BASE])
+    return [(run.reached(goal), run) for run in courses[task, tuner]]
+
+
 def rows(courses: Courses, tasks: Sequence[Task], rates: dict[Task, Rates]) -> list[str]:
     """A line of Markdown for each tuner, over tasks that tell them apart."""
     lines = []
     for tuner in COMPETITORS:
-        shares: dict[int, list[float]] = {count: [] for count in _LOOKED_AT}
-        sooner, quicker, asked, equal = [], [], [], 0
-        for task in tasks:
-            least, runs, base = least_of(courses, task), courses[task, tuner], courses[task, _BASE]
-            goal = statistics.median(run.best(BUDGET) for run in base)
-            for count, found in shares.items():
-                found += [least / run.best(count) for run in runs]
-            reached = [run.reached(goal) for run in runs]
-            needs = statistics.median(map(_measured, reached))
-            sooner.append(BUDGET / needs)
-            seconds = statistics.median(virtual_seconds(step or run.end, rates[task]) for run, step in zip(runs, reached))
-            quicker.append(statistics.median(virtual_seconds(run.end, rates[task]) for run in base) / seconds)
-            asked.append(statistics.median(run.end.queries for run in runs))
-            equal += needs <= BUDGET
-        cells = [*(_quartiles(found, ".3f") for found in shares.values()), f"{equal} of {len(tasks)}", _quartiles(sooner, ".1f"),
-                 _quartiles(quicker, ".1f"), f"{statistics.median(asked):,.0f}"]
+        s = standing(courses, tasks, rates, tuner)
+        cells = [*(_quartiles(found, ".3f") for found in s.shares.values()), f"{s.equal} of {len(tasks)}", _quartiles(s.sooner, ".1f"),
+                 _quartiles(s.quicker, ".1f"), f"{statistics.median(s.asked):,.0f}"]
         lines.append(f"| {tuner} | {' | '.join(cells)} |")
     return lines
+
+
+def verdict(courses: Courses, tasks: Sequence[Task], rates: dict[Task, Rates]) -> str:
+    """Whether what ReLeASE claims against AutoTVM holds here, and what stands against it."""
+    s = standing(courses, tasks, rates, _CLAIMED)
+    middle, reach = statistics.median(s.quicker), sum(q >= _CLAIM for q in s.quicker)
+    begun, bound, proposing = [], [], []
+    for task in tasks:
+        whole = statistics.median(virtual_seconds(run.end, rates[task]) for run in courses[task, _BASE])
+        for step, run in _until_as_good(courses, task, _CLAIMED):
+            seconds, first = virtual_seconds(step or run.end, rates[task]), _seconds_of_first(run, rates[task])
+            begun.append(first / seconds)
+            bound.append(whole / first)
+            proposing.append((step or run.end).seconds / seconds)
+    begins, most, proposes = map(statistics.median, (begun, bound, proposing))
+    bear = "bear" if middle >= _CLAIM and s.equal == len(tasks) else "do not bear"
+    return (f"ReLeASE claims {_CLAIM} times less time than AutoTVM for results as good. The data {bear} that out: `{_CLAIMED}` is as good "
+            f"as `{_BASE}` in {s.equal} of {len(tasks)} tasks, in {statistics.median(s.sooner):.1f} times fewer measurements and "
+            f"{middle:.1f} times less time (medians); {_CLAIM} times less it takes in {reach}. Of its time until then {100 * begins:.0f} % "
+            f"goes into the {FIRST} random points that all begin with, slow programs most of them, and {100 * proposes:.0f} % into "
+            f"proposing: a tuner that needed nothing but those points would take {most:.1f} times less time than `{_BASE}`.")
+
+
+def _seconds_of_first(run: Course, rates: Rates) -> float:
+    """What the points that all begin with would have taken, by those until the best of them."""
+    step = next(step for step in reversed(run.steps) if step.measured <= FIRST)
+    return virtual_seconds(step, rates) * FIRST / step.measured
 
 
 def _quartiles(values: Iterable[float], form: str) -> str:
@@ -93,6 +144,7 @@ def page(courses: Courses, rates: dict[Task, Rates], seeds: int, real: Sequence[
             f"{100 * (r.virtual / r.seconds - 1):+.0f} % |" for r in real]
     return _PAGE.format(seeds=seeds, first=FIRST, budget=BUDGET, base=_BASE, hard=len(hard), tasks="\n".join(table),
                         rows="\n".join(rows(courses, hard, rates)) if hard else "", looked_at=" | ".join(map(str, _LOOKED_AT)),
+                        verdict=verdict(courses, hard, rates) if hard else "",
                         near=100 * _NEAR, slow=_SLOW,
                         limit=100 * _HARD, real="\n".join(runs), date=f"{datetime.date.today():%Y-%m-%d}", sources=sources(),
                         fewer=" ".join(f"`{tuner}` has {min(count, seeds)} seeds." for tuner, count in _FEWER.items()))
@@ -124,6 +176,8 @@ begin with what is estimated to be best, one neither begins so nor has a model t
 | tuner | share, {looked_at} | as good as base | sooner | quicker | questions |
 |---|---|---|---|---|---|---|---|---|
 {rows}
+
+{verdict}
 
 ## In RTL
 

@@ -80,6 +80,21 @@ def test_the_page(task, monkeypatch):
     row = next(line for line in text.splitlines() if line.startswith("| gaussian |"))
     assert row.startswith("| gaussian | 0.701 (0.701 to 0.701) |") and row.endswith("| 1.000 (1.000 to 1.000) | 1 of 1 | 1.6 | 1.0 | 20 |")
     assert "| random | 8 | 1,000 | 990 | 10.0 | 11.0 | +10 % |" in text
+    assert "The data do not bear that out: `release` is as good as `anneal` in 1 of 1 tasks, in 1.0 times fewer" in text
+
+
+def test_the_claim(task, monkeypatch):
+    monkeypatch.setattr(tuned, "BUDGET", 8)
+    monkeypatch.setattr(tuned, "FIRST", 1)
+    slow, quick = made(1000, 990, 980, 970, 960, 950, 900, 800), made(1000, 780)
+    courses = {(task, "anneal"): [slow] * 3, (task, "release"): [quick] * 3}
+    rates = {task: Rates(1.0, 0.0, 1e9)}
+    standing = tuned.standing(courses, [task], rates, "release")
+    assert (standing.sooner, standing.equal) == ([4.0], 1) and standing.quicker == pytest.approx([(2 + 8) / (1 + 2)], rel=1e-4)
+    monkeypatch.setattr(tuned, "_CLAIM", 3.0)
+    text = tuned.verdict(courses, [task], rates)
+    assert "The data bear that out" in text and "3.0 times less it takes in 1." in text
+    assert "33 % into proposing" in text and "67 % goes into the 1 random points" in text and "would take 5.0 times less" in text
 
 
 def test_the_page_of_gains():
