@@ -7,16 +7,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from tenon.acg.errors import CovenantError
 from tenon.acg.mnemonic import Mnemonic
 from tenon.acg.serial import mnemonic_from, mnemonic_to
+from tenon.acg.validate import validate
 
-__all__ = ["CovenantError", "Edge", "Graph", "Memory", "Sequencer", "Unit"]
+__all__ = ["Edge", "Graph", "Memory", "Sequencer", "Unit"]
 
 _FORMAT = 1
-
-
-class CovenantError(ValueError):
-    """A file that is not a covenant; one line."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,7 @@ class Graph:
         Raises
         ------
         CovenantError
-            If the text is not JSON, not a covenant of this format, or was changed (its fingerprint does not fit).
+            If the text is not JSON, not a covenant of this format, was changed (its fingerprint does not fit), or describes no machine.
         """
         try:
             data = json.loads(text)
@@ -150,4 +148,5 @@ class Graph:
             raise CovenantError(f"not a covenant: {type(error).__name__}: {str(error).splitlines()[0]}") from None
         if graph.fingerprint != data["fingerprint"]:
             raise CovenantError("the covenant's contents do not have the fingerprint that it states")
+        validate(graph)
         return graph

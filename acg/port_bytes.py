@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tenon.acg.errors import CovenantError
 from tenon.acg.formula import names
-from tenon.acg.graph import CovenantError, Graph
+from tenon.acg.graph import Graph
 
 __all__ = ["PortBytes", "port_bytes_of", "to_note"]
 

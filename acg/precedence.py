@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tenon.acg.graph import CovenantError, Graph
+from tenon.acg.errors import CovenantError
+from tenon.acg.graph import Graph
 
 __all__ = ["Precedence", "precedence_of", "to_note"]
 

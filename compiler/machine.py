@@ -84,7 +84,7 @@ class Machine:
     def windows(self) -> Route | None:
         """The instruction that slides windows over each channel, if there is one."""
         statement = _unplaced(depthwise("u8", "i8", zero_per_channel=True).statements["start"])
-        return next((r for r in routes(self.graph.mnemonics, statement) if "oc" in r.lanes), None)
+        return min((r for r in routes(self.graph.mnemonics, statement) if "oc" in r.lanes), key=_narrowness, default=None)
 
     @cached_property
     def takes_columns(self) -> bool:
@@ -157,9 +157,10 @@ class Machine:
         return {}
 
     def _route(self, statement: Nest, what: str) -> Route:
-        for route in routes(self.graph.mnemonics, _unplaced(statement)):
-            return route
-        raise CompileError(f"no instruction of {self.graph.name} computes {what}")
+        best = min(routes(self.graph.mnemonics, _unplaced(statement)), key=_narrowness, default=None)
+        if best is None:
+            raise CompileError(f"no instruction of {self.graph.name} computes {what}")
+        return best
 
     def memory(self, operand: str) -> str:
         """The memory that holds an operand of a convolution (or ``table``)."""
@@ -184,6 +185,11 @@ class Machine:
         """Bytes at whose multiples buffers begin: words of every memory, and the bus."""
         return math.lcm(self.graph.bus_bytes, *(m.word_bytes for m in self.graph.memories
                                                 if m.space == "on-chip" and m.name != self.memory("table")))
+
+
+def _narrowness(route: Route) -> tuple[int, int]:
+    """What is least of the instruction that does most at a time, in whatever order they are listed."""
+    return -math.prod(route.lanes.values()), route.mnemonic.opcode
 
 
 def _unplaced(statement: Nest) -> Nest:

@@ -33,6 +33,7 @@ from tenon.compiler.regroup import regrouped
 from tenon.compiler.residence import Residence, may_stay, residents, room_of
 from tenon.compiler.search import search
 from tenon.compiler.space import Choice, Space, space_of
+from tenon.compiler.supported import check_supported
 from tenon.compiler.tokens import place_tokens
 from tenon.compiler.touched import touched_bytes
 from tenon.compiler.turn import Turn, turned
@@ -66,6 +67,7 @@ class Network:
 
     def __init__(self, graph: Graph, covenant: Covenant, *, schedule: str = "file", on_chip: bool = False):
         machine = Machine(covenant)
+        check_supported(machine)
         self.covenant, self.named = covenant, graph.tensors  # what passes over the graph add is nobody else's
         graph = cut_windows(machine, unchained(regrouped(machine, graph)))
         if machine.takes_columns:

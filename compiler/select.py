@@ -73,7 +73,7 @@ class Route:
 def routes(mnemonics: Sequence[Mnemonic], statement: Nest) -> Iterator[Route]:
     """Each mnemonic that computes ``statement`` with its operands placed suitably (memories named ``?operand``).
 
-    A loop fills lanes if it indexes the same operands and is reduced alike; of several, the innermost.
+    A loop fills lanes if it indexes the same operands and is reduced alike; of several, the innermost, where lanes lie closest.
     """
     for mnemonic in mnemonics:
         for binding in _bindings(statement, mnemonic):
@@ -83,7 +83,7 @@ def routes(mnemonics: Sequence[Mnemonic], statement: Nest) -> Iterator[Route]:
             groups += [(ours.loops if ours else (), theirs.loops) for ours, theirs in binding.reductions]
             lanes = {}
             for ours, theirs in groups:
-                for lane in (l for l in theirs if isinstance(l.extent, int)):
+                for lane in sorted((l for l in theirs if isinstance(l.extent, int)), key=lambda l: _step_along(l.name, binding)):
                     used = [lane.name in t.address.loops for _, t in binding.reads]
                     for loop in reversed(ours):
                         if [_indexed(o, loop.name) for o, _ in binding.reads] == used and loop.name not in lanes:
@@ -91,6 +91,11 @@ def routes(mnemonics: Sequence[Mnemonic], statement: Nest) -> Iterator[Route]:
                             break
             yield Route(mnemonic, memory, lanes)
             break
+
+
+def _step_along(lane: str, binding: Binding) -> int:
+    """Bytes between neighbours in a lane, where they are closest."""
+    return min((abs(step) for _, read in binding.reads if (step := _constant(read.address.coefficient(lane)))), default=0)
 
 
 def _indexed(load: Load, loop: str) -> bool:
@@ -196,7 +201,7 @@ class Pattern:
         self.free = [(loop.extent, g, [_step(c) for c in coefficients]) for loop, g, coefficients in slots
                      if isinstance(loop.extent, str)]
         self.bases = [_base(form) for form in forms]
-        self.most = max(f.high for f in mnemonic.fields if f.low == 1)
+        self.most = max((f.high for f in mnemonic.fields if f.name in mnemonic.extents), default=1)
 
     def solve(self, numbers: _Numbers) -> tuple[int, Template] | None:
         """The cheapest template, and its cost in cycles; None if the numbers do not permit any."""
@@ -286,7 +291,7 @@ class Pattern:
         fields, linear = dict(self.values), dict(self.linear)
 
         def put(name: str, value: int) -> bool:
-            return fields.setdefault(name, value) == value
+            return name not in linear and fields.setdefault(name, value) == value
 
         for k, (extent, _, steps) in enumerate(self.free):
             level = levels[places.index(k)] if k in places else None
@@ -306,7 +311,9 @@ class Pattern:
                     return None
             elif parametric:
                 terms = tuple((parameter, factor) for parameter, factor in ours.items() if parameter)
-                linear[name] = (*terms, *([("", number)] if number else [])), unit
+                form = (*terms, *([("", number)] if number else [])), unit
+                if name in fields or linear.setdefault(name, form) != form:
+                    return None
             elif number % unit or not put(name, number // unit):
                 return None
         return fields, linear

@@ -42,12 +42,19 @@ class Binding:
 
     def read(self, ours: Load, theirs: Load) -> Binding | None:
         for known, effect in self.reads:
-            if effect is theirs:
-                return self if known is ours else None
+            if _alike(effect, theirs):
+                if known is ours:
+                    return self
+                return self.pair(ours, theirs.address) if _alike(known, ours) else None  # alike in this statement, not in all of its kind
         return replace(self.pair(ours, theirs.address), reads=(*self.reads, (ours, theirs)))
 
     def look_up(self, ours: Lookup, theirs: Lookup) -> Binding:
         return replace(self.pair(ours, theirs.base), tables=(*self.tables, (ours, theirs)))
+
+
+def _alike(a: Load, b: Load) -> bool:
+    """Whether two reads are of one element."""
+    return a is b or (a.operand == b.operand and a.address == b.address)
 
 
 def _names(ours: str, theirs: str) -> bool:

@@ -31,7 +31,7 @@ def user_errors() -> Iterator[None]:
 
 def _mendable() -> tuple[type[Exception], ...]:
     # Imported only when something failed: the command line is to start quickly.
-    from tenon.acg.graph import CovenantError
+    from tenon.acg.errors import CovenantError
     from tenon.compiler.errors import CompileError
     from tenon.hw.params import ParameterError
     from tenon.tb.functional import ProgramError

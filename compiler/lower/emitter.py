@@ -11,6 +11,7 @@ from tenon.acg.expr import Aff, Load, Loop, Nest, Op, Operand, Val, field
 from tenon.compiler.code import Code, Note
 from tenon.compiler.codelets import Codelet
 from tenon.compiler.errors import CompileError
+from tenon.compiler.legal import first_problem
 from tenon.compiler.lower.constants import Constants
 from tenon.compiler.lower.tiles import Walk
 from tenon.compiler.machine import Machine
@@ -49,9 +50,23 @@ class Emitter:
         return len(self._forms)
 
     def code(self) -> Code:
-        """What was appended."""
+        """What was appended.
+
+        Raises
+        ------
+        CompileError
+            If an instruction cannot have its fields, or must not.
+        """
         form, forms = np.array(self._forms, np.int64), self.machine.selected.forms
-        return Code(forms, form, forms.fields(form, self._numbers), np.zeros(len(form), np.int64), self._notes)
+        try:
+            fields = forms.fields(form, self._numbers)
+        except ValueError as error:
+            raise self.fail(str(error)) from None
+        code = Code(forms, form, fields, np.zeros(len(form), np.int64), self._notes)
+        problem = first_problem(self.machine.graph, code)
+        if problem is not None:
+            raise self.fail(problem)
+        return code
 
     def fail(self, reason: str) -> CompileError:
         return CompileError(f"layer {self.layer}: {reason}")
@@ -130,8 +145,11 @@ class Emitter:
         if key in selected.numbers:
             form = selected.numbers[key]
         else:
-            nest = _copy(walks, far, near, inward, fill, rows[1], columns[1])
-            form = selected.keep(key, self.machine.select(nest, (far, near, inward)), _ENDS)
+            guard = (fill, rows[1], columns[1]) if inward else None
+            found = self.machine.select(_copy(walks, far, near, inward, guard), (far, near, inward))
+            if found is None and guard and rows == columns == (0, 1) and not any(w.y or w.x for w in walks):
+                found = self.machine.select(_copy(walks, far, near, inward), (far, near, "plain"))  # everything would pass
+            form = selected.keep(key, found, _ENDS)
         if form is not None:
             yield form, 0, 0, rows[0], columns[0]
             return
@@ -153,8 +171,8 @@ def _near_zero(guard: tuple[int, int], reach: int) -> tuple[int, int]:
     return 0, min(max(limit - first, 0), reach + 1)
 
 
-def _copy(walks: Sequence[Walk], far: str, near: str, inward: bool, fill: int, row_limit: int, column_limit: int) -> Nest:
-    """``near = inside ? far : fill``, or the way back."""
+def _copy(walks: Sequence[Walk], far: str, near: str, inward: bool, guard: tuple[int, int, int] | None = None) -> Nest:
+    """``near = far``, or the way back; with ``guard`` (fill, and the limits of rows and columns) ``near = inside ? far : fill``."""
     loops = [Loop(f"t{i}", w.extent) for i, w in enumerate(walks)]
 
     def form(base: str) -> Aff:
@@ -164,7 +182,8 @@ def _copy(walks: Sequence[Walk], far: str, near: str, inward: bool, fill: int, r
         return total
 
     outside, inside = Load(Operand(far, "u8", (1,)), (form("far"),)), Load(Operand(near, "u8", (1,)), (form("near"),))
-    if not inward:
-        return Nest(tuple(loops), outside, inside)
-    guard = Op("and", (Op("within", (Val(form("y")), Val(row_limit))), Op("within", (Val(form("x")), Val(column_limit)))))
-    return Nest(tuple(loops), inside, Op("select", (guard, outside, Val(fill))))
+    if guard is None:
+        return Nest(tuple(loops), inside, outside) if inward else Nest(tuple(loops), outside, inside)
+    fill, row_limit, column_limit = guard
+    passes = Op("and", (Op("within", (Val(form("y")), Val(row_limit))), Op("within", (Val(form("x")), Val(column_limit)))))
+    return Nest(tuple(loops), inside, Op("select", (passes, outside, Val(fill))))

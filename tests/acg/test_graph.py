@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 import pytest
 
 from tenon.acg.draw import svg
-from tenon.acg.graph import CovenantError, Graph
+from tenon.acg.errors import CovenantError
+from tenon.acg.graph import Graph
 from tenon.acg.isa import disassemble, isa_page
 from tenon.acg.mnemonic import EncodingError, Header, encode
 from tenon.hw.covenant import covenant

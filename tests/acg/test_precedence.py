@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tenon.acg.graph import CovenantError, Graph
+from tenon.acg.errors import CovenantError
+from tenon.acg.graph import Graph
 from tenon.acg.precedence import Precedence, precedence_of, to_note
 from tenon.hw.covenant import covenant
 from tenon.hw.params import SystolicParams

@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tenon.acg.errors import CovenantError
 from tenon.acg.expr import Choose, Op, Reduce
-from tenon.acg.graph import CovenantError
 from tenon.acg.mnemonic import Header, accesses
 from tenon.compiler.activity import Operation, activity_of
 from tenon.compiler.compile import compile_graph

@@ -1,13 +1,17 @@
 """Instruction selection: which instruction a statement becomes, and with what fields."""
 
+from dataclasses import replace
+
 import pytest
 
 from tenon.acg.expr import Aff, Load, Loop, Nest, Op, Operand, Reduce, Val, field
+from tenon.acg.field import integer
+from tenon.acg.mnemonic import Mnemonic
 from tenon.compiler.codelets import average_pool, conv, max_pool
 from tenon.compiler.layout import blocked, dense
 from tenon.compiler.machine import Machine
 from tenon.compiler.placing import Tile, place
-from tenon.compiler.select import patterns_of, select
+from tenon.compiler.select import patterns_of, routes, select
 from tenon.tb.kernel_networks import COVENANTS
 
 EDGE16 = COVENANTS["edge16"]
@@ -103,3 +107,41 @@ def test_memories_and_lanes_are_found_by_matching(name, lanes):
     assert machine.products.memory == {"x": "ACT", "w": "WGT", "acc": "ACC", "bias": "PAR", "zero": "PAR"}
     assert machine.epilogue.memory == {"acc": "ACC", "y": "VEC", "r": "VEC", "scale": "PAR", "table": "TAB"}
     assert (machine.reduction_lanes, machine.channel_lanes) == lanes
+
+
+def lanes_only(*loops):
+    """An instruction without levels: for its lanes B and C, from one address, are multiplied."""
+    form = field("s")
+    for step, loop in zip((1, 4), loops):
+        form = form + loop * step
+    product = Op("mul", (Load(Operand("B", "i32", (4,)), (form,)), Load(Operand("C", "i32", (4,)), (form,))))
+    target = Load(Operand("D", "i32", (4,)), (form - field("s") + field("d"),))
+    return Mnemonic("PRODUCT", 1, "UNIT", (integer("s", 0, 99), integer("d", 0, 99)), Nest(loops, target, product))
+
+
+def product_of(b, c):
+    lane = Loop("i", 4)
+    return Nest((lane,), Load(Operand("D", "i32", (4,)), (field("d") + lane,)),
+                Op("mul", (Load(Operand("B", "i32", (4,)), (field(b) + lane,)), Load(Operand("C", "i32", (4,)), (field(c) + lane,)))))
+
+
+def test_one_field_has_one_value():
+    mnemonic = lanes_only(Loop("l", 4))
+    template = select(patterns_of([mnemonic], product_of("x", "x")), product_of("x", "x"))
+    assert template.at(x=8, d=4) == {"s": 8, "d": 4}
+    assert select(patterns_of([mnemonic], product_of("x", "y")), product_of("x", "y")) is None, "one address is not two"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_neighbouring_lanes_take_the_innermost_loop(order):
+    near, far = Loop("near", 4), Loop("far", 2)
+    mnemonic = lanes_only(near, far)
+    mnemonic = replace(mnemonic, effect=replace(mnemonic.effect, loops=(near, far)[::order]))
+    outer, inner = Loop("outer", 2), Loop("inner", 4)
+
+    def element(name):
+        return Load(Operand(f"?{name}", "i32", (4,)), (field(name) + outer * 4 + inner,))
+
+    statement = Nest((outer, inner), element("d"), Op("mul", (element("b"), element("c"))))
+    (route,) = routes([mnemonic], statement)
+    assert route.lanes == {"inner": 4, "outer": 2}

@@ -1,0 +1,151 @@
+"""Whether a graph describes a machine: every name that it uses is one of its own, and everything in it can be used."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from tenon.acg.access import ELEMENT_BYTES
+from tenon.acg.errors import CovenantError
+from tenon.acg.expr import Aff, Choose, Expr, Load, Lookup, Loop, Op, Reduce, Val, walk
+from tenon.acg.mnemonic import Mnemonic, accesses
+from tenon.acg.ops import OPS
+
+if TYPE_CHECKING:
+    from tenon.acg.graph import Graph
+
+__all__ = ["validate"]
+
+_REDUCTIONS = ("add", "max", "min")
+
+
+def validate(graph: Graph) -> None:
+    """Raises CovenantError, in one line that names the part and the rule, unless ``graph`` describes a machine.
+
+    Whether a network fits into it is for the compiler to say.
+    """
+    for problem in _problems(graph):
+        raise CovenantError(f"{graph.name}: {problem}")
+
+
+def _problems(graph: Graph) -> Iterator[str]:
+    for kind in ("memories", "units", "mnemonics"):
+        yield from _twice(kind, (part.name for part in getattr(graph, kind)))
+    yield from _twice("segments", graph.segments)
+    yield from _twice("memories, units and segments", (*(m.name for m in graph.memories), *(u.name for u in graph.units), *graph.segments))
+    yield from _twice("opcodes", (str(m.opcode) for m in graph.mnemonics))
+    for what, value in (("bus_bytes", graph.bus_bytes), ("block", graph.block), *vars(graph.sequencer).items()):
+        if value < 1:
+            yield f"{what} must be at least 1, not {value}"
+    for m in graph.memories:
+        if min(m.word_bytes, m.words, m.banks) < 1:
+            yield f"memory {m.name} must have words, bytes in them and banks"
+    units = {u.name for u in graph.units}
+    for m in graph.mnemonics:
+        if m.unit not in units:
+            yield f"{m.name} is of unit {m.unit}, which there is not"
+        yield from (f"{m.name}: {problem}" for problem in _of_effect(m, set(graph.memory_bytes) | set(graph.segments)))
+    for u in graph.units:
+        for name in u.ordered:
+            if name not in graph.memory_bytes:
+                yield f"unit {u.name} keeps the order of {name}, which is no memory on chip"
+    yield from _of_ways(graph)
+
+
+def _twice(kind: str, names: Iterable[str]) -> Iterator[str]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            yield f"{name} is there {count} times among {kind}"
+
+
+def _of_effect(mnemonic: Mnemonic, places: set[str]) -> Iterator[str]:
+    """Names, types and operations of an effect."""
+    fields = {f.name: f for f in mnemonic.fields}
+    nest = mnemonic.effect
+    nodes = [*walk(nest.destination), *walk(nest.expr)]
+    loops = {l.name for l in nest.loops} | {l.name for e in nodes if isinstance(e, Reduce) for l in e.loops}
+    for loop in (*nest.loops, *(l for e in nodes if isinstance(e, Reduce) for l in e.loops)):
+        yield from _of_loop(loop, fields)
+    for node in nodes:
+        for form in _forms(node):
+            for (loop, field), _ in form.terms:
+                if loop and loop not in loops:
+                    yield f"there is no loop {loop}"
+                if field and field not in fields:
+                    yield f"there is no field {field}"
+        for operand in ([node.operand] if isinstance(node, Load) else [node.table] if isinstance(node, Lookup) else []):
+            if operand.name not in places:
+                yield f"there is no memory or segment {operand.name}"
+            if operand.element not in ELEMENT_BYTES:
+                yield f"an element of {operand.name} must be one of {', '.join(ELEMENT_BYTES)}, not {operand.element!r}"
+        if isinstance(node, Choose):
+            yield from _of_choice(node, fields)
+        if isinstance(node, Op) and (node.name not in OPS or OPS[node.name].arity != len(node.args)):
+            yield f"there is no operation {node.name} of {len(node.args)}"
+        if isinstance(node, Reduce) and node.op not in _REDUCTIONS:
+            yield f"a reduction must be by {', '.join(_REDUCTIONS)}, not by {node.op}"
+    for node in walk(nest.destination):
+        if not isinstance(node, Load | Choose):
+            yield "what is written must be an element of a memory"
+    try:
+        accesses(mnemonic)
+    except (ValueError, KeyError) as error:
+        yield str(error)
+
+
+def _of_loop(loop: Loop, fields) -> Iterator[str]:
+    if isinstance(loop.extent, int):
+        if loop.extent < 1:
+            yield f"loop {loop.name} must have at least one step"
+    elif loop.extent not in fields:
+        yield f"there is no field {loop.extent}"
+    elif fields[loop.extent].low < 1:
+        yield f"{loop.extent}, the extent of loop {loop.name}, must be at least 1"
+
+
+def _of_choice(node: Choose, fields) -> Iterator[str]:
+    field = fields.get(node.field)
+    if field is None:
+        yield f"there is no field {node.field}"
+    elif (field.low, field.high) != (0, len(node.alternatives) - 1):
+        yield f"{node.field} must be in 0..{len(node.alternatives) - 1}, of which there are alternatives, not in {field.low}..{field.high}"
+
+
+def _forms(node: Expr) -> list[Aff]:
+    if isinstance(node, Load):
+        return [Aff.of(i) for i in node.index]
+    if isinstance(node, Lookup):
+        return [node.base]
+    return [node.value] if isinstance(node, Val) and isinstance(node.value, Aff) else []
+
+
+def _of_ways(graph: Graph) -> Iterator[str]:
+    """Edges are what effects use, no more and no less; every memory is written and read."""
+    outside = {name: m.name for m in graph.memories if m.space == "dram" for name in graph.segments}
+    uses = {(outside.get(a.memory, a.memory), m.unit) if not a.write else (m.unit, outside.get(a.memory, a.memory))
+            for m in graph.mnemonics for a in _accesses(m)}
+    edges = {(e.src, e.dst) for e in graph.edges}
+    names = {m.name for m in graph.memories} | {u.name for u in graph.units}
+    for src, dst in edges:
+        for name in (src, dst):
+            if name not in names:
+                yield f"the edge from {src} to {dst} ends at {name}, which there is not"
+    for src, dst in sorted(edges - uses):
+        yield f"no instruction moves anything from {src} to {dst}"
+    for src, dst in sorted(uses - edges):
+        yield f"there is no edge from {src} to {dst}, which instructions take"
+    for m in graph.memories:
+        if not any(dst == m.name for _, dst in uses):
+            yield f"nothing writes memory {m.name}"
+        if not any(src == m.name for src, _ in uses):
+            yield f"nothing reads memory {m.name}"
+
+
+def _accesses(mnemonic: Mnemonic):
+    try:
+        return accesses(mnemonic)
+    except (ValueError, KeyError):
+        return ()  # said before
+
+

@@ -1,0 +1,55 @@
+"""What instructions must not do whatever their order: checked of many at once, as soon as their addresses are known.
+
+Selection has seen to everything that does not depend on addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tenon.acg.access import Access
+from tenon.acg.formula import evaluate_all, names
+from tenon.acg.graph import Graph
+from tenon.acg.mnemonic import Mnemonic, accesses
+from tenon.compiler.code import Code
+from tenon.compiler.timing.columns import chosen, columns_of, corners
+
+__all__ = ["first_problem"]
+
+
+def first_problem(graph: Graph, code: Code) -> str | None:
+    """What is wrong with one of the instructions: it breaks a rule, or reads what it writes; None if nothing is."""
+    width = max(len(_pairs(m)) for m in graph.mnemonics)
+    gaps = code.rows(graph, _gaps, 2 * width).reshape(len(code), width, 2)
+    for place in np.flatnonzero((gaps <= 0).all(axis=2).any(axis=1)).tolist():
+        return f"{code.forms.templates[code.form[place]].mnemonic.name} would read bytes that it writes"
+    for number in np.unique(code.form).tolist():
+        template = code.forms.templates[number]
+        for rule in template.mnemonic.rules:
+            if names(rule) & template.linear.keys():
+                fields = code.fields[code.form == number]
+                columns = dict(template.fields) | {name: fields[:, k] for k, name in enumerate(template.linear)}
+                if not np.all(evaluate_all(rule, columns)):
+                    return f"{template.mnemonic.name} would break its rule {rule}"
+    return None
+
+
+def _pairs(mnemonic: Mnemonic) -> list[tuple[Access, Access]]:
+    """Writes and reads of one memory, but for a word that is updated in place."""
+    found = accesses(mnemonic)
+    return [(w, r) for w in found if w.write for r in found
+            if not r.write and r.memory == w.memory and (r.base, r.terms) != (w.base, w.terms)]
+
+
+def _gaps(graph: Graph, mnemonic: Mnemonic, fields: Sequence[Mapping[str, object]]) -> np.ndarray:
+    """Of each pair by how much the read begins behind the write, and the write behind the read: 1 and more is apart."""
+    pairs, count = _pairs(mnemonic), len(fields)
+    rows = np.ones((count, max(len(_pairs(m)) for m in graph.mnemonics), 2), np.int64)
+    columns = columns_of(fields, frozenset().union(*(a.fields for pair in pairs for a in pair)))
+    for k, (written, read) in enumerate(pairs):
+        (low, high), (first, last) = corners(written, columns), corners(read, columns)
+        both = chosen(written, columns, count) & chosen(read, columns, count)
+        rows[:, k] = np.where(both[:, None], np.column_stack([first - high, low - last]), 1)
+    return rows.reshape(count, -1)

@@ -1,0 +1,42 @@
+"""What lowering takes for granted of a machine: checked before it begins, so that a program that compiles is right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tenon.acg.errors import CovenantError
+from tenon.acg.validate import validate
+from tenon.compiler.errors import CompileError
+from tenon.compiler.machine import Machine
+
+__all__ = ["check_supported"]
+
+#: Operands of layers that are given places in a memory without a look at the others.
+_APART = {"x": "activations", "w": "weights", "acc": "sums", "bias": "constants", "y": "results", "table": "tables"}
+
+
+def check_supported(machine: Machine) -> None:
+    """Raises CompileError, in one line, for a machine that no program can be made for."""
+    try:
+        validate(machine.graph)
+    except CovenantError as error:
+        raise CompileError(str(error)) from None
+    for problem in _problems(machine):
+        raise CompileError(f"{machine.graph.name}: {problem}")
+
+
+def _problems(machine: Machine) -> Iterator[str]:
+    graph = machine.graph
+    for lanes, what in ((machine.reduction_lanes, "summed"), (machine.channel_lanes, "computed")):
+        if graph.block % lanes:
+            yield f"a block of {graph.block} channels must be a multiple of the {lanes} that are {what} together"
+    holds: dict[str, str] = {}
+    for operand, what in _APART.items():
+        memory = machine.memory(operand)
+        if memory in holds:
+            yield f"{holds[memory]} and {what} must have memories of their own, not both {memory}"
+        holds[memory] = what
+    ahead = graph.sequencer.token_limit - graph.sequencer.queue_depth - 1
+    if ahead < 1:
+        yield (f"a token's limit of {graph.sequencer.token_limit} must be at least {graph.sequencer.queue_depth + 2}: queues hold "
+               f"{graph.sequencer.queue_depth} instructions")

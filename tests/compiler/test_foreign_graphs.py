@@ -1,0 +1,83 @@
+"""Machines that nobody made: the compiler is right on them, or refuses in a line."""
+
+import random
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from tenon.compiler import network
+from tenon.compiler.checker import IllegalProgram
+from tenon.compiler.compile import compile_graph
+from tenon.compiler.errors import CompileError
+from tenon.compiler.frontend import read_graph
+from tenon.compiler.host import quantise_inputs
+from tenon.tb.altered_graphs import ALTERATIONS, altered
+from tenon.tb.kernel_networks import COVENANTS, mismatches, random_inputs, small_network
+from tenon.tb.random_layers import random_case
+
+BASES = ("tiny", "4x16", "16x8", "edge8")
+ALTERED = 500
+#: What changes nothing that a program could see.
+HARMLESS = ("memories renamed", "shuffled", "fields shuffled", "reads apart", "opcodes", "instructions renamed", "choices permuted")
+
+
+def network_of(seed):
+    """A network, and inputs for it."""
+    if seed % 3 == 0:
+        graph = small_network(seed)
+        return graph, random_inputs(graph)
+    case = random_case(seed)
+    graph = read_graph(case.model)
+    return graph, quantise_inputs(graph, case.inputs)
+
+
+def test_altered_graphs():
+    seen, wrong = Counter(), []
+    for seed in range(ALTERED):
+        what, covenant = altered(COVENANTS[BASES[seed % 4]], seed)
+        graph, inputs = network_of(seed)
+        seen.update(part.partition(":")[0] for part in what.split("; "))
+        try:
+            program = compile_graph(graph, covenant, effort=1, on_chip=bool(seed % 2))
+        except CompileError as error:
+            assert "\n" not in str(error), f"seed {seed}: {error}"
+            seen["refused"] += 1
+            continue
+        seen["right"] += 1
+        if mismatches(program, graph, inputs):
+            wrong.append(f"seed {seed}: {what}")
+    assert not wrong, "\n".join(wrong)
+    assert min(seen[kind] for kind in ALTERATIONS) > 20 and seen["right"] > ALTERED // 2 and seen["refused"] > ALTERED // 4, seen
+
+
+@pytest.mark.parametrize("kind", HARMLESS)
+def test_what_changes_nothing_is_not_refused(kind):
+    graph = small_network(1)
+    for seed in range(8):
+        what, covenant = ALTERATIONS[kind](COVENANTS[BASES[seed % 4]], random.Random(seed))
+        program = compile_graph(graph, covenant, effort=1, on_chip=bool(seed % 2))
+        assert mismatches(program, graph, random_inputs(graph)) == 0, what
+
+
+def test_one_memory_for_two_operands_is_wrong_where_it_is_not_refused(monkeypatch):
+    """So the test above would see it."""
+    monkeypatch.setattr(network, "check_supported", lambda machine: None)
+    graph, seen = small_network(1), Counter()
+    for seed in range(40):
+        what, covenant = ALTERATIONS["memories merged"](COVENANTS[BASES[seed % 4]], random.Random(seed))
+        try:
+            seen["wrong" if mismatches(compile_graph(graph, covenant, effort=1), graph, random_inputs(graph)) else "right"] += 1
+        except (CompileError, IllegalProgram):
+            seen["refused"] += 1
+    assert seen["wrong"] > 3, seen
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda g: replace(g, block=6), "^tiny: a block of 6 channels must be a multiple of the 4 that are summed together$"),
+    (lambda g: replace(g, sequencer=replace(g.sequencer, token_limit=9)), "^tiny: a token's limit of 9 must be at least 10: queues hold 8"),
+    (lambda g: replace(g, units=g.units[1:]), "^tiny: LOAD is of unit LOAD, which there is not$"),
+])
+def test_refusals(change, message):
+    with pytest.raises(CompileError, match=message):
+        compile_graph(small_network(1), change(COVENANTS["tiny"]))
