@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tenon.acg.expr import Aff, Choose, Expr, Load, Lookup, Nest, Op, Reduce, Val
 from tenon.acg.graph import Graph
 from tenon.acg.mnemonic import HEADER, INSTRUCTION_BITS, INSTRUCTION_BYTES, Header, Mnemonic, decode
+from tenon.acg.text import effect_text
 
-__all__ = ["disassemble", "effect_text", "instruction_text", "isa_page"]
+__all__ = ["disassemble", "instruction_text", "isa_page"]
 
 
 def _tokens(mask: int) -> str:
@@ -42,52 +42,6 @@ def disassemble(image: bytes, mnemonics: Sequence[Mnemonic]) -> Iterator[str]:
             return
 
 
-def effect_text(nest: Nest) -> str:
-    """A nest as indented loops; values used more than once get a name."""
-    uses: dict[int, int] = {}
-    order: list[Expr] = []
-
-    def count(e: Expr) -> None:
-        uses[id(e)] = uses.get(id(e), 0) + 1
-        if uses[id(e)] == 1:
-            for child in e.children:
-                count(child)
-            order.append(e)
-
-    count(nest.expr)
-    names: dict[int, str] = {}
-    lines = []
-    for e in order:
-        if uses[id(e)] > 1 and isinstance(e, Op | Choose | Reduce):
-            text = _text(e, names)
-            names[id(e)] = f"v{len(names)}"
-            lines.append(f"{names[id(e)]} = {text}")
-    lines.append(f"{_text(nest.destination, names)} = {_text(nest.expr, names)}")
-    head = "for " + ", ".join(f"{l.name} < {l.extent}" for l in nest.loops) + ":"
-    return "\n".join([head, *("    " + line for line in lines)])
-
-
-def _form(form: Aff | int) -> str:
-    return str(Aff.of(form)).replace("1*", "", 1) if isinstance(form, int) else str(form)
-
-
-def _text(e: Expr, names: dict[int, str]) -> str:
-    if id(e) in names:
-        return names[id(e)]
-    inner = [_text(c, names) for c in e.children]
-    if isinstance(e, Val):
-        return _form(e.value) if isinstance(e.value, Aff) else str(e.value)
-    if isinstance(e, Load):
-        return f"{e.operand.name}.{e.operand.element}[{', '.join(_form(i) for i in e.index)}]"
-    if isinstance(e, Lookup):
-        return f"{e.table.name}[{_form(e.base)} + {inner[0]}]"
-    if isinstance(e, Choose):
-        return f"choose({e.field}: {' | '.join(inner)})"
-    if isinstance(e, Reduce):
-        return f"reduce({e.op}, {', '.join(f'{l.name} < {l.extent}' for l in e.loops)}: {inner[0]})"
-    return f"{e.name}({', '.join(inner)})"
-
-
 def isa_page(graph: Graph) -> str:
     """The instruction set of a covenant in Markdown: encoding, effect, rules and cost of every instruction."""
     head = ", ".join(f"`{name}` {offset + width - 1}:{offset}" for name, (offset, width) in HEADER.items())
@@ -95,9 +49,9 @@ def isa_page(graph: Graph) -> str:
         f"# Instructions of {graph.name}", "",
         f"An instruction has {INSTRUCTION_BITS} bits, little endian; the header comes first: {head}. `waits`, `release` and "
         "`done` are masks of tokens: consumed before the instruction is issued, signalled when its operands have been read, "
-        "signalled when its results are visible. Opcode 0 ends the program. Address forms count in the units shown; `choose` "
-        "picks by a field, `reduce` sums (or takes the largest) over its loops. Integers are int32, real numbers binary32, "
-        "rounded to nearest even, subnormals flushed.", "",
+        "signalled when its results are visible. Opcode 0 ends the program. In effects, brackets hold byte addresses; `choose` picks by "
+        "a field, `sum` and `largest` are over the loops that they begin with, `lookup` reads one of 256 elements, `at` is an index "
+        "form as a number. Integers are int32, numbers with a point binary32, rounded to nearest even, subnormals flushed.", "",
     ]
     for m in graph.mnemonics:
         lines += [f"## {m.name}", "", f"Opcode {m.opcode}, unit {m.unit}.", "", "```", effect_text(m.effect), "```", "",

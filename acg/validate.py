@@ -67,6 +67,8 @@ def _of_effect(mnemonic: Mnemonic, places: set[str]) -> Iterator[str]:
     loops = {l.name for l in nest.loops} | {l.name for e in nodes if isinstance(e, Reduce) for l in e.loops}
     for loop in (*nest.loops, *(l for e in nodes if isinstance(e, Reduce) for l in e.loops)):
         yield from _of_loop(loop, fields)
+    for name in sorted(loops & fields.keys()):
+        yield f"{name} is a loop and a field"
     for node in nodes:
         for form in _forms(node):
             for (loop, field), _ in form.terms:

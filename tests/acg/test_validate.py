@@ -48,6 +48,7 @@ def reading(memory="VEC", element="u8", form=None):
     (with_effect("STORE", lambda e: Nest((*e.loops, Loop("more", "n_more")), e.destination, e.expr)), "STORE: there is no field n_more"),
     (with_effect("STORE", lambda e: Nest((*e.loops, Loop("more", "s")), e.destination, e.expr)),
      "STORE: s, the extent of loop more, must be at least 1"),
+    (with_effect("STORE", lambda e: Nest((*e.loops, Loop("s", 2)), e.destination, e.expr)), "STORE: s is a loop and a field"),
     (with_effect("STORE", lambda e: Nest((*e.loops, Loop("none", 0)), e.destination, e.expr)),
      "STORE: loop none must have at least one step"),
     (with_effect("STORE", lambda e: Nest(e.loops, e.destination, Choose("seg", (e.expr, e.expr)))),
