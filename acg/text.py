@@ -95,8 +95,9 @@ def _value(e: Val) -> str:
     return str(e.value) if plain else f"at({e.value})"
 
 
-def parse_effect(text: str, fields: Sequence[Field]) -> Nest:
-    """The nest that ``effect_text`` wrote; ``fields``: of its instruction, by which numbers are told from binary32.
+def parse_effect(text: str, fields: Sequence[Field], name: str = "an effect") -> Nest:
+    """The nest that ``effect_text`` wrote; ``fields``: of its instruction, by which numbers are told from binary32; ``name``: what errors
+    call it.
 
     Raises
     ------
@@ -105,13 +106,18 @@ def parse_effect(text: str, fields: Sequence[Field]) -> Nest:
     """
     head, _, body = text.strip().partition(":")
     if not head.startswith("for ") or not body.strip():
-        raise CovenantError(f"an effect must be 'for LOOP < EXTENT, ...:' and assignments, not {_short(text)}")
+        raise CovenantError(f"{name}: must be 'for LOOP < EXTENT, ...:' and assignments, not {_short(text)}")
     try:
         loops = ast.parse(f"({head[4:]},)", mode="eval").body.elts
         lines = ast.parse("\n".join(line.strip() for part in body.strip().split("\n") for line in part.split(";"))).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise CovenantError(f"an effect must have Python's grammar: {error.msg if isinstance(error, SyntaxError) else error}") from None
-    return _Parser(fields).nest(loops, lines)
+        raise CovenantError(f"{name}: must have Python's grammar: {error.msg if isinstance(error, SyntaxError) else error}") from None
+    try:
+        return _Parser(fields).nest(loops, lines)
+    except CovenantError as error:
+        raise CovenantError(f"{name}: {error}") from None
+    except RecursionError:
+        raise CovenantError(f"{name}: is too deep") from None
 
 
 def _short(text: object) -> str:

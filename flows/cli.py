@@ -41,8 +41,8 @@ class _Interruptible(click.Group):
 def main() -> None:
     """Generates DNN accelerators, compiles ONNX networks for them, and runs both in RTL simulation.
 
-    CONFIG is a preset (tiny, edge8, edge8_ecp5, edge16, edge16_small, edge32) or a TOML file; MODEL an ONNX file or a built-in network
-    such as zoo:resnet18: tenon zoo lists them.
+    CONFIG is a preset (tiny, edge8, edge8_ecp5, edge16, edge16_small, edge32) or a TOML file, and wherever no RTL is wanted it may be a
+    covenant's file (.json), of whatever machine; MODEL an ONNX file or a built-in network such as zoo:resnet18: tenon zoo lists them.
     """
     # Deriving the covenant constructs components without elaborating them, which Amaranth takes for a slip.
     warnings.filterwarnings("ignore", message=r"<.*> created but never used")
@@ -116,31 +116,40 @@ def generate(config: str, output: Path, prefix: str, clock_mhz: float | None, ar
 @click.argument("config")
 @click.option("--check", is_flag=True, help="Measure what it promises in RTL simulation.")
 @click.option("--svg", type=click.Path(path_type=Path), help="Draw it into this file.")
-def acg(config: str, check: bool, svg: Path | None) -> None:
-    """Prints the covenant of CONFIG as JSON, or measures it, or draws it."""
+@click.option("--seal", is_flag=True, help="CONFIG is a covenant's file, written by hand or changed: see whether it describes a machine, "
+                                           "and write its fingerprint into it.")
+def acg(config: str, check: bool, svg: Path | None, seal: bool) -> None:
+    """Prints the covenant of CONFIG as JSON, or measures it, draws it, or seals it."""
     with user_errors():
         from tenon.acg import draw
         from tenon.flows.outputs import new_file
-        from tenon.hw.config import load_config
-        from tenon.tb.gateware import graph_of
+        from tenon.flows.target import read_covenant, read_target
 
-        params = load_config(config)
-        graph = graph_of(params)
+        if seal:
+            if check or svg is not None:
+                raise UserError("--seal goes alone: draw or measure the covenant afterwards")
+            covenant = read_covenant(Path(config), sealed=False)
+            with new_file(Path(config)) as work:
+                work.write_text(covenant.to_json() + "\n", encoding="utf-8")
+            click.echo(f"{config}  {covenant.fingerprint[:12]}")
+            return
+        target = read_target(config)
         if svg is not None:
             with new_file(svg) as work:
-                work.write_text(draw.svg(graph), encoding="utf-8")
+                work.write_text(draw.svg(target.covenant), encoding="utf-8")
             click.echo(svg)
         if check:
             from tenon.flows.check import check_covenant
             from tenon.flows.tables import print_claims
 
+            params = target.in_rtl()
             with _status("measuring the covenant in RTL") as say:
                 claims = check_covenant(params, progress=say)
             print_claims(claims)
             if not all(claim.holds for claim in claims):
                 sys.exit(1)
         elif svg is None:
-            click.echo(graph.to_json())
+            click.echo(target.covenant.to_json())
 
 
 def _arranging(command):
@@ -160,7 +169,7 @@ _replaying = click.option("--mappings", type=click.Path(path_type=Path),
 
 @main.command("compile")
 @click.argument("model")
-@click.option("--config", required=True, help="Preset or TOML file of the hardware.")
+@click.option("--config", required=True, help="Preset or TOML file of the hardware, or a covenant's file.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build/program"), show_default=True,
               help="Folder to write.")
 @_shapes
@@ -175,11 +184,10 @@ def compile_(model: str, config: str, output: Path, shapes: tuple[str, ...], sch
         from tenon.flows.shapes import read_sizes
         from tenon.flows.source import open_source
         from tenon.flows.tables import print_placements, print_traffic
+        from tenon.flows.target import read_target
         from tenon.flows.tune import read_mappings
-        from tenon.hw.config import load_config
-        from tenon.tb.gateware import graph_of
 
-        graph, mapping = graph_of(load_config(config)), read_mappings(mappings)
+        graph, mapping = read_target(config).covenant, read_mappings(mappings)
         check_folder(output, FILES)
         source = open_source(model, read_sizes(shapes))
         with _status(f"compiling {source.name}") as say:
@@ -265,7 +273,7 @@ def schedule_(model: str, budget: int | None, explicit: bool, json_file: Path | 
 
 @main.command()
 @click.argument("model")
-@click.option("--config", required=True, help="Preset or TOML file of the hardware.")
+@click.option("--config", required=True, help="Preset or TOML file of the hardware, or a covenant's file.")
 @click.option("--tuner", type=click.Choice(_TUNERS), default="gaussian", show_default=True, help="What proposes mappings.")
 @click.option("--measure", type=click.Choice(("model", "rtl")), default="model", show_default=True,
               help="What says how long a mapping takes: the compiled event loop, or RTL simulation.")
@@ -288,20 +296,20 @@ def tune(model: str, config: str, tuner: str, measure: str, budget: int, seed: i
         from tenon.flows.shapes import read_sizes
         from tenon.flows.source import open_source
         from tenon.flows.tables import print_tuned
+        from tenon.flows.target import read_target
         from tenon.flows.tune import read_mappings
         from tenon.flows.tune import tune as tuned_by
         from tenon.flows.tune_measure import By
-        from tenon.hw.config import load_config
-        from tenon.tb.gateware import graph_of
 
         if resume and log is None:
             raise UserError("--resume goes on with a log: name it with --log")
         check_file(output)
         start = read_mappings(mappings)
-        graph = graph_of(params := load_config(config))
+        target = read_target(config)
+        params = target.in_rtl() if By(measure) is By.RTL else target.params
         source = open_source(model, read_sizes(shapes))
         with _status(f"tuning {source.name}") as say:
-            network = Network(read_source(source)[0], graph, schedule=schedule or "optimal", on_chip=on_chip)
+            network = Network(read_source(source)[0], target.covenant, schedule=schedule or "optimal", on_chip=on_chip)
             found = tuned_by(network, source.name, tuner=tuner, budget=budget, seed=seed, by=By(measure), params=params, start=start,
                              log=log, resume=resume, progress=lambda line: say(f"tuning {source.name}: {line}"))
         with new_file(output) as work:
@@ -362,7 +370,7 @@ def explore(space: Path, models: tuple[str, ...], objectives: str, budget: int, 
 
 @main.command()
 @click.argument("model", metavar="MODEL|DIR")
-@click.option("--config", help="Preset or TOML file of the hardware; a program folder knows its own.")
+@click.option("--config", help="Preset or TOML file of the hardware, or a covenant's file; a program folder knows its own.")
 @click.option("--input", "inputs", type=click.Path(path_type=Path), help=".npz file with an array for each input of the model.")
 @click.option("--runs", type=click.IntRange(1, 1000), help="Inputs to run one after the other.  [default: 100 test images, or 1]")
 @click.option("--simulator", type=click.Choice(_SIMULATORS), default="verilator", show_default=True)
@@ -397,9 +405,10 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
         from tenon.flows.run import run as execute
         from tenon.flows.shapes import read_sizes
         from tenon.flows.tables import print_report
+        from tenon.flows.target import read_target
         from tenon.flows.trace import timeline_text
         from tenon.flows.tune import read_mappings
-        from tenon.hw.config import Configuration, read_config
+        from tenon.hw.config import Configuration
 
         chosen = Simulator(simulator)
         in_rtl = chosen in (Simulator.VERILATOR, Simulator.ICARUS)
@@ -429,20 +438,25 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
         recorder = _waves(waves, waves_from, waves_to)
         if in_rtl:
             _require_tools(simulator, recorder)
-        configuration = read_config(config) if config is not None else None
+        target = read_target(config) if config is not None else None
+        if target is not None and in_rtl:
+            target.in_rtl()
         dram, sizes, mapping = _dram(dram_text), read_sizes(shapes), read_mappings(mappings)
         with _status(f"compiling {model}") as say:
-            job = prepare(model, configuration.params if configuration else None, inputs=inputs, runs=runs, sizes=sizes,
+            job = prepare(model, target, inputs=inputs, runs=runs, sizes=sizes,
                           schedule=schedule, on_chip=on_chip, mapping=mapping,
                           progress=lambda layer: say(f"compiling {model}: {layer}"), note=_note)
+        if in_rtl and job.params is None:
+            raise UserError(f"{model} was compiled for a covenant alone: use --simulator functional or model")
+        configuration = (target and target.configuration) or (job.params and Configuration(job.params))
         hint = " (the first time, its simulator is compiled: half a minute)" if in_rtl else ""
-        with _status(f"simulating {job.name} on {job.params.name}{hint}") as say:
+        with _status(f"simulating {job.name} on {job.compiled.program.covenant.name}{hint}") as say:
             progress = Progress(len(job.feeds), expected_cycles(job.compiled.program, dram) if in_rtl else None)
-            clock = clock_of(configuration or Configuration(job.params), config)
+            clock = clock_of(configuration, config) if configuration else None
             report, execution = execute(job, chosen, clock=clock, dram=dram, waves=recorder, observe=trace is not None,
                                         progress=lambda number, cycles: say(progress.text(number, cycles)))
         if power:
-            with _status(f"power of {job.name} on {job.params.name}") as say:
+            with _status(f"power of {job.name} on {job.compiled.program.covenant.name}") as say:
                 report = with_power(job, report, dram=dram, progress=say)
         if energy_table is not None:
             report = with_energy(job, report, table)

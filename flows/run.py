@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from tenon.acg.graph import Graph as Covenant
+from tenon.acg.errors import CovenantError
 from tenon.compiler.errors import CompileError
 from tenon.compiler.host import read_inputs
 from tenon.compiler.mapping import NetworkMapping
@@ -24,6 +24,7 @@ from tenon.flows.host_parts import enter
 from tenon.flows.report import Accuracy, Report, report_of
 from tenon.flows.shapes import Sizes
 from tenon.flows.source import Feeds, Source, open_source, random_feeds, read_feeds
+from tenon.flows.target import Target, read_covenant, target_of
 from tenon.hw.params import SystolicParams
 from tenon.tb.gateware import graph_of
 from tenon.tb.rtl import Dram
@@ -37,16 +38,16 @@ _IMAGES = 100  # test images of a network that has some
 @dataclass(frozen=True)
 class Job:
     """A program with the inputs of its runs, ready for any simulator. ``name``: of the model; ``params``: the hardware
-    that it was compiled for; ``labels``: the right class for each run."""
+    that it was compiled for, None if there is none but a covenant; ``labels``: the right class for each run."""
 
     compiled: Compiled
-    params: SystolicParams
+    params: SystolicParams | None
     name: str
     feeds: list[Feeds]
     labels: np.ndarray | None = None
 
 
-def prepare(model: str, params: SystolicParams | None, *, inputs: Path | None = None, runs: int | None = None,
+def prepare(model: str, hardware: SystolicParams | Target | None, *, inputs: Path | None = None, runs: int | None = None,
             sizes: Sizes | None = None, schedule: str | None = None, on_chip: bool = False,
             mapping: NetworkMapping | None = None, progress: Callable[[str], None] | None = None,
             note: Callable[[str], None] = lambda _: None) -> Job:
@@ -54,8 +55,8 @@ def prepare(model: str, params: SystolicParams | None, *, inputs: Path | None = 
 
     Parameters
     ----------
-    params : SystolicParams, optional
-        The hardware; a program folder's own if not given.
+    hardware : SystolicParams or Target, optional
+        A program folder's own if not given.
     inputs : Path, optional
         An ``.npz`` file with the model's inputs; else the built-in's test inputs, or seeded random ones.
     runs : int, optional
@@ -70,26 +71,26 @@ def prepare(model: str, params: SystolicParams | None, *, inputs: Path | None = 
     UserError
         If a program folder is to be compiled in another way.
     """
-    folder = Path(model)
+    folder, target = Path(model), target_of(hardware) if isinstance(hardware, SystolicParams) else hardware
     if folder.is_dir():
         if schedule is not None or on_chip or sizes or mapping is not None:
             raise UserError(f"{model} is compiled already: give --schedule, --on-chip, --mappings and --shape to tenon compile")
-        if params is None:
-            params = _own_parameters(folder)
-        compiled = load_folder(folder, graph_of(params))
+        if target is None:
+            target = _own_target(folder)
+        compiled = load_folder(folder, target.covenant)
         source = Source(compiled.program.name, compiled.model)
     else:
-        if params is None:
+        if target is None:
             raise CompileError(f"{model}: give the hardware to compile it for, with --config")
         source = open_source(model, sizes)
-        compiled = compile_source(source, graph_of(params), schedule=schedule or "optimal", on_chip=on_chip, mapping=mapping,
+        compiled = compile_source(source, target.covenant, schedule=schedule or "optimal", on_chip=on_chip, mapping=mapping,
                                   progress=progress)
     if inputs is not None:
-        return Job(compiled, params, source.name, [read_feeds(inputs, source.model, note)] * (runs or 1))
-    return job_of(compiled, params, source, runs)
+        return Job(compiled, target.params, source.name, [read_feeds(inputs, source.model, note)] * (runs or 1))
+    return job_of(compiled, target.params, source, runs)
 
 
-def job_of(compiled: Compiled, params: SystolicParams, source: Source, runs: int | None = None) -> Job:
+def job_of(compiled: Compiled, params: SystolicParams | None, source: Source, runs: int | None = None) -> Job:
     """``runs`` with the source's own test inputs (all test images up to 100 if not given), or seeded random ones."""
     if source.inputs is None:
         return Job(compiled, params, source.name, random_feeds(source.model, compiled.graph, runs or 1))
@@ -97,19 +98,16 @@ def job_of(compiled: Compiled, params: SystolicParams, source: Source, runs: int
     return Job(compiled, params, source.name, source.inputs(count), source.labels(count) if source.labels else None)
 
 
-def _own_parameters(folder: Path) -> SystolicParams:
-    """The parameters that a program folder's covenant notes."""
-    path = folder / "acg.json"
+def _own_target(folder: Path) -> Target:
+    """What a program folder was compiled for: the hardware whose parameters its covenant notes, or a covenant alone."""
     try:
-        covenant = Covenant.from_json(path.read_text(encoding="utf-8"))
+        covenant = read_covenant(folder / "acg.json")
     except OSError as error:
-        raise CompileError(f"{folder} is not a program: {path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise CompileError(f"{folder} is not a program: {path}: {error}") from None
+        raise CompileError(f"{folder} is not a program: {error.filename}: {error.strerror}") from None
+    except CovenantError as error:
+        raise CompileError(f"{folder} is not a program: {error}") from None
     parameters = covenant.notes.get("parameters")
-    if not isinstance(parameters, dict):
-        raise CompileError(f"{path} does not note the parameters of its hardware: give them with --config")
-    return SystolicParams.from_dict(parameters)
+    return target_of(SystolicParams.from_dict(parameters)) if isinstance(parameters, dict) else Target(covenant)
 
 
 def run(job: Job, simulator: Simulator, *, clock: Clock | None = None, dram: Dram | None = None, waves: Waves | None = None,
@@ -155,8 +153,9 @@ def with_power(job: Job, report: Report, *, dram: Dram | None = None, progress: 
 
 def with_energy(job: Job, report: Report, table: EnergyTable) -> Report:
     """``report`` of ``job`` with the energy of a run by counts."""
-    # Notes are of this version, whichever it was that compiled a program folder.
-    program = replace(job.compiled.program, covenant=graph_of(job.params))
+    program = job.compiled.program
+    if job.params is not None:  # notes are of this version, whichever it was that compiled a program folder
+        program = replace(program, covenant=graph_of(job.params))
     return replace(report, energy=energy_of(program, table, cycles=report.cycles))
 
 

@@ -35,7 +35,8 @@ def test_fingerprints_tell_hardware_apart_and_ignore_what_is_informative():
 @pytest.mark.parametrize(("change", "message"), [
     (lambda d: "{", "not a covenant"), (lambda d: "[]", "not a covenant"),
     (lambda d: json.dumps({**d, "covenant": 99}), "format 99"),
-    (lambda d: json.dumps({**d, "block": 5}), "fingerprint"),
+    (lambda d: json.dumps({**d, "block": 8}), "changed after it was sealed"),
+    (lambda d: json.dumps({k: v for k, v in d.items() if k != "fingerprint"}), "is not sealed"),
     (lambda d: json.dumps({k: v for k, v in d.items() if k != "edges"}), "not a covenant: KeyError: 'edges'"),
 ])
 def test_what_is_no_covenant_is_refused_in_one_line(change, message):

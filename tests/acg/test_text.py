@@ -50,9 +50,9 @@ def test_values_may_stand_in_one_line():
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("D.u8[d] = X.u8[x]", "an effect must be 'for LOOP < EXTENT, ...:' and assignments, not 'D.u8"),
-    ("for i < n:", "an effect must be 'for"),
-    ("for i < n: D.u8[d] =", "an effect must have Python's grammar"),
+    ("D.u8[d] = X.u8[x]", "must be 'for LOOP < EXTENT, ...:' and assignments, not 'D.u8"),
+    ("for i < n:", "must be 'for"),
+    ("for i < n: D.u8[d] =", "must have Python's grammar"),
     ("for i > n: D.u8[d] = X.u8[x]", "i > n: a loop is NAME < EXTENT"),
     ("for i < m: D.u8[d] = X.u8[x]", "i < m: an extent is a field or a number"),
     ("for d < n: D.u8[d] = X.u8[x]", "d < n: a loop must not be called as a field is"),
@@ -73,6 +73,6 @@ def test_values_may_stand_in_one_line():
     ("for i < n: import os; D.u8[d] = X.u8[x]", "import os: an assignment is due"),
 ])
 def test_refusals(text, message):
-    with pytest.raises(CovenantError, match=message) as e:
-        parse_effect(text, FIELDS)
+    with pytest.raises(CovenantError, match=f"^PRODUCT: .*{message}") as e:
+        parse_effect(text, FIELDS, "PRODUCT")
     assert "\n" not in str(e.value)
