@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from tenon.acg.mnemonic import EncodingError
 from tenon.compiler.code import Code
 from tenon.compiler.errors import CompileError
 from tenon.compiler.hazards import footprints
@@ -55,11 +54,11 @@ def test_it_takes_the_same_time(code):
 
 
 def test_parameters_that_no_field_can_have():
-    """The first that is wrong says so, as if it were made by itself."""
+    """The first that is wrong says so."""
     out = Emitter(Machine(GRAPH), "l", Constants())
     out.load([Walk(4, 1, 1)], ("ARENA", 0), ("ACT", 0), ("%s", "fits"))
     out.load([Walk(4, 1, 1)], ("ARENA", 1 << 40), ("ACT", 0), ("%s", "does not"))
-    with pytest.raises(EncodingError, match=r"^LOAD\.s must be in .*, not 1099511627776$"):
+    with pytest.raises(CompileError, match=r"^layer l: LOAD\.s must be in .*, not 1099511627776$"):
         out.code()
 
 
