@@ -6,11 +6,11 @@ before a nest is executed. Addresses are flat byte addresses; a memory is a tens
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-__all__ = ["Aff", "Choose", "Expr", "Load", "Loop", "Lookup", "Nest", "Op", "Operand", "Reduce", "Val", "field", "walk"]
+__all__ = ["Aff", "Choose", "Expr", "Load", "Loop", "Lookup", "Nest", "Op", "Operand", "Reduce", "Val", "field", "remade", "walk"]
 
 
 @dataclass(frozen=True)
@@ -251,3 +251,16 @@ def walk(expr: Expr) -> Iterator[Expr]:
             seen.add(id(node))
             stack.append((node, True))
             stack.extend((child, False) for child in reversed(node.children))
+
+
+def remade(e: Expr, visit: Callable[[Expr], Expr]) -> Expr:
+    """A node like ``e`` over what ``visit`` makes of its children."""
+    if isinstance(e, Op):
+        return Op(e.name, tuple(map(visit, e.args)))
+    if isinstance(e, Choose):
+        return Choose(e.field, tuple(map(visit, e.alternatives)))
+    if isinstance(e, Reduce):
+        return Reduce(e.op, e.loops, visit(e.body))
+    if isinstance(e, Lookup):
+        return Lookup(e.table, e.base, visit(e.index))
+    return e

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tenon.acg.expr import Expr, Load, Lookup, Nest, Op, Operand, Reduce
+from tenon.acg.expr import Expr, Load, Lookup, Nest, Operand, remade
 from tenon.acg.graph import Graph
 from tenon.compiler.code import Forms
 from tenon.compiler.codelets import Codelet, add, conv, depthwise, normalise
@@ -204,11 +204,7 @@ def _unplaced(statement: Nest) -> Nest:
             return Load(free(e.operand), e.index)
         if isinstance(e, Lookup):
             return Lookup(free(e.table), e.base, visit(e.index))
-        if isinstance(e, Op):
-            return Op(e.name, tuple(visit(a) for a in e.args))
-        if isinstance(e, Reduce):
-            return Reduce(e.op, e.loops, visit(e.body))
-        return e
+        return remade(e, visit)
 
     def visit(e: Expr) -> Expr:
         if id(e) not in known:

@@ -6,12 +6,12 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from tenon.acg.expr import Aff, Choose, Expr, Load, Loop, Nest, Op, Val, walk
+from tenon.acg.expr import Aff, Choose, Expr, Load, Loop, Nest, Op, Val, remade, walk
 from tenon.acg.field import Field
 from tenon.acg.formula import names
 from tenon.acg.graph import Graph, Memory
 from tenon.acg.mnemonic import Mnemonic
-from tenon.tb.graph_edits import changed, over, rebuilt, renamed, trimmed
+from tenon.tb.graph_edits import changed, rebuilt, renamed, trimmed
 
 __all__ = ["ALTERATIONS", "altered"]
 
@@ -83,7 +83,7 @@ def _unshared(graph: Graph, rng: random.Random):
             if isinstance(e, Load):
                 return Load(e.operand, e.index)
             if id(e) not in known:
-                known[id(e)] = over(e, visit)
+                known[id(e)] = remade(e, visit)
             return known[id(e)]
 
         return replace(m, effect=Nest(m.effect.loops, m.effect.destination, visit(m.effect.expr)))
@@ -229,7 +229,7 @@ def _shift_constant(graph: Graph, rng: random.Random):
 
     def visit(e: Expr) -> Expr:
         if id(e) not in known:
-            known[id(e)] = over(e, visit)
+            known[id(e)] = remade(e, visit)
         return known[id(e)]
 
     effect = Nest(mnemonic.effect.loops, mnemonic.effect.destination, visit(mnemonic.effect.expr))
@@ -248,7 +248,7 @@ def _another_operation(graph: Graph, rng: random.Random):
 
     def visit(e: Expr) -> Expr:
         if id(e) not in known:
-            made = over(e, visit)
+            made = remade(e, visit)
             known[id(e)] = Op(other[made.name], made.args) if e is gone else made
         return known[id(e)]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from tenon.acg.expr import Choose, Expr, Load, Lookup, Loop, Nest, Op, Operand, Reduce
+from tenon.acg.expr import Choose, Expr, Load, Lookup, Loop, Nest, Operand, Reduce, remade
 from tenon.acg.graph import Graph, Memory
 from tenon.acg.mnemonic import Mnemonic, accesses
 
-__all__ = ["changed", "over", "rebuilt", "renamed", "trimmed"]
+__all__ = ["changed", "rebuilt", "renamed", "trimmed"]
 
 
 def changed(graph: Graph, mnemonic: Mnemonic, **changes) -> Graph:
@@ -31,14 +31,11 @@ def rebuilt(nest: Nest, *, memory: Callable[[str], str] = lambda name: name,
             return Load(operand(e.operand), e.index)
         if isinstance(e, Lookup):
             return Lookup(operand(e.table), e.base, visit(e.index))
-        if isinstance(e, Op):
-            return Op(e.name, tuple(map(visit, e.args)))
         if isinstance(e, Reduce):
             return Reduce(e.op, tuple(loops(e.loops)), visit(e.body))
-        if isinstance(e, Choose):
-            alternatives = tuple(map(visit, e.alternatives))
-            return choose(e, alternatives) if choose else Choose(e.field, alternatives)
-        return e
+        if isinstance(e, Choose) and choose:
+            return choose(e, tuple(map(visit, e.alternatives)))
+        return remade(e, visit)
 
     def visit(e: Expr) -> Expr:
         if id(e) not in known:
@@ -46,19 +43,6 @@ def rebuilt(nest: Nest, *, memory: Callable[[str], str] = lambda name: name,
         return known[id(e)]
 
     return Nest(tuple(loops(nest.loops)), visit(nest.destination), visit(nest.expr))
-
-
-def over(e: Expr, visit: Callable[[Expr], Expr]) -> Expr:
-    """A node of what ``visit`` makes of its operands."""
-    if isinstance(e, Op):
-        return Op(e.name, tuple(map(visit, e.args)))
-    if isinstance(e, Choose):
-        return Choose(e.field, tuple(map(visit, e.alternatives)))
-    if isinstance(e, Reduce):
-        return Reduce(e.op, e.loops, visit(e.body))
-    if isinstance(e, Lookup):
-        return Lookup(e.table, e.base, visit(e.index))
-    return e
 
 
 def renamed(graph: Graph, other: Mapping[str, str]) -> Graph:
