@@ -1,7 +1,7 @@
 """Formulas over an instruction's fields: its costs and rules, as text that a covenant's file can hold.
 
-A formula has the syntax of Python and very little of it: fields, integers, ``+ - * // %``, comparisons, ``and``, ``or``,
-``max`` and ``min``. Files may come from anywhere, so nothing else is ever executed.
+A formula has the syntax of Python and very little of it: fields, integers, ``+ - *``, ``//`` and ``%`` by numbers,
+comparisons, ``and`` and ``or`` of those, ``max`` and ``min``. Files may come from anywhere, so nothing else is ever executed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 __all__ = ["evaluate", "evaluate_all", "names"]
 
+_MOST = 1 << 32  # constants
 _FUNCTIONS = {"max": max, "min": min}
 _OVER_ARRAYS = {
     "max": lambda *values: functools.reduce(np.maximum, values), "min": lambda *values: functools.reduce(np.minimum, values),
@@ -49,13 +50,24 @@ def _compiled(formula: str) -> tuple[CodeType, frozenset[str]]:
         raise _refusal(formula) from None
     used, called = set(), set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS and not node.keywords:
+        if not isinstance(node, ast.BoolOp | ast.Expression) and any(isinstance(child, ast.BoolOp) for child in ast.iter_child_nodes(node)):
+            raise _refusal(formula)  # a truth is no number
+        if isinstance(node, ast.BoolOp) and not all(isinstance(value, ast.BoolOp | ast.Compare) for value in node.values):
+            raise _refusal(formula)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.FloorDiv | ast.Mod) and not _divides(node.right):
+            raise _refusal(formula)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS and not node.keywords \
+                and len(node.args) > 1:
             called.add(node.func)
         elif isinstance(node, ast.Name):
             used.add(node)
-        elif not (isinstance(node, _NODES) or isinstance(node, ast.Constant) and type(node.value) is int):
+        elif not (isinstance(node, _NODES) or isinstance(node, ast.Constant) and type(node.value) is int and node.value < _MOST):
             raise _refusal(formula)
     return code, frozenset(n.id for n in used - called)
+
+
+def _divides(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) is int and node.value > 0
 
 
 @functools.lru_cache(maxsize=1024)
@@ -81,5 +93,5 @@ def _call(function: str, arguments: list[ast.expr]) -> ast.Call:
 
 
 def _refusal(formula) -> ValueError:
-    return ValueError("a formula must consist of fields, integers, + - * // %, comparisons, and, or, max and min, "
-                      f"not {str(formula)[:60]!r}")
+    return ValueError("a formula must consist of fields, integers, + - *, // and % by numbers, comparisons, and and or of those, max and "
+                      f"min, not {str(formula)[:60]!r}")

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from tenon.acg.errors import CovenantError
-from tenon.acg.mnemonic import Mnemonic
+from tenon.acg.mnemonic import HEADER, Mnemonic
+from tenon.acg.reading import each, name_in, number_in, of_keys, whole_in
 from tenon.acg.serial import mnemonic_from, mnemonic_to
 from tenon.acg.validate import validate
 
@@ -125,7 +126,7 @@ class Graph:
 
     @classmethod
     def from_json(cls, text: str, *, sealed: bool = True) -> Graph:
-        """The graph that ``to_json`` wrote, or a hand like it: a file that is not ``sealed`` needs no fingerprint, and no notes.
+        """The graph that ``to_json`` wrote, or somebody by hand; a file that need not be ``sealed`` needs no fingerprint.
 
         Raises
         ------
@@ -134,21 +135,60 @@ class Graph:
         """
         try:
             data = json.loads(text)
-            if data["covenant"] != _FORMAT:
-                raise CovenantError(f"the covenant has format {data['covenant']!r}; this version reads {_FORMAT}")
-            graph = cls(
-                data["name"], tuple(Memory(**m) for m in data["memories"]),
-                tuple(Unit(**{**u, "ordered": tuple(u["ordered"])}) for u in data["units"]),
-                tuple(Edge(**e) for e in data["edges"]), Sequencer(**data["sequencer"]),
-                tuple(mnemonic_from(m) for m in data["mnemonics"]), tuple(data["segments"]), data["bus_bytes"],
-                data["block"], data["notes"] if sealed else data.get("notes", {}))
-        except CovenantError:
-            raise
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
-            raise CovenantError(f"not a covenant: {type(error).__name__}: {str(error).splitlines()[0]}") from None
+        except (ValueError, RecursionError) as error:
+            raise CovenantError(f"not a covenant: {str(error).splitlines()[0]}") from None
+        if not isinstance(data, dict) or "covenant" not in data:
+            raise CovenantError("not a covenant: it does not say so")
+        if data["covenant"] != _FORMAT:
+            raise CovenantError(f"the covenant has format {data['covenant']!r}; this version reads {_FORMAT}")
+        try:
+            graph = _graph_from(data)
+            validate(graph)
+        except RecursionError:
+            raise CovenantError("not a covenant: an effect is too deep") from None
         if sealed and "fingerprint" not in data:
             raise CovenantError(f"the covenant of {graph.name} is not sealed: see to that with tenon acg FILE --seal")
         if sealed and graph.fingerprint != data["fingerprint"]:
             raise CovenantError(f"the covenant of {graph.name} was changed after it was sealed: see to that with tenon acg FILE --seal")
-        validate(graph)
         return graph
+
+
+def _graph_from(data: dict) -> Graph:
+    """Part for part."""
+    needed = "covenant", "name", "memories", "units", "edges", "sequencer", "mnemonics", "segments", "bus_bytes", "block"
+    data = of_keys(data, "the covenant", needed, ("fingerprint", "notes"))
+    name, notes = data["name"], data.get("notes", {})
+    if not isinstance(name, str) or not name.isprintable() or not name:
+        raise CovenantError(f"the covenant must have a name, not {name!r}")
+    if not isinstance(notes, dict):
+        raise CovenantError(f"notes of {name} must be an object")
+    sequencer = of_keys(data["sequencer"], "the sequencer", ("queue_depth", "tokens", "token_limit", "issue_cycles", "marks"))
+    most = {"tokens": HEADER["waits"][1], "marks": 1 << HEADER["mark"][1]}  # what an instruction can name
+    return Graph(
+        name, each(data, "memories", name, _memory_from), each(data, "units", name, _unit_from), each(data, "edges", name, _edge_from),
+        Sequencer(**{key: whole_in(sequencer, key, "the sequencer", 1, most.get(key, 1 << 20)) for key in sequencer}),
+        each(data, "mnemonics", name, mnemonic_from), each(data, "segments", name, lambda segment: name_in(segment, "a segment")),
+        whole_in(data, "bus_bytes", name, 1, 1 << 20), whole_in(data, "block", name, 1, 1 << 20), notes)
+
+
+def _memory_from(data: object) -> Memory:
+    data = of_keys(data, "a memory", ("name", "word_bytes", "words"), ("banks", "space"))
+    name, space = name_in(data["name"], "a memory"), data.get("space", "on-chip")
+    if space not in ("on-chip", "dram"):
+        raise CovenantError(f"space of {name} must be on-chip or dram, not {space!r}")
+    sizes = {key: whole_in({"banks": 1, **data}, key, name) for key in ("word_bytes", "words", "banks")}
+    return Memory(name, **sizes, space=space)
+
+
+def _unit_from(data: object) -> Unit:
+    data = {"ordered": [], "peak_macs_per_cycle": 0, **of_keys(data, "a unit", ("name",), ("ordered", "peak_macs_per_cycle"))}
+    name = name_in(data["name"], "a unit")
+    return Unit(name, each(data, "ordered", name, lambda memory: name_in(memory, f"a memory that {name} keeps in order")),
+                whole_in(data, "peak_macs_per_cycle", name, 0))
+
+
+def _edge_from(data: object) -> Edge:
+    data = of_keys(data, "an edge", ("src", "dst", "bytes_per_cycle"), ("burst_bytes",))
+    src, dst = (name_in(data[key], f"an edge's {key}") for key in ("src", "dst"))
+    what = f"the edge from {src} to {dst}"
+    return Edge(src, dst, number_in(data, "bytes_per_cycle", what), whole_in({"burst_bytes": 0, **data}, "burst_bytes", what, 0))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from tenon.acg.errors import CovenantError
 from tenon.acg.graph import Graph
 
 __all__ = ["Pace", "pace_of"]
@@ -41,6 +43,15 @@ class Pace:
 
 
 def pace_of(graph: Graph) -> Pace:
-    """What ``graph`` notes; where it notes nothing, nothing takes any time, and an instruction is fetched ahead."""
-    noted = dict.fromkeys(Pace.__dataclass_fields__, 0) | {"fetch_ahead": 1} | dict(graph.notes.get(_NOTE, {}))
-    return Pace(**noted)
+    """What ``graph`` notes; where it notes nothing, nothing takes any time, and an instruction is fetched ahead.
+
+    Raises
+    ------
+    CovenantError
+        If it notes something else.
+    """
+    noted = graph.notes.get(_NOTE, {})
+    known = Pace.__dataclass_fields__.keys()
+    if not isinstance(noted, Mapping) or not noted.keys() <= known or not all(type(value) is int for value in noted.values()):
+        raise CovenantError(f"the covenant of {graph.name} notes no pace: {', '.join(known)} are whole numbers")
+    return Pace(**dict.fromkeys(known, 0) | {"fetch_ahead": 1} | noted)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tenon.acg.mnemonic import Field, Mnemonic
+from tenon.acg.errors import CovenantError
+from tenon.acg.mnemonic import HEADER, Field, Mnemonic
+from tenon.acg.reading import each, name_in, of_keys, whole_in
 from tenon.acg.text import effect_text, parse_effect
 
 __all__ = ["mnemonic_from", "mnemonic_to"]
+
+_FURTHEST = 1 << 62  # a field's value
 
 
 def mnemonic_to(mnemonic: Mnemonic) -> dict[str, object]:
@@ -18,19 +22,36 @@ def mnemonic_to(mnemonic: Mnemonic) -> dict[str, object]:
     }
 
 
-def mnemonic_from(data: Mapping[str, object]) -> Mnemonic:
-    """The mnemonic that ``mnemonic_to`` wrote, or a hand like it.
+def mnemonic_from(data: object) -> Mnemonic:
+    """The mnemonic that ``mnemonic_to`` wrote, or somebody by hand.
 
     Raises
     ------
     CovenantError
-        If its effect is none, naming the instruction.
-    KeyError, TypeError, ValueError
-        If the data are not a mnemonic.
+        If it is none, naming it and the part.
     """
-    fields = tuple(_field_from(f) for f in data["fields"])
-    effect = parse_effect("\n".join(data["effect"]), fields, data["name"])
-    return Mnemonic(data["name"], data["opcode"], data["unit"], fields, effect, dict(data["cost"]), tuple(data["rules"]))
+    data = of_keys(data, "an instruction", ("name", "opcode", "unit", "fields", "effect", "cost"), ("rules",))
+    name = name_in(data["name"], "an instruction")
+    fields = each(data, "fields", name, lambda field: _field_from(field, name))
+    rules = each({"rules": [], **data}, "rules", name, lambda rule: _text(rule, f"a rule of {name}"))
+    cost = {key: _text(formula, f"{key} of {name}") for key, formula in of_keys(
+        data["cost"], f"cost of {name}", ("occupancy",), ("release", "latency", "fill", "step")).items()}
+    lines = data["effect"].split("\n") if isinstance(data["effect"], str) else each(
+        data, "effect", name, lambda line: _text(line, f"a line of {name}'s effect"))
+    effect = parse_effect("\n".join(lines), fields, name)
+    try:
+        opcode = whole_in(data, "opcode", name, 1, (1 << HEADER["opcode"][1]) - 1)
+        return Mnemonic(name, opcode, name_in(data["unit"], f"the unit of {name}"), fields, effect, cost, rules)
+    except CovenantError:
+        raise
+    except ValueError as error:
+        raise CovenantError(str(error) if str(error).startswith(name) else f"{name}: {error}") from None
+
+
+def _text(value: object, what: str) -> str:
+    if not isinstance(value, str):
+        raise CovenantError(f"{what} must be a text, not {value!r}")
+    return value
 
 
 def _field_to(f: Field) -> dict[str, object]:
@@ -39,7 +60,20 @@ def _field_to(f: Field) -> dict[str, object]:
     return {"name": f.name, "kind": "f32"} if f.kind == "f32" else {"name": f.name, "low": f.low, "high": f.high}
 
 
-def _field_from(data: Mapping[str, object]) -> Field:
+def _field_from(data: object, owner: str) -> Field:
+    """One of three kinds, by its keys."""
+    keys = data.keys() if isinstance(data, Mapping) else ()
+    kind = ("choices",) if "choices" in keys else ("kind",) if "kind" in keys else ("low", "high")
+    data = of_keys(data, f"a field of {owner}", ("name", *kind))
+    name = name_in(data["name"], f"a field of {owner}")
     if "choices" in data:
-        return Field(data["name"], 0, len(data["choices"]) - 1, "enum", tuple(data["choices"]))
-    return Field(data["name"], 0, 0, "f32") if "kind" in data else Field(data["name"], data["low"], data["high"])
+        choices = each(data, "choices", f"{owner}.{name}", lambda choice: _text(choice, f"a choice of {owner}.{name}"))
+        if len(set(choices)) < max(1, len(choices)):
+            raise CovenantError(f"choices of {owner}.{name} must be different ones, at least one")
+        return Field(name, 0, len(choices) - 1, "enum", choices)
+    if "kind" in data:
+        if data["kind"] != "f32":
+            raise CovenantError(f"kind of {owner}.{name} must be f32, not {data['kind']!r}: a whole number has low and high")
+        return Field(name, 0, 0, "f32")
+    low = whole_in(data, "low", f"{owner}.{name}", -_FURTHEST, _FURTHEST)
+    return Field(name, low, whole_in(data, "high", f"{owner}.{name}", max(low, 0), _FURTHEST))

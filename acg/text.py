@@ -13,7 +13,8 @@ value. Numbers with a point are binary32.
 from __future__ import annotations
 
 import ast
-import math
+import itertools
+import struct
 from collections.abc import Mapping, Sequence
 
 from tenon.acg.access import ELEMENT_BYTES
@@ -25,6 +26,7 @@ from tenon.acg.ops import OPS
 __all__ = ["effect_text", "parse_effect"]
 
 _SIGNS = {"add": "+", "sub": "-", "mul": "*"}
+_BINDS = {"and": 0, "add": 1, "sub": 1, "mul": 2}  # Python would take a chain of and for one operation
 _REDUCTIONS = {"add": "sum", "max": "largest", "min": "least"}
 _WORDS = {word: op for op, word in _REDUCTIONS.items()}
 _OPERATORS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul"}
@@ -43,15 +45,27 @@ def effect_text(nest: Nest) -> str:
             order.append(e)
 
     count(nest.expr)
+    count(nest.destination)
+    taken = _taken(nest, order)
+    free = (name for name in map("v{}".format, itertools.count()) if name not in taken)
     names: dict[int, str] = {}
     lines = []
     for e in order:
-        if uses[id(e)] > 1 and isinstance(e, Op | Choose | Reduce):
+        if uses[id(e)] > 1 and isinstance(e, Op | Choose | Reduce | Lookup):
             text = _text(e, names)
-            names[id(e)] = f"v{len(names)}"
+            names[id(e)] = next(free)
             lines.append(f"{names[id(e)]} = {text}")
     lines.append(f"{_target(nest.destination)} = {_text(nest.expr, names)}")
     return "\n".join([f"for {_loops(nest.loops)}:", *("    " + line for line in lines)])
+
+
+def _taken(nest: Nest, nodes: Sequence[Expr]) -> set[str]:
+    """Names of loops and fields."""
+    loops = [*nest.loops, *(l for e in nodes if isinstance(e, Reduce) for l in e.loops)]
+    forms = [form for e in nodes for form in ((e.address,) if isinstance(e, Load) else (e.base,) if isinstance(e, Lookup) else
+                                              (e.value,) if isinstance(e, Val) and isinstance(e.value, Aff) else ())]
+    return {l.name for l in loops} | {str(l.extent) for l in loops} | {e.field for e in nodes if isinstance(e, Choose)} | {
+        name for form in forms for names, _ in form.terms for name in names}
 
 
 def _loops(loops: Sequence[Loop]) -> str:
@@ -78,14 +92,18 @@ def _text(e: Expr, names: Mapping[int, str]) -> str:
         return f"choose({', '.join([e.field, *inner])})"
     if isinstance(e, Reduce):
         return f"{_REDUCTIONS[e.op]}({', '.join([_loops(e.loops), inner[0]])})"
-    if e.name in _SIGNS or e.name == "and":
-        plain = [text if id(c) in names or not _binary(c) else f"({text})" for c, text in zip(e.children, inner)]
-        return f" {_SIGNS.get(e.name, 'and')} ".join(plain)
+    if e.name in _BINDS:
+        left, right = e.children
+        least = _BINDS[e.name]
+        plain = id(left) in names or _binds(left) > least or _binds(left) == least > 0  # a chain needs no parentheses
+        other = id(right) in names or _binds(right) > least
+        return f"{inner[0] if plain else f'({inner[0]})'} {_SIGNS.get(e.name, 'and')} {inner[1] if other else f'({inner[1]})'}"
     return f"{e.name}({', '.join(inner)})"
 
 
-def _binary(e: Expr) -> bool:
-    return isinstance(e, Op) and (e.name in _SIGNS or e.name == "and")
+def _binds(e: Expr) -> int:
+    """How tightly what joins a node's operands binds them."""
+    return _BINDS.get(e.name, 9) if isinstance(e, Op) else 9
 
 
 def _value(e: Val) -> str:
@@ -108,12 +126,14 @@ def parse_effect(text: str, fields: Sequence[Field], name: str = "an effect") ->
     if not head.startswith("for ") or not body.strip():
         raise CovenantError(f"{name}: must be 'for LOOP < EXTENT, ...:' and assignments, not {_short(text)}")
     try:
-        loops = ast.parse(f"({head[4:]},)", mode="eval").body.elts
+        loops = ast.parse(f"[{head[4:]}]", mode="eval").body
         lines = ast.parse("\n".join(line.strip() for part in body.strip().split("\n") for line in part.split(";"))).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise CovenantError(f"{name}: must have Python's grammar: {error.msg if isinstance(error, SyntaxError) else error}") from None
     try:
-        return _Parser(fields).nest(loops, lines)
+        if not isinstance(loops, ast.List):
+            raise CovenantError(f"{_short(head)}: a loop is NAME < EXTENT")
+        return _Parser(fields).nest(loops.elts, lines)
     except CovenantError as error:
         raise CovenantError(f"{name}: {error}") from None
     except RecursionError:
@@ -148,7 +168,7 @@ class _Parser:
         return Nest(outer, self.destination(last.targets[0]), self.expr(last.value))
 
     def refusal(self, node: ast.AST, why: str) -> CovenantError:
-        return CovenantError(f"{ast.unparse(node)[:60]}: {why}")
+        return CovenantError(f"{' '.join(ast.unparse(node).split())[:60]}: {why}")
 
     def loop(self, node: ast.expr) -> Loop:
         if not (isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and [*map(type, node.ops)] == [ast.Lt]):
@@ -190,9 +210,9 @@ class _Parser:
         if isinstance(node, ast.Name):
             if node.id in self.loops:
                 return Aff((((node.id, ""), 1),))
-            if node.id in self.fields:
+            if node.id in self.fields and self.fields[node.id].kind != "f32":
                 return Aff(((("", node.id), 1),))
-            raise self.refusal(node, "no field and no loop has this name")
+            raise self.refusal(node, "no field and no loop of whole numbers has this name")
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             return -self.form(node.operand)
         if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
@@ -226,11 +246,14 @@ class _Parser:
         raise self.refusal(node, "no expression of an effect")
 
     def constant(self, node: ast.Constant) -> Val:
-        if type(node.value) is float and math.isfinite(node.value):
-            return Val(node.value, "f32")
-        if type(node.value) is int:
+        if type(node.value) is float:
+            try:
+                return Val(struct.unpack("<f", struct.pack("<f", node.value))[0], "f32")
+            except OverflowError:
+                raise self.refusal(node, "no binary32 number") from None
+        if type(node.value) is int and node.value < 1 << 31:
             return Val(node.value)
-        raise self.refusal(node, "no number")
+        raise self.refusal(node, "no number of 32 bits")
 
     def call(self, node: ast.Call, name: str, args: Sequence[ast.expr]) -> Expr:
         if name in _WORDS and len(args) > 1:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from tenon.acg.access import ELEMENT_BYTES
 from tenon.acg.errors import CovenantError
 from tenon.acg.expr import Aff, Choose, Expr, Load, Lookup, Loop, Op, Reduce, Val, walk
-from tenon.acg.mnemonic import Mnemonic, accesses
+from tenon.acg.field import Field
+from tenon.acg.mnemonic import HEADER, Mnemonic, accesses
 from tenon.acg.ops import OPS
 
 if TYPE_CHECKING:
@@ -38,11 +39,16 @@ def _problems(graph: Graph) -> Iterator[str]:
     for what, value in (("bus_bytes", graph.bus_bytes), ("block", graph.block), *vars(graph.sequencer).items()):
         if value < 1:
             yield f"{what} must be at least 1, not {value}"
+    for what, most in (("tokens", HEADER["waits"][1]), ("marks", 1 << HEADER["mark"][1])):
+        if getattr(graph.sequencer, what) > most:
+            yield f"{what} must be at most {most}, as many as an instruction can name, not {getattr(graph.sequencer, what)}"
     for m in graph.memories:
         if min(m.word_bytes, m.words, m.banks) < 1:
             yield f"memory {m.name} must have words, bytes in them and banks"
     units = {u.name for u in graph.units}
     for m in graph.mnemonics:
+        if "occupancy" not in m.cost:
+            yield f"{m.name} must say its occupancy"
         if m.unit not in units:
             yield f"{m.name} is of unit {m.unit}, which there is not"
         yield from (f"{m.name}: {problem}" for problem in _of_effect(m, set(graph.memory_bytes) | set(graph.segments)))
@@ -64,21 +70,26 @@ def _of_effect(mnemonic: Mnemonic, places: set[str]) -> Iterator[str]:
     fields = {f.name: f for f in mnemonic.fields}
     nest = mnemonic.effect
     nodes = [*walk(nest.destination), *walk(nest.expr)]
-    loops = {l.name for l in nest.loops} | {l.name for e in nodes if isinstance(e, Reduce) for l in e.loops}
-    for loop in (*nest.loops, *(l for e in nodes if isinstance(e, Reduce) for l in e.loops)):
+    every = [*nest.loops, *(l for e in nodes if isinstance(e, Reduce) for l in e.loops)]
+    for loop in every:
         yield from _of_loop(loop, fields)
-    for name in sorted(loops & fields.keys()):
+    for name in sorted({l.name for l in every} & fields.keys()):
         yield f"{name} is a loop and a field"
+    for name, count in Counter(l.name for l in set(every)).items():
+        if count > 1:
+            yield f"loop {name} has {count} extents"
+    yield from _twice("its loops", (l.name for l in nest.loops))
+    outer = frozenset(l.name for l in nest.loops)
+    yield from _of_scope(nest.destination, outer, set())
+    yield from _of_scope(nest.expr, outer, set())
     for node in nodes:
         for form in _forms(node):
-            for (loop, field), _ in form.terms:
-                if loop and loop not in loops:
-                    yield f"there is no loop {loop}"
-                if field and field not in fields:
-                    yield f"there is no field {field}"
+            yield from _of_form(form, fields, is_value=isinstance(node, Val))
         for operand in ([node.operand] if isinstance(node, Load) else [node.table] if isinstance(node, Lookup) else []):
             if operand.name not in places:
                 yield f"there is no memory or segment {operand.name}"
+            if isinstance(node, Lookup) and operand.element != "u8":
+                yield f"a table's elements must be u8, not {operand.element}"
             if operand.element not in ELEMENT_BYTES:
                 yield f"an element of {operand.name} must be one of {', '.join(ELEMENT_BYTES)}, not {operand.element!r}"
         if isinstance(node, Choose):
@@ -96,20 +107,52 @@ def _of_effect(mnemonic: Mnemonic, places: set[str]) -> Iterator[str]:
         yield str(error)
 
 
-def _of_loop(loop: Loop, fields) -> Iterator[str]:
+def _of_scope(e: Expr, inside: frozenset[str], seen: set[tuple[int, frozenset[str]]]) -> Iterator[str]:
+    """Every index steps along loops that are open where it stands."""
+    if (id(e), inside) in seen:
+        return
+    seen.add((id(e), inside))
+    for form in _forms(e):
+        for loop in form.loops:
+            if loop not in inside:
+                yield f"there is no loop {loop}"
+    if isinstance(e, Reduce):
+        for loop in e.loops:
+            if loop.name in inside:
+                yield f"loop {loop.name} is open already"
+            inside |= {loop.name}
+    for child in e.children:
+        yield from _of_scope(child, inside, seen)
+
+
+def _of_form(form: Aff, fields: Mapping[str, Field], *, is_value: bool) -> Iterator[str]:
+    for (_, name), _ in form.terms:
+        if name and name not in fields:
+            yield f"there is no field {name}"
+        elif name and fields[name].kind == "f32" and (not is_value or len(form.terms) > 1):
+            yield f"{name} is binary32, and no part of an index"
+    for loop in ("", *form.loops):  # loads are held to more, where hardware checks them
+        terms = form.coefficient(loop).terms
+        if is_value and sum(name != "" for (_, name), _ in terms) + (loop != "" and any(name == "" for (_, name), _ in terms)) > 1:
+            yield f"{form} must have at most one field as its base, and one field or number as each loop's step"
+
+
+def _of_loop(loop: Loop, fields: Mapping[str, Field]) -> Iterator[str]:
     if isinstance(loop.extent, int):
         if loop.extent < 1:
             yield f"loop {loop.name} must have at least one step"
     elif loop.extent not in fields:
         yield f"there is no field {loop.extent}"
-    elif fields[loop.extent].low < 1:
-        yield f"{loop.extent}, the extent of loop {loop.name}, must be at least 1"
+    elif fields[loop.extent].low < 1 or fields[loop.extent].kind != "int":
+        yield f"{loop.extent}, the extent of loop {loop.name}, must be a whole number, at least 1"
 
 
-def _of_choice(node: Choose, fields) -> Iterator[str]:
+def _of_choice(node: Choose, fields: Mapping[str, Field]) -> Iterator[str]:
     field = fields.get(node.field)
     if field is None:
         yield f"there is no field {node.field}"
+    elif field.kind != "enum":
+        yield f"{node.field} must have choices, by which it chooses"
     elif (field.low, field.high) != (0, len(node.alternatives) - 1):
         yield f"{node.field} must be in 0..{len(node.alternatives) - 1}, of which there are alternatives, not in {field.low}..{field.high}"
 

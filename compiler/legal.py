@@ -15,12 +15,20 @@ from tenon.acg.graph import Graph
 from tenon.acg.mnemonic import Mnemonic, accesses
 from tenon.compiler.code import Code
 from tenon.compiler.timing.columns import chosen, columns_of, corners
+from tenon.compiler.timing.footprints import footprint_rows, memories_of
 
 __all__ = ["first_problem"]
 
 
 def first_problem(graph: Graph, code: Code) -> str | None:
-    """What is wrong with one of the instructions: it breaks a rule, or reads what it writes; None if nothing is."""
+    """What is wrong with one of the instructions: it leaves a memory, breaks a rule, or reads what it writes; None if nothing is."""
+    inside = np.array([graph.memory_bytes.get(name, 0) for name in memories_of(graph)])  # 0: a segment, of no known size yet
+    place, memory, low, high, _ = footprint_rows(graph, code).T
+    beyond = np.flatnonzero((inside[memory] > 0) & ((low < 0) | (high >= inside[memory])))
+    for row in beyond.tolist():
+        name = list(memories_of(graph))[memory[row]]
+        mnemonic = code.forms.templates[code.form[place[row]]].mnemonic
+        return f"{mnemonic.name} would touch bytes {low[row]}..{high[row]} of {name}, which has {inside[memory[row]]}"
     width = max(len(_pairs(m)) for m in graph.mnemonics)
     gaps = code.rows(graph, _gaps, 2 * width).reshape(len(code), width, 2)
     for place in np.flatnonzero((gaps <= 0).all(axis=2).any(axis=1)).tolist():

@@ -13,8 +13,9 @@ from functools import cached_property
 
 from tenon.acg.expr import Aff, Expr, Load, Lookup, Loop, Nest, walk
 from tenon.acg.field import Field
+from tenon.acg.formula import evaluate, names
 from tenon.acg.mnemonic import EncodingError, Mnemonic
-from tenon.compiler.unify import Binding, unify
+from tenon.compiler.unify import Binding, is_float, unify
 
 __all__ = ["Pattern", "Route", "Template", "patterns_of", "routes", "select"]
 
@@ -201,10 +202,15 @@ class Pattern:
         self.free = [(loop.extent, g, [_step(c) for c in coefficients]) for loop, g, coefficients in slots
                      if isinstance(loop.extent, str)]
         self.bases = [_base(form) for form in forms]
+        # Sums of binary32 numbers keep their order, which lanes have none of.
+        self.unordered = any(theirs.op == "add" and is_float(theirs.body) and
+                             any(isinstance(l.extent, int) and l.extent > 1 for l in theirs.loops) for _, theirs in binding.reductions)
         self.most = max((f.high for f in mnemonic.fields if f.name in mnemonic.extents), default=1)
 
     def solve(self, numbers: _Numbers) -> tuple[int, Template] | None:
         """The cheapest template, and its cost in cycles; None if the numbers do not permit any."""
+        if self.unordered:
+            return None
         forms = [numbers.form(*source) for source in self.sources]
         levels: list[_Level] = []
         for g, group in enumerate(self.groups):
@@ -257,8 +263,8 @@ class Pattern:
                 full = mnemonic.complete(fields)
             except EncodingError:
                 continue
-            if mnemonic.violations(full, {}):
-                continue
+            if any(not evaluate(rule, full) for rule in mnemonic.rules if not names(rule) & linear.keys()):
+                continue  # rules on addresses are for when those are known
             cost = mnemonic.evaluate("occupancy", full) if "occupancy" in mnemonic.cost else 0
             if best is None or cost < best[0]:
                 best = cost, Template(mnemonic, full, linear)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from tenon.acg.expr import Aff, Choose, Expr, Load, Lookup, Op, Reduce, Val
 
-__all__ = ["Binding", "unify"]
+__all__ = ["Binding", "is_float", "unify"]
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _direct(ours: Expr, theirs: Expr, b: Binding) -> Iterator[Binding]:
                 if bound:
                     yield bound
     elif isinstance(theirs, Lookup):
-        if isinstance(ours, Lookup) and _names(ours.table.name, theirs.table.name):
+        if isinstance(ours, Lookup) and ours.table.element == theirs.table.element and _names(ours.table.name, theirs.table.name):
             yield from unify(ours.index, theirs.index, b.look_up(ours, theirs))
     elif isinstance(theirs, Reduce):
         if isinstance(ours, Reduce) and ours.op == theirs.op:
@@ -138,11 +138,11 @@ def _neutral(ours: Expr, theirs: Expr, b: Binding) -> Iterator[Binding]:
     """Operations that do nothing with the right second operand."""
     if not isinstance(theirs, Op):
         return
-    if theirs.name in ("add", "sub") and not _is_float(theirs):
+    if theirs.name in ("add", "sub") and not is_float(theirs):
         yield from _with(ours, theirs.args[0], theirs.args[1], 0, b)
         if theirs.name == "add":
             yield from _with(ours, theirs.args[1], theirs.args[0], 0, b)
-    elif theirs.name == "mul" and _is_float(theirs):
+    elif theirs.name == "mul" and is_float(theirs):
         yield from _with(ours, theirs.args[0], theirs.args[1], 1.0, b)
     elif theirs.name == "fma" and isinstance(ours, Op):
         x, p, q = theirs.args
@@ -175,7 +175,7 @@ def _constant(theirs: Expr, value: float, b: Binding) -> Iterator[Binding]:
             yield b.pair(value, Aff.of(theirs.value))
 
 
-def _is_float(expr: Expr) -> bool:
+def is_float(expr: Expr) -> bool:
     """Whether an expression is binary32, by its leftmost leaf or conversion."""
     while True:
         if isinstance(expr, Op) and expr.name in ("f32", "fma"):

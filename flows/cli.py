@@ -448,7 +448,7 @@ def run(model: str, config: str | None, inputs: Path | None, runs: int | None, s
                           progress=lambda layer: say(f"compiling {model}: {layer}"), note=_note)
         if in_rtl and job.params is None:
             raise UserError(f"{model} was compiled for a covenant alone: use --simulator functional or model")
-        configuration = (target and target.configuration) or (job.params and Configuration(job.params))
+        configuration = target.configuration if target else Configuration(job.params) if job.params else None
         hint = " (the first time, its simulator is compiled: half a minute)" if in_rtl else ""
         with _status(f"simulating {job.name} on {job.compiled.program.covenant.name}{hint}") as say:
             progress = Progress(len(job.feeds), expected_cycles(job.compiled.program, dram) if in_rtl else None)

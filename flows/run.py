@@ -107,7 +107,11 @@ def _own_target(folder: Path) -> Target:
     except CovenantError as error:
         raise CompileError(f"{folder} is not a program: {error}") from None
     parameters = covenant.notes.get("parameters")
-    return target_of(SystolicParams.from_dict(parameters)) if isinstance(parameters, dict) else Target(covenant)
+    if isinstance(parameters, dict):  # it may have been changed from what these parameters give
+        target = target_of(SystolicParams.from_dict(parameters))
+        if target.covenant.fingerprint == covenant.fingerprint:
+            return target
+    return Target(covenant)
 
 
 def run(job: Job, simulator: Simulator, *, clock: Clock | None = None, dram: Dram | None = None, waves: Waves | None = None,

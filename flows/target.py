@@ -35,7 +35,8 @@ class Target:
             If there is no RTL of it.
         """
         if self.configuration is None:
-            raise UserError(f"there is no RTL of {self.covenant.name}, which is a covenant alone: use --simulator functional or model")
+            raise UserError(f"there is no RTL of {self.covenant.name}, which is a covenant alone: it can be compiled for, and simulated by "
+                            "the functional simulator and the cycle model")
         return self.configuration.params
 
 
@@ -64,7 +65,5 @@ def read_covenant(path: Path, *, sealed: bool = True) -> Covenant:
     """
     try:
         return Covenant.from_json(path.read_text(encoding="utf-8"), sealed=sealed)
-    except UnicodeDecodeError as error:
-        raise CovenantError(f"{path}: {error}") from None
-    except CovenantError as error:
+    except (UnicodeDecodeError, CovenantError) as error:
         raise CovenantError(f"{path}: {error}") from None

@@ -140,15 +140,16 @@ class Emitter:
 
     def _parts(self, walks: tuple[Walk, ...], far: str, near: str, inward: bool, fill: int, rows: tuple[int, int],
                columns: tuple[int, int]) -> Iterator[tuple[int, int, int, int, int]]:
-        key = walks, far, near, inward, fill, rows[1], columns[1]
+        whole = inward and rows == columns == (0, 1) and not any(w.y or w.x for w in walks)  # everything passes the guards
+        key = walks, far, near, inward, fill, rows[1], columns[1], whole
         selected = self.machine.selected
         if key in selected.numbers:
             form = selected.numbers[key]
         else:
             guard = (fill, rows[1], columns[1]) if inward else None
             found = self.machine.select(_copy(walks, far, near, inward, guard), (far, near, inward))
-            if found is None and guard and rows == columns == (0, 1) and not any(w.y or w.x for w in walks):
-                found = self.machine.select(_copy(walks, far, near, inward), (far, near, "plain"))  # everything would pass
+            if found is None and whole:
+                found = self.machine.select(_copy(walks, far, near, inward), (far, near, "plain"))
             form = selected.keep(key, found, _ENDS)
         if form is not None:
             yield form, 0, 0, rows[0], columns[0]

@@ -44,6 +44,14 @@ def test_text_by_hand(text):
     assert effect_text(parse_effect(text, FIELDS)) == text
 
 
+def test_chains_need_no_parentheses_and_values_no_name_that_is_taken():
+    terms = " + ".join(["X.i32[4*x]"] * 400)
+    text = f"for i < n:\n    D.i32[4*d] = {terms} - (X.i32[4*x] - 1)"
+    assert effect_text(parse_effect(text, FIELDS)) == text
+    named = parse_effect("for v0 < n: a = X.i32[4*x + 4*v0] * 2; D.i32[4*d] = a + a", (*FIELDS, integer("v1", 0, 3)))
+    assert parse_effect(effect_text(named), FIELDS) is not None
+
+
 def test_values_may_stand_in_one_line():
     spaced = parse_effect("for i < n: a = X.i32[4 * x + i*4] * 2; D.i32[4*d + 4*i] = a + a", FIELDS)
     assert effect_text(spaced) == "for i < n:\n    v0 = X.i32[4*x + 4*i] * 2\n    D.i32[4*d + 4*i] = v0 + v0"
@@ -56,7 +64,7 @@ def test_values_may_stand_in_one_line():
     ("for i > n: D.u8[d] = X.u8[x]", "i > n: a loop is NAME < EXTENT"),
     ("for i < m: D.u8[d] = X.u8[x]", "i < m: an extent is a field or a number"),
     ("for d < n: D.u8[d] = X.u8[x]", "d < n: a loop must not be called as a field is"),
-    ("for i < n: D.u8[d + j] = X.u8[x]", "j: no field and no loop has this name"),
+    ("for i < n: D.u8[d + j] = X.u8[x]", "j: no field and no loop of whole numbers has this name"),
     ("for i < n: D.u8[d * x] = X.u8[x]", r"d \* x: not affine"),
     ("for i < n: D.u8[d / 2] = X.u8[x]", "d / 2: no index form"),
     ("for i < n: D.u16[d] = X.u8[x]", r"D.u16\[d\]: a type is one of u8, i8, i32, f32"),
@@ -66,10 +74,14 @@ def test_values_may_stand_in_one_line():
     ("for i < n: D.u8[d] = cube(X.u8[x])", r"cube\(X.u8\[x\]\): there is no cube of 1"),
     ("for i < n: D.u8[d] = add(X.u8[x], 1)", "there is no add of 2"),
     ("for i < n: D.u8[d] = y", "y: no field and no value has this name"),
-    ("for i < n: D.u8[d] = 'a'", "'a': no number"),
+    ("for i < n: D.u8[d] = 'a'", "'a': no number of 32 bits"),
     ("for i < n: D.u8[d] = X.u8[x] / 2", "no expression of an effect"),
     ("for i < n: D.f32[d] = lookup(T.f32[2*x], 3)", r"T.f32\[2 \* x\]: a table begins at multiples of 4 bytes"),
     ("for i < n: d = 3; D.u8[d] = X.u8[x]", "d: a value needs a name of its own"),
+    ("for i < n: D.u8[d + scale] = X.u8[x]", "scale: no field and no loop of whole numbers has this name"),
+    ("for i < n: D.f32[d] = 1e39", r"1e\+39: no binary32 number"),
+    ("for i < n) + (c < 4: D.u8[d] = X.u8[x]", "must have Python's grammar"),
+    ("for i < n: D.u8[d] = 99999999999", "99999999999: no number of 32 bits"),
     ("for i < n: import os; D.u8[d] = X.u8[x]", "import os: an assignment is due"),
 ])
 def test_refusals(text, message):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tenon.acg.errors import CovenantError
-from tenon.acg.expr import Aff, Choose, Load, Loop, Nest, Op, Operand, Reduce, field
+from tenon.acg.expr import Aff, Choose, Load, Lookup, Loop, Nest, Op, Operand, Reduce, Val, field
 from tenon.acg.graph import Edge, Graph, Memory
 from tenon.acg.validate import validate
 from tenon.hw.covenant import covenant
@@ -45,9 +45,26 @@ def reading(memory="VEC", element="u8", form=None):
     (with_effect("STORE", reading(form=field("nowhere"))), "STORE: there is no field nowhere"),
     (with_effect("STORE", reading(form=field("s") + Loop("other", 1))), "STORE: there is no loop other"),
     (with_effect("STORE", reading(form=Aff.of(0))), "STORE: an access of VEC must have one field as its base, not 0"),
+    (with_effect("STORE", lambda e: Nest((*e.loops, e.loops[0]), e.destination, e.expr)), "STORE: l3 is there 2 times among its loops"),
+    (with_effect("STORE", lambda e: Nest(e.loops, e.destination, Reduce("add", (Loop("l3", 2),), e.expr))), "STORE: loop l3 has 2 extents"),
+    (with_effect("STORE", lambda e: Nest(e.loops, e.destination, Reduce("add", (e.loops[0],), e.expr))), "STORE: loop l3 is open already"),
+    (with_effect("STORE", lambda e: Nest(e.loops, e.destination, Op("add", (Reduce("add", (Loop("r", 2),), Val(1)), Val(field("s") + Loop(
+        "r", 2)))))), "STORE: there is no loop r"),
+    (with_effect("STORE", lambda e: Nest(e.loops, e.destination, Val(field("s") + field("d")))),
+     "STORE: d \\+ s must have at most one field as its base"),
+    (with_effect("STORE", lambda e: Nest(e.loops, e.destination, Val(field("s") * e.loops[0] + e.loops[0] * 3))),
+     ".* must have at most one field as its base, and one field or number as each loop's step"),
+    (with_effect("VECTOR", lambda e: Nest(e.loops, e.destination, Val(field("f1_p") + 1))),
+     "VECTOR: f1_p is binary32, and no part of an index"),
+    (with_effect("STORE", lambda e: Nest(e.loops, e.destination, Choose("s", (e.expr,)))),
+     "STORE: s must have choices, by which it chooses"),
+    (with_effect("VECTOR", lambda e: Nest(e.loops, e.destination, Lookup(Operand("TAB", "i32", (4,)), field("t"), e.expr))),
+     "VECTOR: a table's elements must be u8, not i32"),
+    (with_effect("STORE", lambda e: e, cost={}), "STORE must say its occupancy"),
+    (replace(TINY, sequencer=replace(TINY.sequencer, tokens=17)), "tokens must be at most 16, as many as an instruction can name, not 17"),
     (with_effect("STORE", lambda e: Nest((*e.loops, Loop("more", "n_more")), e.destination, e.expr)), "STORE: there is no field n_more"),
     (with_effect("STORE", lambda e: Nest((*e.loops, Loop("more", "s")), e.destination, e.expr)),
-     "STORE: s, the extent of loop more, must be at least 1"),
+     "STORE: s, the extent of loop more, must be a whole number, at least 1"),
     (with_effect("STORE", lambda e: Nest((*e.loops, Loop("s", 2)), e.destination, e.expr)), "STORE: s is a loop and a field"),
     (with_effect("STORE", lambda e: Nest((*e.loops, Loop("none", 0)), e.destination, e.expr)),
      "STORE: loop none must have at least one step"),

@@ -55,7 +55,8 @@ def test_simulated(sealed, tmp_path):
 def test_no_rtl(sealed, arguments):
     done = tenon(*arguments, sealed)
     assert (done.exit_code, done.output) == (
-        2, "tenon: there is no RTL of other, which is a covenant alone: use --simulator functional or model\n")
+        2, "tenon: there is no RTL of other, which is a covenant alone: it can be compiled for, and simulated by the functional simulator "
+           "and the cycle model\n")
 
 
 def test_a_folder_of_a_foreign_program(sealed, tmp_path):
@@ -86,8 +87,8 @@ def test_unsealed(data, tmp_path, change, message):
     (lambda d: d["mnemonics"][0].update(effect=["for i < n: ACT.u8[d] = square(VEC.u8[s])"]), "LOAD: square(VEC.u8[s]): there is no"),
     (lambda d: d["mnemonics"][0].update(effect="for"), "LOAD: must be 'for LOOP < EXTENT, ...:'"),
     (lambda d: d["mnemonics"][0]["fields"].pop(), "LOAD: "),
-    (lambda d: d.pop("units"), "not a covenant: KeyError: 'units'"),
-    (lambda d: d["memories"][0].update(depth=4), "not a covenant: TypeError: "),
+    (lambda d: d.pop("units"), "the covenant must have 'units'"),
+    (lambda d: d["memories"][0].update(depth=4), "a memory has an unknown key 'depth'; known are name, word_bytes, words"),
 ])
 def test_what_cannot_be_sealed(data, tmp_path, change, message):
     path, changed = tmp_path / "bad.json", json.loads(json.dumps(data))
