@@ -44,6 +44,10 @@ class Access:
         """Cycles to check it, one for each term: the base comes with the first."""
         return max(1, len(self.terms))
 
+    def meets(self, written: Access) -> bool:
+        """Whether this read may be of bytes that ``written`` writes, and not of a word that is updated in place."""
+        return not self.write and self.memory == written.memory and (self.base, self.terms) != (written.base, written.terms)
+
     def chosen(self, env: Mapping[str, object]) -> bool:
         return all(int(env[f]) in values for f, values in self.conditions)
 

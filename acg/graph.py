@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from tenon.acg.errors import CovenantError
-from tenon.acg.mnemonic import HEADER, Mnemonic
+from tenon.acg.mnemonic import Mnemonic
 from tenon.acg.reading import each, name_in, number_in, of_keys, whole_in
 from tenon.acg.serial import mnemonic_from, mnemonic_to
 from tenon.acg.validate import validate
@@ -163,10 +163,9 @@ def _graph_from(data: dict) -> Graph:
     if not isinstance(notes, dict):
         raise CovenantError(f"notes of {name} must be an object")
     sequencer = of_keys(data["sequencer"], "the sequencer", ("queue_depth", "tokens", "token_limit", "issue_cycles", "marks"))
-    most = {"tokens": HEADER["waits"][1], "marks": 1 << HEADER["mark"][1]}  # what an instruction can name
     return Graph(
         name, each(data, "memories", name, _memory_from), each(data, "units", name, _unit_from), each(data, "edges", name, _edge_from),
-        Sequencer(**{key: whole_in(sequencer, key, "the sequencer", 1, most.get(key, 1 << 20)) for key in sequencer}),
+        Sequencer(**{key: whole_in(sequencer, key, "the sequencer", 1, 1 << 20) for key in sequencer}),
         each(data, "mnemonics", name, mnemonic_from), each(data, "segments", name, lambda segment: name_in(segment, "a segment")),
         whole_in(data, "bus_bytes", name, 1, 1 << 20), whole_in(data, "block", name, 1, 1 << 20), notes)
 

@@ -16,7 +16,7 @@ from tenon.acg.ops import OPS
 if TYPE_CHECKING:
     from tenon.acg.graph import Graph
 
-__all__ = ["validate"]
+__all__ = ["validate", "ways_of"]
 
 _REDUCTIONS = ("add", "max", "min")
 
@@ -165,11 +165,16 @@ def _forms(node: Expr) -> list[Aff]:
     return [node.value] if isinstance(node, Val) and isinstance(node.value, Aff) else []
 
 
+def ways_of(graph: Graph) -> set[tuple[str, str]]:
+    """From where to where instructions move data: memories and units, as edges name them."""
+    outside = {name: m.name for m in graph.memories if m.space == "dram" for name in graph.segments}
+    found = ((m.unit, outside.get(a.memory, a.memory), a.write) for m in graph.mnemonics for a in _accesses(m))
+    return {(unit, memory) if write else (memory, unit) for unit, memory, write in found}
+
+
 def _of_ways(graph: Graph) -> Iterator[str]:
     """Edges are what effects use, no more and no less; every memory is written and read."""
-    outside = {name: m.name for m in graph.memories if m.space == "dram" for name in graph.segments}
-    uses = {(outside.get(a.memory, a.memory), m.unit) if not a.write else (m.unit, outside.get(a.memory, a.memory))
-            for m in graph.mnemonics for a in _accesses(m)}
+    uses = ways_of(graph)
     edges = {(e.src, e.dst) for e in graph.edges}
     names = {m.name for m in graph.memories} | {u.name for u in graph.units}
     for src, dst in edges:

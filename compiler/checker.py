@@ -107,7 +107,7 @@ def _check_disjoint(k: int, instruction: Instruction) -> None:
     (written,) = (a for a in chosen if a.write)
     low, high = written.corners(fields)
     for a in chosen:
-        if not a.write and a.memory == written.memory and (a.base, a.terms) != (written.base, written.terms):
+        if a.meets(written):
             first, last = a.corners(fields)
             if first <= high and low <= last:
                 raise IllegalProgram(k, f"{instruction.mnemonic.name} reads bytes of {target.operand.name} that it writes")

@@ -22,17 +22,19 @@ __all__ = ["first_problem"]
 
 def first_problem(graph: Graph, code: Code) -> str | None:
     """What is wrong with one of the instructions: it leaves a memory, breaks a rule, or reads what it writes; None if nothing is."""
-    inside = np.array([graph.memory_bytes.get(name, 0) for name in memories_of(graph)])  # 0: a segment, of no known size yet
+    memories, sizes = list(memories_of(graph)), graph.memory_bytes
+    room = np.array([sizes.get(name, 0) for name in memories])  # 0: a segment, of no known size yet
     place, memory, low, high, _ = footprint_rows(graph, code).T
-    beyond = np.flatnonzero((inside[memory] > 0) & ((low < 0) | (high >= inside[memory])))
-    for row in beyond.tolist():
-        name = list(memories_of(graph))[memory[row]]
-        mnemonic = code.forms.templates[code.form[place[row]]].mnemonic
-        return f"{mnemonic.name} would touch bytes {low[row]}..{high[row]} of {name}, which has {inside[memory[row]]}"
+    beyond = np.flatnonzero((room[memory] > 0) & ((low < 0) | (high >= room[memory])))
+    if len(beyond):
+        first = beyond[0]
+        return (f"{_name(code, place[first])} would touch bytes {low[first]}..{high[first]} of {memories[memory[first]]}, which has "
+                f"{room[memory[first]]}")
     width = max(len(_pairs(m)) for m in graph.mnemonics)
     gaps = code.rows(graph, _gaps, 2 * width).reshape(len(code), width, 2)
-    for place in np.flatnonzero((gaps <= 0).all(axis=2).any(axis=1)).tolist():
-        return f"{code.forms.templates[code.form[place]].mnemonic.name} would read bytes that it writes"
+    meeting = np.flatnonzero((gaps <= 0).all(axis=2).any(axis=1))
+    if len(meeting):
+        return f"{_name(code, meeting[0])} would read bytes that it writes"
     for number in np.unique(code.form).tolist():
         template = code.forms.templates[number]
         for rule in template.mnemonic.rules:
@@ -44,11 +46,14 @@ def first_problem(graph: Graph, code: Code) -> str | None:
     return None
 
 
+def _name(code: Code, place: int) -> str:
+    return code.forms.templates[code.form[place]].mnemonic.name
+
+
 def _pairs(mnemonic: Mnemonic) -> list[tuple[Access, Access]]:
-    """Writes and reads of one memory, but for a word that is updated in place."""
+    """Writes, and reads that may be of the same bytes."""
     found = accesses(mnemonic)
-    return [(w, r) for w in found if w.write for r in found
-            if not r.write and r.memory == w.memory and (r.base, r.terms) != (w.base, w.terms)]
+    return [(w, r) for w in found if w.write for r in found if r.meets(w)]
 
 
 def _gaps(graph: Graph, mnemonic: Mnemonic, fields: Sequence[Mapping[str, object]]) -> np.ndarray:

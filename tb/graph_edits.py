@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from tenon.acg.expr import Choose, Expr, Load, Lookup, Loop, Nest, Operand, Reduce, remade
 from tenon.acg.graph import Graph, Memory
-from tenon.acg.mnemonic import Mnemonic, accesses
+from tenon.acg.mnemonic import Mnemonic
+from tenon.acg.validate import ways_of
 
 __all__ = ["changed", "rebuilt", "renamed", "trimmed"]
 
@@ -63,6 +64,5 @@ def renamed(graph: Graph, other: Mapping[str, str]) -> Graph:
 
 def trimmed(graph: Graph) -> Graph:
     """Without edges that no instruction takes any more: what an alteration leaves is a machine, if a poor one."""
-    far = {name: m.name for m in graph.memories if m.space == "dram" for name in graph.segments}
-    uses = {(m.unit, a.write, far.get(a.memory, a.memory)) for m in graph.mnemonics for a in accesses(m)}
-    return replace(graph, edges=tuple(e for e in graph.edges if (e.src, True, e.dst) in uses or (e.dst, False, e.src) in uses))
+    ways = ways_of(graph)
+    return replace(graph, edges=tuple(e for e in graph.edges if (e.src, e.dst) in ways))

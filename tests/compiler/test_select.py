@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tenon.acg.expr import Aff, Load, Loop, Nest, Op, Operand, Reduce, Val, field
-from tenon.acg.field import integer
+from tenon.acg.expr import Aff, Load, Lookup, Loop, Nest, Op, Operand, Reduce, Val, field
+from tenon.acg.field import extent, integer
 from tenon.acg.mnemonic import Mnemonic
 from tenon.compiler.codelets import average_pool, conv, max_pool
 from tenon.compiler.layout import blocked, dense
@@ -123,6 +123,35 @@ def product_of(b, c):
     lane = Loop("i", 4)
     return Nest((lane,), Load(Operand("D", "i32", (4,)), (field("d") + lane,)),
                 Op("mul", (Load(Operand("B", "i32", (4,)), (field(b) + lane,)), Load(Operand("C", "i32", (4,)), (field(c) + lane,)))))
+
+
+def summing(element, loops):
+    """An instruction that sums 16 numbers, four of them in lanes."""
+    lane, level = Loop("r", 4), Loop("q", "n")
+    body = Load(Operand("B", element, (4,)), (field("s") + lane + level * 4,))
+    target = Load(Operand("D", element, (4,)), (field("d"),))
+    return Mnemonic("SUM", 1, "UNIT", (extent("n"), integer("s", 0, 99), integer("d", 0, 99)),
+                    Nest((), target, Reduce("add", (lane, level)[::loops], body)))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(("element", "found"), [("i32", True), ("f32", False)])
+def test_lanes_have_no_order_for_sums_of_binary32(element, found, order):
+    k = Loop("k", 16)
+    statement = Nest((), Load(Operand("D", element, (4,)), (field("d"),)),
+                     Reduce("add", (k,), Load(Operand("B", element, (4,)), (field("b") + k,))))
+    assert (select(patterns_of([summing(element, order)], statement), statement) is not None) == found
+
+
+@pytest.mark.parametrize("element", ["u8", "i32"])
+def test_tables_have_their_elements(element):
+    i = Loop("i", 4)
+    index = Load(Operand("B", "u8", (1,)), (field("b") + i,))
+    effect = Nest((i,), Load(Operand("D", "u8", (1,)), (field("d") + i,)), Lookup(
+        Operand("T", element, (1,)), field("t"), Load(Operand("B", "u8", (1,)), (field("s") + i,))))
+    mnemonic = Mnemonic("LOOK", 1, "UNIT", tuple(integer(name, 0, 99) for name in "std"), effect)
+    statement = Nest((i,), Load(Operand("D", "u8", (1,)), (field("d") + i,)), Lookup(Operand("T", "u8", (1,)), field("table"), index))
+    assert (select(patterns_of([mnemonic], statement), statement) is not None) == (element == "u8")
 
 
 def test_one_field_has_one_value():

@@ -59,9 +59,12 @@ def test_no_rtl(sealed, arguments):
            "and the cycle model\n")
 
 
-def test_a_folder_of_a_foreign_program(sealed, tmp_path):
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_folder_of_a_foreign_program(sealed, tmp_path, noted):
+    """Parameters in its notes are those of a machine that it was changed from."""
     data = json.loads(sealed.read_text())
-    del data["notes"]["parameters"]
+    if not noted:
+        del data["notes"]["parameters"]
     (tmp_path / "bare.json").write_text(json.dumps(data))
     assert tenon("compile", NETWORK, "--config", tmp_path / "bare.json", "-o", tmp_path / "program").exit_code == 0
     assert tenon("run", tmp_path / "program", "--simulator", "functional").exit_code == 0
