@@ -10,7 +10,7 @@ from tenon.acg.graph import Graph, Memory
 from tenon.acg.mnemonic import Mnemonic
 from tenon.acg.validate import ways_of
 
-__all__ = ["changed", "rebuilt", "renamed", "trimmed"]
+__all__ = ["changed", "exchanged", "rebuilt", "renamed", "trimmed"]
 
 
 def changed(graph: Graph, mnemonic: Mnemonic, **changes) -> Graph:
@@ -44,6 +44,18 @@ def rebuilt(nest: Nest, *, memory: Callable[[str], str] = lambda name: name,
         return known[id(e)]
 
     return Nest(tuple(loops(nest.loops)), visit(nest.destination), visit(nest.expr))
+
+
+def exchanged(expr: Expr, node: Expr, other: Expr) -> Expr:
+    """``expr`` with ``other`` wherever ``node`` is."""
+    known = {id(node): other}
+
+    def visit(e: Expr) -> Expr:
+        if id(e) not in known:
+            known[id(e)] = remade(e, visit)
+        return known[id(e)]
+
+    return visit(expr)
 
 
 def renamed(graph: Graph, other: Mapping[str, str]) -> Graph:

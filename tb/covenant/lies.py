@@ -7,10 +7,11 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import replace
 
+from tenon.acg.expr import Aff, Choose, Expr, Load, Nest, Op, Reduce, Val, walk
 from tenon.acg.field import Field
 from tenon.acg.graph import Graph
 from tenon.acg.mnemonic import Mnemonic
-from tenon.acg.serial import mnemonic_from, mnemonic_to
+from tenon.tb.graph_edits import exchanged
 
 __all__ = ["Lie", "lies"]
 
@@ -112,33 +113,37 @@ def _fields(f: Field) -> Iterator[tuple[str, Field]]:
 
 def _effects(m: Mnemonic) -> Iterator[tuple[str, str, Mnemonic]]:
     """One node of the effect altered: choices moved on by one, numbers one more, operations by others, strides by others."""
-    data = mnemonic_to(m)
-    limits = {node["of"][1] for node in data["effect"]["nodes"] if node.get("op") == "within"}  # single fields, as binary32 numbers are
-    for k, node in enumerate(data["effect"]["nodes"]):
-        other = None
-        if "choose" in node and len(set(node["of"])) > 1:
-            other, what = {**node, "of": node["of"][1:] + node["of"][:1]}, f"choices of {node['choose']}"
-        elif "constant" in node and node["element"] == "i32":
-            other, what = {**node, "constant": node["constant"] + 1}, f"constant {node['constant']}"
-        elif node.get("op") in _OTHER:
-            other, what = {**node, "op": _OTHER[node["op"]]}, f"{node['op']} is {_OTHER[node['op']]}"
-        elif "reduce" in node:
-            kind = "max" if node["reduce"] == "add" else "add"
-            other, what = {**node, "reduce": kind}, f"{node['reduce']} over {node['loops'][-1][0]} is {kind}"
-        elif "val" in node and node["element"] != "f32" and k not in limits:
-            other, what = {**node, "val": [*node["val"], ["", "", 1]]}, f"one more than {node['val'][0]}"
-        elif "load" in node:
-            other, what = _turned(node), f"strides of {node['load'][0]} change places"
-        if other is not None:
-            nodes = [*data["effect"]["nodes"][:k], other, *data["effect"]["nodes"][k + 1:]]
-            yield "effect", what, mnemonic_from({**data, "effect": {**data["effect"], "nodes": nodes}})
+    nest = m.effect
+    nodes = [*walk(nest.destination), *walk(nest.expr)]
+    limits = {id(node.args[1]) for node in nodes if isinstance(node, Op) and node.name == "within"}  # single fields, as binary32 numbers are
+    for node in nodes:
+        if id(node) not in limits and (told := _other(node)):
+            what, other = told
+            yield "effect", what, replace(m, effect=Nest(nest.loops, exchanged(nest.destination, node, other), exchanged(nest.expr, node, other)))
 
 
-def _turned(node: dict) -> dict | None:
+def _other(node: Expr) -> tuple[str, Expr] | None:
+    """What is said about a node instead, and how."""
+    if isinstance(node, Choose) and len(set(map(id, node.alternatives))) > 1:
+        return f"choices of {node.field}", Choose(node.field, (*node.alternatives[1:], node.alternatives[0]))
+    if isinstance(node, Val) and node.element == "i32":
+        return f"{node.value} is one more", Val(node.value + 1)
+    if isinstance(node, Op) and node.name in _OTHER:
+        return f"{node.name} is {_OTHER[node.name]}", Op(_OTHER[node.name], node.args)
+    if isinstance(node, Reduce):
+        kind = "max" if node.op == "add" else "add"
+        return f"{node.op} over {node.loops[-1].name} is {kind}", Reduce(kind, node.loops, node.body)
+    return _turned(node) if isinstance(node, Load) else None
+
+
+def _turned(load: Load) -> tuple[str, Load] | None:
     """A load whose first two levels have each other's strides."""
-    form = [list(term) for term in node["index"][0]]
-    one, two, *_ = [term for term in form if term[0] and term[1]] + [None, None]
+    first, *rest = load.index
+    one, two, *_ = [term for term in first.terms if all(term[0])] + [None, None]
     if two is None:
         return None
-    one[0], two[0] = two[0], one[0]
-    return {**node, "index": [form, *node["index"][1:]]}
+    (l1, f1), c1 = one
+    (l2, f2), c2 = two
+    terms = {**dict(first.terms), (l1, f1): 0, (l2, f2): 0}
+    terms |= {(l2, f1): c1, (l1, f2): c2}
+    return f"strides of {load.operand.name} change places", Load(load.operand, (Aff.build(terms), *rest))
