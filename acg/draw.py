@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
-from tenon.acg.graph import Graph
+from tenon.acg.graph import Graph, Kind
 
 __all__ = ["svg"]
 
@@ -15,7 +15,8 @@ _COLUMN_STEP = 300
 
 def svg(graph: Graph) -> str:
     """An SVG document: memories with sizes, units, and edges with their bytes per cycle."""
-    to_dram = {e.src for e in graph.edges if e.dst == "DRAM"} | {e.dst for e in graph.edges if e.src == "DRAM"}
+    outside = {m.name for m in graph.memories if m.kind is Kind.DRAM}
+    to_dram = {e.src for e in graph.edges if e.dst in outside} | {e.dst for e in graph.edges if e.src in outside}
     places: dict[str, tuple[int, int]] = {}
     counts = dict.fromkeys(_COLUMNS.values(), 0)
     boxes = []
@@ -31,7 +32,7 @@ def svg(graph: Graph) -> str:
             boxes.append(f'<text x="{x + _BOX_W // 2}" y="{y + 19 + 17 * i}" text-anchor="middle"{weight}>{escape(text)}</text>')
 
     for memory in graph.memories:
-        if memory.space == "dram":
+        if memory.kind is Kind.DRAM:
             place(memory.name, "dram", [memory.name, "through the bus"], "#eef")
         else:
             banks = f", {memory.banks} banks" if memory.banks > 1 else ""

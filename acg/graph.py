@@ -9,92 +9,47 @@ from dataclasses import asdict, dataclass, field
 
 from tenon.acg.errors import CovenantError
 from tenon.acg.mnemonic import Mnemonic
-from tenon.acg.reading import each, name_in, number_in, of_keys, whole_in
-from tenon.acg.serial import mnemonic_from, mnemonic_to
+from tenon.acg.parts import Edge, Kind, Memory, Role, Segment, Unit
+from tenon.acg.reading import each, name_in, number_in, of_keys, one_of, whole_in
+from tenon.acg.sequencer import QueueSequencer
+from tenon.acg.serial import mnemonic_from, mnemonic_to, sequencer_from, sequencer_to
 from tenon.acg.validate import validate
 
-__all__ = ["Edge", "Graph", "Memory", "Sequencer", "Unit"]
+__all__ = ["Edge", "Graph", "Kind", "Memory", "Role", "Segment", "Unit"]
 
-_FORMAT = 2
-
-
-@dataclass(frozen=True)
-class Memory:
-    """A place for data. ``words`` of ``word_bytes`` bytes in ``banks``; ``space``: on-chip | dram.
-
-    Measured: ``words``, ``banks`` (one access per cycle each and direction).
-    """
-
-    name: str
-    word_bytes: int
-    words: int
-    banks: int = 1
-    space: str = "on-chip"
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return self.word_bytes * self.words
-
-
-@dataclass(frozen=True)
-class Edge:
-    """A way for data: ``bytes_per_cycle`` from ``src`` to ``dst``, memories or units by name, of the best stream.
-
-    ``burst_bytes``: the longest transfer of one request (0: no requests).
-    """
-
-    src: str
-    dst: str
-    bytes_per_cycle: float
-    burst_bytes: int = 0
-
-
-@dataclass(frozen=True)
-class Unit:
-    """An engine with its own queue. ``ordered``: memories in which its instructions see each other's results
-    although they overlap (an accumulator updated in place)."""
-
-    name: str
-    ordered: tuple[str, ...] = ()
-    peak_macs_per_cycle: int = 0
-
-
-@dataclass(frozen=True)
-class Sequencer:
-    """Queues of ``queue_depth`` instructions before each unit, dispatched in order; counting ``tokens`` up to
-    ``token_limit``; ``issue_cycles``: from one dispatched instruction to the next, of those that take longest."""
-
-    queue_depth: int
-    tokens: int
-    token_limit: int
-    issue_cycles: int
-    marks: int
+_FORMAT = 3
 
 
 @dataclass(frozen=True)
 class Graph:
     """What hardware promises its compiler; the compiler knows nothing else.
 
-    ``notes`` are informative: not part of the fingerprint. ``segments`` names the DRAM segments in the order of
-    their base registers; ``block`` is the number of channels whose bytes lie together between layers.
+    ``notes`` are informative: not part of the fingerprint. ``segments`` are in the order of their base registers.
     """
 
     name: str
     memories: tuple[Memory, ...]
     units: tuple[Unit, ...]
     edges: tuple[Edge, ...]
-    sequencer: Sequencer
+    sequencer: QueueSequencer
     mnemonics: tuple[Mnemonic, ...]
-    segments: tuple[str, ...]
+    segments: tuple[Segment, ...]
     bus_bytes: int
-    block: int
     notes: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def memory_bytes(self) -> dict[str, int]:
         """Size of each on-chip memory."""
-        return {m.name: m.size for m in self.memories if m.space == "on-chip"}
+        return {m.name: m.size for m in self.memories if m.kind is not Kind.DRAM}
+
+    @property
+    def segment_names(self) -> tuple[str, ...]:
+        """In the order of their base registers."""
+        return tuple(s.name for s in self.segments)
+
+    def segment(self, role: Role) -> str:
+        """The name of the segment for ``role``."""
+        return next(s.name for s in self.segments if s.role is role)
 
     @property
     def peak_macs_per_cycle(self) -> int:
@@ -115,9 +70,9 @@ class Graph:
     def _promises(self) -> dict[str, object]:
         return {
             "memories": [asdict(m) for m in self.memories], "units": [asdict(u) for u in self.units],
-            "edges": [asdict(e) for e in self.edges], "sequencer": asdict(self.sequencer),
-            "mnemonics": [mnemonic_to(m) for m in self.mnemonics], "segments": list(self.segments),
-            "bus_bytes": self.bus_bytes, "block": self.block,
+            "edges": [asdict(e) for e in self.edges], "sequencer": sequencer_to(self.sequencer),
+            "mnemonics": [mnemonic_to(m) for m in self.mnemonics], "segments": [asdict(s) for s in self.segments],
+            "bus_bytes": self.bus_bytes,
         }
 
     def to_json(self) -> str:
@@ -155,28 +110,30 @@ class Graph:
 
 def _graph_from(data: dict) -> Graph:
     """Part for part."""
-    needed = "covenant", "name", "memories", "units", "edges", "sequencer", "mnemonics", "segments", "bus_bytes", "block"
+    needed = "covenant", "name", "memories", "units", "edges", "sequencer", "mnemonics", "segments", "bus_bytes"
     data = of_keys(data, "the covenant", needed, ("fingerprint", "notes"))
     name, notes = data["name"], data.get("notes", {})
     if not isinstance(name, str) or not name.isprintable() or not name:
         raise CovenantError(f"the covenant must have a name, not {name!r}")
     if not isinstance(notes, dict):
         raise CovenantError(f"notes of {name} must be an object")
-    sequencer = of_keys(data["sequencer"], "the sequencer", ("queue_depth", "tokens", "token_limit", "issue_cycles", "marks"))
     return Graph(
         name, each(data, "memories", name, _memory_from), each(data, "units", name, _unit_from), each(data, "edges", name, _edge_from),
-        Sequencer(**{key: whole_in(sequencer, key, "the sequencer", 1, 1 << 20) for key in sequencer}),
-        each(data, "mnemonics", name, mnemonic_from), each(data, "segments", name, lambda segment: name_in(segment, "a segment")),
-        whole_in(data, "bus_bytes", name, 1, 1 << 20), whole_in(data, "block", name, 1, 1 << 20), notes)
+        sequencer_from(data["sequencer"]), each(data, "mnemonics", name, mnemonic_from), each(data, "segments", name, _segment_from),
+        whole_in(data, "bus_bytes", name, 1, 1 << 20), notes)
 
 
 def _memory_from(data: object) -> Memory:
-    data = of_keys(data, "a memory", ("name", "word_bytes", "words"), ("banks", "space"))
-    name, space = name_in(data["name"], "a memory"), data.get("space", "on-chip")
-    if space not in ("on-chip", "dram"):
-        raise CovenantError(f"space of {name} must be on-chip or dram, not {space!r}")
+    data = of_keys(data, "a memory", ("name", "word_bytes", "words"), ("banks", "kind"))
+    name = name_in(data["name"], "a memory")
     sizes = {key: whole_in({"banks": 1, **data}, key, name) for key in ("word_bytes", "words", "banks")}
-    return Memory(name, **sizes, space=space)
+    return Memory(name, **sizes, kind=one_of(Kind, {"kind": Kind.SCRATCHPAD, **data}, "kind", name))
+
+
+def _segment_from(data: object) -> Segment:
+    data = of_keys(data, "a segment", ("name", "role"))
+    name = name_in(data["name"], "a segment")
+    return Segment(name, one_of(Role, data, "role", name))
 
 
 def _unit_from(data: object) -> Unit:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
+from tenon.acg.encoding import Header
 from tenon.acg.graph import Graph
-from tenon.acg.mnemonic import HEADER, INSTRUCTION_BITS, INSTRUCTION_BYTES, Header, Mnemonic, decode
+from tenon.acg.mnemonic import Mnemonic
 from tenon.acg.text import effect_text
 
 __all__ = ["disassemble", "instruction_text", "isa_page"]
@@ -32,11 +33,12 @@ def instruction_text(mnemonic: Mnemonic | None, fields, header: Header) -> str:
     return " ".join([f"{mnemonic.name:<7}{waits:<8}", *parts, *(["->"] if signals or mark else []), *signals, *mark]).rstrip()
 
 
-def disassemble(image: bytes, mnemonics: Sequence[Mnemonic]) -> Iterator[str]:
+def disassemble(image: bytes, graph: Graph) -> Iterator[str]:
     """A line for each instruction of a program image, END included. EncodingError for what is no instruction."""
-    for index in range(len(image) // INSTRUCTION_BYTES):
-        place = index * INSTRUCTION_BYTES
-        mnemonic, fields, header = decode(image[place:place + INSTRUCTION_BYTES], mnemonics)
+    encoding = graph.sequencer.encoding
+    for index in range(len(image) // encoding.bytes):
+        place = index * encoding.bytes
+        mnemonic, fields, header = encoding.decode(image[place:place + encoding.bytes], graph.mnemonics)
         yield f"{index:6d}  {instruction_text(mnemonic, fields, header)}"
         if mnemonic is None:
             return
@@ -44,10 +46,11 @@ def disassemble(image: bytes, mnemonics: Sequence[Mnemonic]) -> Iterator[str]:
 
 def isa_page(graph: Graph) -> str:
     """The instruction set of a covenant in Markdown: encoding, effect, rules and cost of every instruction."""
-    head = ", ".join(f"`{name}` {offset + width - 1}:{offset}" for name, (offset, width) in HEADER.items())
+    encoding = graph.sequencer.encoding
+    head = ", ".join(f"`{name}` {offset + width - 1}:{offset}" for name, offset, width in encoding.header)
     lines = [
         f"# Instructions of {graph.name}", "",
-        f"An instruction has {INSTRUCTION_BITS} bits, little endian; the header comes first: {head}. `waits`, `release` and "
+        f"An instruction has {encoding.bits} bits, little endian; the header comes first: {head}. `waits`, `release` and "
         "`done` are masks of tokens: consumed before the instruction is issued, signalled when its operands have been read, "
         "signalled when its results are visible. Opcode 0 ends the program. In effects, brackets hold byte addresses; `choose` picks by "
         "a field, `sum` and `largest` are over the loops that they begin with, `lookup` reads one of 256 elements, `at` is an index "
@@ -56,12 +59,12 @@ def isa_page(graph: Graph) -> str:
     for m in graph.mnemonics:
         lines += [f"## {m.name}", "", f"Opcode {m.opcode}, unit {m.unit}.", "", "```", effect_text(m.effect), "```", "",
                   "| bits | field | values |", "|---|---|---|"]
-        for f, offset, width, _ in m.layout():
+        for f, offset, width, _ in encoding.places(m):
             values = "binary32" if f.kind == "f32" else ", ".join(f"{i} {c}" for i, c in enumerate(f.choices)) or \
                 f"{f.low}..{f.high}" + (f", less {f.low}" if f.low > 0 else "")
             lines.append(f"| {offset + width - 1}:{offset} | `{f.name}` | {values} |")
         lines.append("")
         lines += [f"Rule: `{rule}`\n" for rule in m.rules]
-        lines += [f"- {what}: `{text}` cycles" for what, text in m.cost.items()]
+        lines += [f"- {what}: `{text}` cycles" for what, text in m.timing.terms()]
         lines.append("")
     return "\n".join(lines)

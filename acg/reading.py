@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import enum
 import keyword
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from tenon.acg.errors import CovenantError
 
-__all__ = ["each", "name_in", "number_in", "of_keys", "whole_in"]
+__all__ = ["each", "name_in", "number_in", "of_keys", "one_of", "whole_in"]
 
 _MOST = 1 << 40
 _Part = TypeVar("_Part")
+_Option = TypeVar("_Option", bound=enum.StrEnum)
 
 
 def of_keys(data: object, what: str, needed: Sequence[str], others: Sequence[str] = ()) -> Mapping[str, object]:
@@ -45,6 +47,14 @@ def number_in(data: Mapping[str, object], key: str, what: str) -> int | float:
     if type(value) not in (int, float) or not 0 < value <= _MOST:
         raise CovenantError(f"{key} of {what} must be a number above 0, not {_short(value)}")
     return value
+
+
+def one_of(options: type[_Option], data: Mapping[str, object], key: str, what: str) -> _Option:
+    """The option of that name."""
+    found = next((option for option in options if option.value == data[key]), None)
+    if found is None:
+        raise CovenantError(f"{key} of {what} must be {' or '.join(option.value for option in options)}, not {_short(data[key])}")
+    return found
 
 
 def name_in(value: object, what: str) -> str:

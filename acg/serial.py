@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tenon.acg.encoding import Encoding
 from tenon.acg.errors import CovenantError
-from tenon.acg.mnemonic import HEADER, Field, Mnemonic
+from tenon.acg.mnemonic import Field, Mnemonic, Timing
 from tenon.acg.reading import each, name_in, of_keys, whole_in
+from tenon.acg.sequencer import QueueSequencer
 from tenon.acg.text import effect_text, parse_effect
 
-__all__ = ["mnemonic_from", "mnemonic_to"]
+__all__ = ["mnemonic_from", "mnemonic_to", "sequencer_from", "sequencer_to"]
 
 _FURTHEST = 1 << 62  # a field's value
+_MOST_BITS = 1 << 16  # of an instruction
+_HEADER = "opcode", "waits", "release", "done", "mark"
 
 
 def mnemonic_to(mnemonic: Mnemonic) -> dict[str, object]:
     """A mnemonic as JSON-able data."""
     return {
         "name": mnemonic.name, "opcode": mnemonic.opcode, "unit": mnemonic.unit, "fields": [_field_to(f) for f in mnemonic.fields],
-        "effect": effect_text(mnemonic.effect).split("\n"), "rules": list(mnemonic.rules), "cost": dict(mnemonic.cost),
+        "effect": effect_text(mnemonic.effect).split("\n"), "rules": list(mnemonic.rules), "timing": dict(mnemonic.timing.terms()),
     }
 
 
@@ -30,22 +34,45 @@ def mnemonic_from(data: object) -> Mnemonic:
     CovenantError
         If it is none, naming it and the part.
     """
-    data = of_keys(data, "an instruction", ("name", "opcode", "unit", "fields", "effect", "cost"), ("rules",))
+    data = of_keys(data, "an instruction", ("name", "opcode", "unit", "fields", "effect", "timing"), ("rules",))
     name = name_in(data["name"], "an instruction")
     fields = each(data, "fields", name, lambda field: _field_from(field, name))
     rules = each({"rules": [], **data}, "rules", name, lambda rule: _text(rule, f"a rule of {name}"))
-    cost = {key: _text(formula, f"{key} of {name}") for key, formula in of_keys(
-        data["cost"], f"cost of {name}", ("occupancy",), ("release", "latency", "fill", "step")).items()}
+    timing = Timing(**{key: _text(formula, f"{key} of {name}") for key, formula in of_keys(
+        data["timing"], f"timing of {name}", ("occupancy",), ("reads", "visible", "fill", "step")).items()})
     lines = data["effect"].split("\n") if isinstance(data["effect"], str) else each(
         data, "effect", name, lambda line: _text(line, f"a line of {name}'s effect"))
     effect = parse_effect("\n".join(lines), fields, name)
     try:
-        opcode = whole_in(data, "opcode", name, 1, (1 << HEADER["opcode"][1]) - 1)
-        return Mnemonic(name, opcode, name_in(data["unit"], f"the unit of {name}"), fields, effect, cost, rules)
+        return Mnemonic(name, whole_in(data, "opcode", name), name_in(data["unit"], f"the unit of {name}"), fields, effect, timing, rules)
     except CovenantError:
         raise
     except ValueError as error:
         raise CovenantError(str(error) if str(error).startswith(name) else f"{name}: {error}") from None
+
+
+def sequencer_to(sequencer: QueueSequencer) -> dict[str, object]:
+    """A sequencer as JSON-able data."""
+    own = {key: value for key, value in vars(sequencer).items() if key != "encoding"}
+    return {"encoding": {"bits": sequencer.encoding.bits, **{name: [offset, width] for name, offset, width in sequencer.encoding.header}},
+            **own}
+
+
+def sequencer_from(data: object) -> QueueSequencer:
+    """The sequencer that ``sequencer_to`` wrote, or somebody by hand. CovenantError if it is none."""
+    numbers = "queue_depth", "tokens", "token_limit", "issue_cycles", "marks"
+    data = of_keys(data, "the sequencer", ("encoding", *numbers))
+    return QueueSequencer(_encoding_from(data["encoding"]), **{key: whole_in(data, key, "the sequencer", 1, 1 << 20) for key in numbers})
+
+
+def _encoding_from(data: object) -> Encoding:
+    data, header = of_keys(data, "the encoding", ("bits", *_HEADER)), []
+    for name in _HEADER:
+        place = data[name]
+        if not isinstance(place, list) or len(place) != 2 or any(type(n) is not int or not 0 <= n < _MOST_BITS for n in place):
+            raise CovenantError(f"{name} of the encoding must be [offset, width], not {place!r}")
+        header.append((name, *place))
+    return Encoding(whole_in(data, "bits", "the encoding", 8, _MOST_BITS), tuple(header))
 
 
 def _text(value: object, what: str) -> str:

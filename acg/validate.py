@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from tenon.acg.access import ELEMENT_BYTES
+from tenon.acg.encoding import Encoding
 from tenon.acg.errors import CovenantError
 from tenon.acg.expr import Aff, Choose, Expr, Load, Lookup, Loop, Op, Reduce, Val, walk
 from tenon.acg.field import Field
-from tenon.acg.mnemonic import HEADER, Mnemonic, accesses
+from tenon.acg.mnemonic import Mnemonic, accesses
 from tenon.acg.ops import OPS
+from tenon.acg.parts import Kind, Role
 
 if TYPE_CHECKING:
     from tenon.acg.graph import Graph
@@ -33,30 +35,56 @@ def validate(graph: Graph) -> None:
 def _problems(graph: Graph) -> Iterator[str]:
     for kind in ("memories", "units", "mnemonics"):
         yield from _twice(kind, (part.name for part in getattr(graph, kind)))
-    yield from _twice("segments", graph.segments)
-    yield from _twice("memories, units and segments", (*(m.name for m in graph.memories), *(u.name for u in graph.units), *graph.segments))
+    segments = graph.segment_names
+    yield from _twice("segments", segments)
+    yield from _twice("roles of segments", (s.role for s in graph.segments))
+    yield from _twice("memories, units and segments", (*(m.name for m in graph.memories), *(u.name for u in graph.units), *segments))
+    there = {s.role for s in graph.segments}
+    for role in Role:
+        if role not in there:
+            yield f"there is no segment for {role}"
     yield from _twice("opcodes", (str(m.opcode) for m in graph.mnemonics))
-    for what, value in (("bus_bytes", graph.bus_bytes), ("block", graph.block), *vars(graph.sequencer).items()):
+    numbers = {key: value for key, value in vars(graph.sequencer).items() if key != "encoding"}
+    for what, value in (("bus_bytes", graph.bus_bytes), *numbers.items()):
         if value < 1:
             yield f"{what} must be at least 1, not {value}"
-    for what, most in (("tokens", HEADER["waits"][1]), ("marks", 1 << HEADER["mark"][1])):
-        if getattr(graph.sequencer, what) > most:
-            yield f"{what} must be at most {most}, as many as an instruction can name, not {getattr(graph.sequencer, what)}"
+    yield from _of_encoding(graph)
     for m in graph.memories:
         if min(m.word_bytes, m.words, m.banks) < 1:
             yield f"memory {m.name} must have words, bytes in them and banks"
     units = {u.name for u in graph.units}
     for m in graph.mnemonics:
-        if "occupancy" not in m.cost:
-            yield f"{m.name} must say its occupancy"
         if m.unit not in units:
             yield f"{m.name} is of unit {m.unit}, which there is not"
-        yield from (f"{m.name}: {problem}" for problem in _of_effect(m, set(graph.memory_bytes) | set(graph.segments)))
+        yield from (f"{m.name}: {problem}" for problem in _of_effect(m, set(graph.memory_bytes) | set(segments)))
     for u in graph.units:
         for name in u.ordered:
             if name not in graph.memory_bytes:
                 yield f"unit {u.name} keeps the order of {name}, which is no memory on chip"
     yield from _of_ways(graph)
+
+
+def _of_encoding(graph: Graph) -> Iterator[str]:
+    """What instructions begin with fits, and so do they."""
+    encoding: Encoding = graph.sequencer.encoding
+    if encoding.bits % 8:
+        yield f"an instruction must have whole bytes, not {encoding.bits} bits"
+    end = 0
+    for name, offset, width in sorted(encoding.header, key=lambda place: place[1]):
+        if offset < end or width < 1:
+            yield f"the encoding's {name} must have bits of its own"
+        end = offset + width
+    for what, most in (("tokens", encoding.place("waits")[1]), ("marks", 1 << encoding.place("mark")[1])):
+        if getattr(graph.sequencer, what) > most:
+            yield f"{what} must be at most {most}, as many as an instruction can name, not {getattr(graph.sequencer, what)}"
+    if len({encoding.place(mask)[1] for mask in ("waits", "release", "done")}) > 1:
+        yield "waits, release and done of the encoding must be of the same tokens"
+    opcodes = (1 << encoding.place("opcode")[1]) - 1
+    for m in graph.mnemonics:
+        if not 0 < m.opcode <= opcodes:
+            yield f"{m.name}'s opcode must be in 1..{opcodes}, not {m.opcode}"
+        if encoding.used(m) > encoding.bits:
+            yield f"{m.name} must have at most {encoding.bits} bits, not {encoding.used(m)}"
 
 
 def _twice(kind: str, names: Iterable[str]) -> Iterator[str]:
@@ -167,7 +195,7 @@ def _forms(node: Expr) -> list[Aff]:
 
 def ways_of(graph: Graph) -> set[tuple[str, str]]:
     """From where to where instructions move data: memories and units, as edges name them."""
-    outside = {name: m.name for m in graph.memories if m.space == "dram" for name in graph.segments}
+    outside = {name: m.name for m in graph.memories if m.kind is Kind.DRAM for name in graph.segment_names}
     found = ((m.unit, outside.get(a.memory, a.memory), a.write) for m in graph.mnemonics for a in _accesses(m))
     return {(unit, memory) if write else (memory, unit) for unit, memory, write in found}
 

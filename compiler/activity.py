@@ -12,7 +12,7 @@ import numpy as np
 from tenon.acg.expr import Choose, Expr, Load, Lookup, Loop, Op, Reduce, Val, walk
 from tenon.acg.formula import evaluate_all, names
 from tenon.acg.graph import Graph as Covenant
-from tenon.acg.mnemonic import INSTRUCTION_BYTES, Mnemonic
+from tenon.acg.mnemonic import Mnemonic
 from tenon.acg.port_bytes import port_bytes_of
 from tenon.compiler.instruction import Instruction
 from tenon.compiler.timing.columns import Columns, columns_of
@@ -77,7 +77,7 @@ def activity_of(covenant: Covenant, instructions: Sequence[Instruction]) -> Acti
             read, written = read + words[0], written + words[1]
         else:
             operations += _operations(mnemonic, columns, len(mine))
-    fetched = (len(instructions) + 1) * max(INSTRUCTION_BYTES, covenant.bus_bytes)
+    fetched = (len(instructions) + 1) * max(covenant.sequencer.encoding.bytes, covenant.bus_bytes)
     return Activity({o: operations[o] for o in Operation}, dict(port_bytes), read * covenant.bus_bytes, written * covenant.bus_bytes,
                     fetched, len(instructions))
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from tenon.acg.expr import Aff, Choose, Expr, Load, Nest, Op, Reduce, walk
 from tenon.acg.graph import Graph
-from tenon.acg.mnemonic import INSTRUCTION_BYTES, EncodingError, accesses, decode
+from tenon.acg.mnemonic import EncodingError, accesses
 from tenon.compiler.instruction import Instruction
 
 __all__ = ["IllegalProgram", "check_program", "decode_image"]
@@ -42,9 +42,10 @@ def decode_image(graph: Graph, image: bytes) -> list[Instruction]:
         For what cannot be decoded, and if there is no END.
     """
     found: list[Instruction] = []
-    for at in range(0, len(image) // INSTRUCTION_BYTES * INSTRUCTION_BYTES, INSTRUCTION_BYTES):
+    encoding = graph.sequencer.encoding
+    for at in range(0, len(image) // encoding.bytes * encoding.bytes, encoding.bytes):
         try:
-            mnemonic, fields, header = decode(image[at:at + INSTRUCTION_BYTES], graph.mnemonics)
+            mnemonic, fields, header = encoding.decode(image[at:at + encoding.bytes], graph.mnemonics)
         except EncodingError as error:
             raise IllegalProgram(len(found), str(error)) from None
         if mnemonic is None:

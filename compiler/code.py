@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tenon.acg.encoding import Header
 from tenon.acg.formula import names
 from tenon.acg.graph import Graph
-from tenon.acg.mnemonic import Header, Mnemonic
+from tenon.acg.mnemonic import Mnemonic
 from tenon.compiler.errors import CompileError
 from tenon.compiler.instruction import Instruction
 from tenon.compiler.select import Template
@@ -62,7 +63,7 @@ class Forms:
         CompileError
             If what it costs depends on them: what is computed of a form holds for all of its instructions.
         """
-        costly = template.linear.keys() & {name for formula in template.mnemonic.cost.values() for name in names(formula)}
+        costly = template.linear.keys() & {name for _, formula in template.mnemonic.timing.terms() for name in names(formula)}
         if costly:
             raise CompileError(f"what {template.mnemonic.name} costs must not depend on {min(costly)}, which differs from tile to tile")
         assert len(template.linear) <= _MOST and len(parameters) <= _MOST, f"{template.mnemonic.name} has more than {_MOST} parameters"

@@ -134,7 +134,7 @@ def _conv(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
     covenant = machine.graph
     x, y = homes[k.x], homes[layer.writes]
     n, h, w, c = y.shape
-    block, lanes, bus = covenant.block, machine.reduction_lanes, covenant.bus_bytes
+    block, lanes, bus = machine.block, machine.reduction_lanes, covenant.bus_bytes
     kh, kw, group_in, _ = k.weight.shape
     (sh, sw), (dh, dw) = k.strides, k.dilations
     blocks_out, words = math.ceil(c / block), block // machine.channel_lanes
@@ -209,7 +209,7 @@ def _depthwise(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Ho
     covenant = machine.graph
     y = homes[layer.writes]
     n, h, w, c = y.shape
-    block, bus = covenant.block, covenant.bus_bytes
+    block, bus = machine.block, covenant.bus_bytes
     (kh, kw), (sh, sw), (dh, dw) = k.weight.shape[:2], k.strides, k.dilations
     blocks = math.ceil(c / block)
     spots = _up(n, p["tile_n"]) * _up(h, p["tile_h"]) * _up(w, p["tile_w"])
@@ -254,7 +254,7 @@ def _pass(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
     k, covenant = layer.main, machine.graph
     y = homes[layer.writes]
     n, h, w, c = y.shape
-    block, bus = covenant.block, covenant.bus_bytes
+    block, bus = machine.block, covenant.bus_bytes
     kernel, strides, dilations = (1, 1), (1, 1), (1, 1)
     if isinstance(k, Pool):
         kernel = homes[k.x].shape[1:3] if k.kind == "global" else k.kernel

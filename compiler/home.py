@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from tenon.acg.graph import Graph as Covenant
-from tenon.compiler.errors import CompileError
+from tenon.acg.parts import Role
 from tenon.compiler.ir import Graph
 from tenon.compiler.layer import Layer
 from tenon.compiler.layout import Layout, blocked, row_major
+from tenon.compiler.machine import Machine
 
 __all__ = ["ALIGNMENT", "Home", "homes_of"]
 
@@ -60,7 +60,7 @@ class Home:
                 yield start, low - start, high - low, home
 
 
-def homes_of(graph: Graph, layers: Sequence[Layer], covenant: Covenant,
+def homes_of(graph: Graph, layers: Sequence[Layer], machine: Machine,
              parts: Mapping[str, Sequence[tuple[int, str]]] | None = None,
              on_chip: Mapping[str, Home] | None = None,
              constants: Mapping[str, int] | None = None) -> tuple[dict[str, Home], dict[str, int]]:
@@ -70,27 +70,25 @@ def homes_of(graph: Graph, layers: Sequence[Layer], covenant: Covenant,
     its own, so that all can be looked at after a run. ``parts``: tensors that consist of others (``compiler.fold``);
     ``constants``: where constant tensors begin in their segment.
     """
-    missing = set(covenant.segments) ^ {"CONSTANTS", "ARENA", "INPUTS", "OUTPUTS"}
-    if missing:
-        raise CompileError(f"{covenant.name} must have the segments CONSTANTS, ARENA, INPUTS and OUTPUTS; "
-                           f"{', '.join(sorted(missing))} differ")
-    used = {name: 0 for name in covenant.segments}
+    covenant = machine.graph
+    scratch = covenant.segment(Role.SCRATCH)
+    used = {name: 0 for name in covenant.segment_names}
     homes: dict[str, Home] = {}
     alignment = max(ALIGNMENT, covenant.bus_bytes)
     homes |= on_chip or {}
     for name, offset in (constants or {}).items():
         shape = graph.tensors[name].shape
-        homes[name] = Home("CONSTANTS", offset, row_major(shape), tuple(shape), 0)
+        homes[name] = Home(covenant.segment(Role.CONSTANTS), offset, row_major(shape), tuple(shape), 0)
     names = list(dict.fromkeys([*graph.inputs, *(layer.y for layer in layers if layer.finishes)]))
     for name in (name for name in names if name not in homes):
         shape = graph.tensors[name].shape
-        segment = "INPUTS" if name in graph.inputs else "OUTPUTS" if name in graph.outputs else "ARENA"
-        block = covenant.block if segment == "ARENA" else 0
+        role = Role.INPUTS if name in graph.inputs else Role.OUTPUTS if name in graph.outputs else Role.SCRATCH
+        segment, block = covenant.segment(role), machine.block if role is Role.SCRATCH else 0
         layout = blocked(shape, block) if block else row_major(shape)
         homes[name] = Home(segment, used[segment], layout, tuple(shape), block)
         used[segment] += math.ceil(layout.bytes / alignment) * alignment
     for name, pieces in (parts or {}).items():
         shape = tuple(graph.tensors[name].shape)
-        homes[name] = Home("ARENA", 0, blocked(shape, covenant.block), shape, covenant.block,
+        homes[name] = Home(scratch, 0, blocked(shape, machine.block), shape, machine.block,
                            tuple((first, homes[piece]) for first, piece in pieces))
     return homes, used

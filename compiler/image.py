@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from tenon.acg.mnemonic import INSTRUCTION_BYTES
+from tenon.acg.parts import Role
 from tenon.compiler.layout import row_major
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ __all__ = ["ALIGNMENT", "HEADER", "MAGIC", "TENSOR", "VERSION", "pack"]
 
 MAGIC = b"TNIM"
 VERSION = 1
-ALIGNMENT = INSTRUCTION_BYTES  # of instructions and constants within the image, and of the image itself
+ALIGNMENT = 128  # of instructions and constants within the image, and of the image itself
 
 #: Names of the header's 32-bit words, in order.
 HEADER = ("magic", "version", "fingerprint", "bytes", "code", "instructions", "constants", "constants_bytes", "arena_bytes",
@@ -32,10 +32,10 @@ def pack(program: Program) -> bytes:
     code = program.image()
     constants = _aligned(_HEADER_BYTES + len(tensors))
     first = _aligned(constants + len(program.constants))
-    segments = program.segments
+    sizes = (program.segments[program.covenant.segment(role)] for role in (Role.SCRATCH, Role.INPUTS, Role.OUTPUTS))
     words = (int.from_bytes(MAGIC, "little"), VERSION, int(program.covenant.fingerprint[:8], 16), first + len(code), first,
-             len(code) // INSTRUCTION_BYTES, constants, len(program.constants), segments["ARENA"], segments["INPUTS"],
-             segments["OUTPUTS"], len(program.inputs), len(program.outputs), _HEADER_BYTES)
+             len(program.instructions) + 1, constants, len(program.constants), *sizes, len(program.inputs), len(program.outputs),
+             _HEADER_BYTES)
     image = bytearray(first)
     struct.pack_into(f"<{len(HEADER)}I", image, 0, *words)
     image[_HEADER_BYTES:_HEADER_BYTES + len(tensors)] = tensors
@@ -46,7 +46,7 @@ def pack(program: Program) -> bytes:
 def _tensor(program: Program, name: str) -> bytes:
     tensor, home = program.tensors[name].tensor, program.tensors[name].home
     assert home.layout == row_major(tensor.shape), f"{name} is a host's tensor, which has no gaps"
-    segment = program.covenant.segments.index(home.segment)
+    segment = program.covenant.segment_names.index(home.segment)
     return struct.pack("<7Iif", segment, home.offset, *tensor.shape, tensor.dtype == "int8", tensor.zero_point, tensor.scale)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tenon.acg.mnemonic import Header, Mnemonic
+from tenon.acg.encoding import Header
+from tenon.acg.mnemonic import Mnemonic
 
 __all__ = ["Instruction"]
 

@@ -26,13 +26,13 @@ def cut_windows(machine: Machine, graph: Graph) -> Graph:
     kernels: list[Kernel] = []
     for kernel in graph.kernels:
         cut = _CUTS.get(_kind(machine, tensors, kernel))
-        kernels += cut(kernel, tensors, constants, machine.graph.block) if cut else (kernel,)
+        kernels += cut(kernel, tensors, constants, machine.block) if cut else (kernel,)
     return replace(graph, tensors=tensors, kernels=tuple(kernels), constants=constants)
 
 
 def _kind(machine: Machine, tensors: dict[str, Tensor], kernel: Kernel) -> str:
     """Of a window that is too large: how it is cut; nothing for all else."""
-    block, room = machine.graph.block, machine.size(machine.memory("x"))
+    block, room = machine.block, machine.size(machine.memory("x"))
     if isinstance(kernel, Conv) and kernel.group == 1:
         kh, kw, ci, _ = kernel.weight.shape
         reach = _reach(kernel, (kh, kw))

@@ -141,7 +141,7 @@ class Machine:
         found = self.select(nest)
         if found is None:
             return None
-        return found.mnemonic.evaluate("occupancy", found.at(**dict.fromkeys(layouts, 0)))
+        return found.mnemonic.timing.cycles("occupancy", found.at(**dict.fromkeys(layouts, 0)))
 
     def slides(self, codelet: Codelet, kernel: tuple[int, int], strides: tuple[int, int], dilations: tuple[int, int]) -> bool:
         """Whether an instruction gathers the windows of a pooling ``codelet`` out of where products are summed from."""
@@ -181,10 +181,16 @@ class Machine:
         return self.products.lanes.get("oc", 1)
 
     @cached_property
+    def block(self) -> int:
+        """Channels whose bytes lie together between layers: whole words of what products read and of what they make; two at least, so
+        that a block is a digit of its own."""
+        return max(2, math.lcm(self.reduction_lanes, self.channel_lanes))
+
+    @cached_property
     def alignment(self) -> int:
         """Bytes at whose multiples buffers begin: words of every memory, and the bus."""
         return math.lcm(self.graph.bus_bytes, *(m.word_bytes for m in self.graph.memories
-                                                if m.space == "on-chip" and m.name != self.memory("table")))
+                                                if m.name in self.graph.memory_bytes and m.name != self.memory("table")))
 
 
 def _narrowness(route: Route) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping as Mapped
 import numpy as np
 
 from tenon.acg.graph import Graph as Covenant
+from tenon.acg.parts import Role
 from tenon.compiler.chains import unchained
 from tenon.compiler.code import Code
 from tenon.compiler.columns import by_columns
@@ -72,7 +73,7 @@ class Network:
         graph = cut_windows(machine, unchained(regrouped(machine, graph)))
         if machine.takes_columns:
             graph = turned(machine, by_columns(graph))
-        graph, parts = folded(graph, covenant.block)
+        graph, parts = folded(graph, machine.block)
         data = {name: np.ascontiguousarray(array).tobytes() for name, array in graph.constants.items()}
         self._tensors = {name: (digest_of(each), functools.partial(bytes, each)) for name, each in data.items()}
         constants = self.constants()
@@ -109,7 +110,7 @@ class Network:
     def _lay_out(self, places: Mapped[str, str]) -> None:
         """Everything that depends on where tensors are between layers."""
         self.graph, self.layers, residence = self._arrange(places)
-        self.homes, self.segments = homes_of(self.graph, self.layers, self.covenant, self._parts, residence.homes, self.fixed)
+        self.homes, self.segments = homes_of(self.graph, self.layers, self._machine, self._parts, residence.homes, self.fixed)
         self.machines = []  # of each layer: what others keep on chip meanwhile is not there for it
         for number in range(len(self.layers)):
             reserved = residence.reserved[number] if residence.reserved else {}
@@ -176,7 +177,7 @@ class Network:
                 nodes = ", ".join(n for k in self.layers[longest].kernels for n in k.nodes)
                 raise CompileError(f"layer {self.layers[longest].name} ({nodes}) takes most of more than {MOST_INSTRUCTIONS} "
                                    f"instructions: change the model there, or the configuration")
-        instructions, ends = joined(codes)
+        instructions, ends = joined(self.covenant, codes)
         instructions = place_tokens(self.covenant, instructions)
         data = constants.bytes()
         placed = {name: Placed(self.graph.tensors[name], home) for name, home in self.homes.items()
@@ -184,7 +185,8 @@ class Network:
         aliases = {name: (tensor.name, tensor) for name, tensor in self.graph.aliases.items() if tensor.name in placed}
         records = [self._record(number, codes[number], first + 1, last)
                    for number, (first, last) in enumerate(zip([-1, *ends], ends))]
-        return Program(self.graph.name, self.covenant, tuple(instructions), data, {**self.segments, "CONSTANTS": len(data)}, placed,
+        segments = {**self.segments, self.covenant.segment(Role.CONSTANTS): len(data)}
+        return Program(self.graph.name, self.covenant, tuple(instructions), data, segments, placed,
                        tuple(self.graph.inputs), tuple(self.graph.outputs), tuple(records), aliases, NetworkMapping(dict(mappings)))
 
     def _record(self, number: int, code: Code, first: int, last: int) -> LayerRecord:
@@ -229,7 +231,7 @@ def _arranged(machine: Machine, plain: Graph, parts: dict, schedule: str, on_chi
         room = room_of(machine) if on_chip else {}
         if on_chip:
             layers = in_parts(machine, graph, layers, parts, room[machine.memory("acc")], whole)
-        layers = ordered(graph, layers, parts, machine.graph.block, schedule, orders)
+        layers = ordered(graph, layers, parts, machine.block, schedule, orders)
         if not on_chip:
             return graph, layers, Residence({}, ())
         residence = residents(machine, graph, layers, parts, room, leave)

@@ -21,7 +21,7 @@ __all__ = ["in_parts", "sums_bytes"]
 def sums_bytes(machine: Machine, graph: Graph, layer: Layer) -> int:
     """What all sums of a layer take: whole blocks are summed."""
     n, h, w, c = graph.tensors[layer.main.y].shape
-    block = machine.graph.block
+    block = machine.block
     return 4 * n * h * w * math.ceil(c / block) * block
 
 

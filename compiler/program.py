@@ -13,7 +13,7 @@ import numpy as np
 
 from tenon.acg.graph import Graph as Covenant
 from tenon.acg.isa import instruction_text
-from tenon.acg.mnemonic import INSTRUCTION_BYTES, decode, encode
+from tenon.acg.parts import Role
 from tenon.compiler.errors import CompileError
 from tenon.compiler.home import Home
 from tenon.compiler.image import pack
@@ -87,13 +87,12 @@ class Program:
 
     def image(self) -> bytes:
         """The instructions, with END."""
-        code = b"".join(encode(i.mnemonic, i.fields, i.header) for i in self.instructions)
-        return code + bytes(INSTRUCTION_BYTES)
+        return self.covenant.sequencer.encoding.image(self.instructions)
 
     def memory(self) -> dict[str, np.ndarray]:
         """Fresh DRAM segments with the constants in place."""
         memory = {name: np.zeros(size, np.uint8) for name, size in self.segments.items()}
-        memory["CONSTANTS"][:len(self.constants)] = np.frombuffer(self.constants, np.uint8)
+        memory[self.covenant.segment(Role.CONSTANTS)][:len(self.constants)] = np.frombuffer(self.constants, np.uint8)
         return memory
 
     def listing(self) -> str:
@@ -180,14 +179,15 @@ class Program:
 
     @classmethod
     def _restored(cls, record, covenant: Covenant, image: bytes, constants: bytes) -> Program:
-        check_record(record, frozenset(u.name for u in covenant.units), frozenset(covenant.segments))
-        if len(image) < record["instructions"] * INSTRUCTION_BYTES:
-            raise ValueError(f"program.bin must have {record['instructions']} instructions, not {len(image) // INSTRUCTION_BYTES}")
-        if len(constants) != record["segments"]["CONSTANTS"]:
-            raise ValueError(f"constants.bin must have {record['segments']['CONSTANTS']} bytes, not {len(constants)}")
+        check_record(record, frozenset(u.name for u in covenant.units), frozenset(covenant.segment_names))
+        encoding, size = covenant.sequencer.encoding, record["segments"][covenant.segment(Role.CONSTANTS)]
+        if len(image) < record["instructions"] * encoding.bytes:
+            raise ValueError(f"program.bin must have {record['instructions']} instructions, not {len(image) // encoding.bytes}")
+        if len(constants) != size:
+            raise ValueError(f"constants.bin must have {size} bytes, not {len(constants)}")
         instructions = []
-        for at in range(0, record["instructions"] * INSTRUCTION_BYTES, INSTRUCTION_BYTES):
-            mnemonic, fields, header = decode(image[at:at + INSTRUCTION_BYTES], covenant.mnemonics)
+        for at in range(0, record["instructions"] * encoding.bytes, encoding.bytes):
+            mnemonic, fields, header = encoding.decode(image[at:at + encoding.bytes], covenant.mnemonics)
             if mnemonic is None:
                 raise ValueError(f"instruction {len(instructions)} is END")
             instructions.append(Instruction(mnemonic, fields, header))

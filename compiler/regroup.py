@@ -40,7 +40,7 @@ class _Choice:
 
 def regrouped(machine: Machine, graph: Graph) -> Graph:
     """The graph in which convolutions take the place of copies that choose channels one by one, where that is quicker."""
-    block = machine.graph.block
+    block = machine.block
     choices = _choices(graph)
     wide = {name: _side_by_side(graph, c, block) for name, c in choices.items() if c.mean_run < block}
     made: dict[tuple[str, ...], str] = {}
@@ -127,7 +127,7 @@ def _side_by_side(graph: Graph, choice: _Choice, block: int) -> _Places:
 
 def _worth(machine: Machine, graph: Graph, kernel: Kernel, places: _Places) -> bool:
     """Whether products with zeros take less time than a copy of the wanted channels would."""
-    block, peak = machine.graph.block, machine.graph.peak_macs_per_cycle
+    block, peak = machine.block, machine.graph.peak_macs_per_cycle
     n, h, w, c = graph.tensors[kernel.y].shape
     count = len(places.channels)
     taps, before = (kernel.weight.shape[0] * kernel.weight.shape[1], count) if isinstance(kernel, Conv) else (1, 0)

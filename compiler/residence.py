@@ -137,7 +137,7 @@ def _candidates(machine: Machine, graph: Graph, layers: Sequence[Layer], parts) 
         margin = tuple(map(max, zip(*(_margin(machine, layers[number], shape) for _, number in readers))))
         top, left, bottom, right = margin
         n, h, w, c = shape
-        block = machine.graph.block
+        block = machine.block
         size = n * math.ceil(c / block) * block * (h + top + bottom) * (w + left + right)
         size = math.ceil(size / machine.alignment) * machine.alignment
         saved = math.prod(shape) * (1 + len(readers))
@@ -185,14 +185,14 @@ def _margin(machine: Machine, layer: Layer, shape: Sequence[int]) -> tuple[int, 
 
 def _sums_home(machine: Machine, graph: Graph, c: _Candidate, base: int) -> Home:
     n, h, w, channels = shape = tuple(graph.tensors[c.of].shape)
-    lanes, block = machine.channel_lanes, machine.graph.block
+    lanes, block = machine.channel_lanes, machine.block
     layout = dense([("c", math.ceil(channels / block) * block // lanes, lanes), ("n", n, 1), ("h", h, 1), ("w", w, 1), ("c", lanes, 1)], 4)
     return Home(c.memory, base, layout, shape, lanes, on_chip=True)
 
 
 def _home(machine: Machine, graph: Graph, c: _Candidate, base: int) -> Home:
     n, h, w, channels = shape = tuple(graph.tensors[c.name].shape)
-    block = machine.graph.block
+    block = machine.block
     top, left, bottom, right = c.margin
     blocks, row = math.ceil(channels / block), (w + left + right) * block
     plane = (h + top + bottom) * row

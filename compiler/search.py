@@ -50,7 +50,7 @@ def search(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
         code = lower(machine, graph, layer, homes, mapping, Constants())
         if effort == 1:
             return 0
-        twice, _ = joined([code, code])
+        twice, _ = joined(machine.graph, [code, code])
         return time_program(machine.graph, twice, masks=token_masks(machine.graph, twice)).cycles
 
     best, least, timed = _first(machine, graph, layer, homes, space, cycles, min(effort, _FIRST))

@@ -265,7 +265,7 @@ class Pattern:
                 continue
             if any(not evaluate(rule, full) for rule in mnemonic.rules if not names(rule) & linear.keys()):
                 continue  # rules on addresses are for when those are known
-            cost = mnemonic.evaluate("occupancy", full) if "occupancy" in mnemonic.cost else 0
+            cost = mnemonic.timing.cycles("occupancy", full)
             if best is None or cost < best[0]:
                 best = cost, Template(mnemonic, full, linear)
             if not mnemonic.rules_extents:

@@ -99,12 +99,12 @@ def space_of(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home
     if isinstance(layer.main, Rows):
         _, _, length, columns = homes[layer.writes].shape
         pieces = (1, 2, 4, 8) if isinstance(layer.main, Normalise) else (1,)
-        return Space((Choice("tile_c", _cuts(math.ceil(columns / machine.graph.block))),
+        return Space((Choice("tile_c", _cuts(math.ceil(columns / machine.block))),
                       Choice("runs", _cuts(math.ceil(length / run_of(length)))), Choice("depth", (1, 2)), Choice("pieces", pieces)))
     if isinstance(layer.main, Matrices):  # every matrix is mapped alike
         layer, homes, _ = next(layer.main.matrices(graph, layer, homes))
     n, h, w, c = homes[layer.writes].shape
-    block = machine.graph.block
+    block = machine.block
     tiles = [Choice("tile_n", _cuts(n)), Choice("tile_h", _cuts(h)), Choice("tile_w", _cuts(w)),
              Choice("tile_c", _cuts(math.ceil(c / block)))]
     k = layer.main

@@ -27,9 +27,6 @@ def check_supported(machine: Machine) -> None:
 
 def _problems(machine: Machine) -> Iterator[str]:
     graph = machine.graph
-    for lanes, what in ((machine.reduction_lanes, "summed"), (machine.channel_lanes, "computed")):
-        if graph.block % lanes:
-            yield f"a block of {graph.block} channels must be a multiple of the {lanes} that are {what} together"
     holds: dict[str, str] = {}
     for operand, what in _APART.items():
         memory = machine.memory(operand)

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from tenon.acg.encoding import Header
 from tenon.acg.graph import Graph
-from tenon.acg.mnemonic import Header, Mnemonic
+from tenon.acg.mnemonic import Mnemonic
 from tenon.compiler.code import Code
 from tenon.compiler.errors import CompileError
 from tenon.compiler.hazards import dependences

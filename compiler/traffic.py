@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tenon.acg.graph import Graph as Covenant
 from tenon.acg.interpret import guarded
-from tenon.acg.mnemonic import INSTRUCTION_BYTES, accesses
+from tenon.acg.mnemonic import accesses
 from tenon.compiler.instruction import Instruction
 
 __all__ = ["Traffic", "traffic_of"]
@@ -37,4 +37,4 @@ def traffic_of(covenant: Covenant, instructions: Iterable[Instruction]) -> Traff
         nest, fields = instruction.mnemonic.effect, instruction.fields
         for write in {a.write for a in accesses(instruction.mnemonic) if a.memory not in on_chip and a.chosen(fields)}:
             moved[write] += math.prod(l.count(fields) for l in nest.loops) if write else guarded(nest, fields)
-    return Traffic(moved[False], moved[True], fetched * INSTRUCTION_BYTES)
+    return Traffic(moved[False], moved[True], fetched * covenant.sequencer.encoding.bytes)

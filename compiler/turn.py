@@ -86,7 +86,7 @@ def _turn(kernel: Turn, operands: Sequence[np.ndarray], y: Tensor) -> np.ndarray
 
 def turned(machine: Machine, graph: Graph) -> Graph:
     """The graph with copies as products with the identity, where they turn rows into columns and that is quicker."""
-    block = machine.graph.block
+    block = machine.block
     if not machine.takes_columns:
         return graph
     tensors, constants, kernels = dict(graph.tensors), dict(graph.constants), []

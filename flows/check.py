@@ -17,6 +17,6 @@ def check_covenant(params: SystolicParams, progress: Callable[[str], None] = lam
     """A claim for each measured or encoded attribute of the covenant of ``params``."""
     graph = graph_of(params)
     progress(f"measuring the covenant of {params.name} in RTL: Verilog")
-    lab = Laboratory(verilog_of(params), params, len(graph.segments))
+    lab = Laboratory(verilog_of(params), params, len(graph.segment_names))
     progress(f"measuring the covenant of {params.name} in RTL")
     return check_graph(graph, params, lab)

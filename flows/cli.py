@@ -499,7 +499,7 @@ def disasm(folder: Path) -> None:
         from tenon.compiler.program import Program
 
         program = Program.load(folder)
-        for line in disassemble(program.image(), program.covenant.mnemonics):
+        for line in disassemble(program.image(), program.covenant):
             click.echo(line)
 
 

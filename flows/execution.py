@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tenon.acg.mnemonic import INSTRUCTION_BYTES
+from tenon.acg.parts import Role
 from tenon.compiler.program import Program
 from tenon.flows.errors import UserError
 from tenon.hw.params import SystolicParams
@@ -26,7 +26,6 @@ __all__ = ["Execution", "Simulator", "Stamp", "Tensors", "execute", "time_progra
 
 Tensors = dict[str, np.ndarray]  # NHWC arrays by name
 
-_CONSTANTS = "CONSTANTS"  # the segment that all runs share
 _PAGE = 4096  # segments begin at its multiples, so that the bursts of every run are cut alike
 _DRAM_BYTES = 1 << 30  # the largest DRAM that is simulated
 
@@ -100,9 +99,9 @@ def execute(program: Program, inputs: Sequence[Tensors], simulator: Simulator, *
 def _memory(program: Program, tensors: Tensors, seed: int) -> dict[str, np.ndarray]:
     """DRAM segments before a run: constants, inputs, and random bytes elsewhere, so that nothing relies on zeros."""
     rng = np.random.default_rng(seed)
-    memory = program.memory()
+    memory, constants = program.memory(), program.covenant.segment(Role.CONSTANTS)
     for name, array in memory.items():
-        if name != _CONSTANTS:
+        if name != constants:
             array[:] = rng.integers(0, 256, array.size, dtype=np.uint8)
     for name, array in tensors.items():
         program.tensors[name].write(memory, array)
@@ -126,7 +125,7 @@ def _functional(program: Program, memories: Sequence[dict[str, np.ndarray]], pro
 
 def _model(program: Program) -> Execution:
     began = time.perf_counter()
-    said = simulate_program(decode_program(program.image(), program.covenant.mnemonics), program.covenant)
+    said = simulate_program(decode_program(program.image(), program.covenant), program.covenant)
     stamps = tuple(Stamp(mark, cycle, {}) for mark, cycle in said.marks)
     return Execution((), (said.cycles,), said.counters, stamps, time.perf_counter() - began, said.timeline)
 
@@ -148,14 +147,15 @@ class _Image:
     def program(self, program: Program) -> tuple[int, int, int]:
         """Addresses of a program and its constants, and how many instructions it has."""
         code = program.image()
-        return self.put(code), self.put(program.constants), len(code) // INSTRUCTION_BYTES
+        return self.put(code), self.put(program.constants), len(program.instructions) + 1
 
     def run(self, program: Program, placed: tuple[int, int, int], memory: Mapping[str, np.ndarray],
             dram: Dram) -> tuple[Run, dict[str, int]]:
         """A run over ``memory``, and where its segments are."""
         start, constants, length = placed
-        bases = {name: constants if name == _CONSTANTS else self.put(array.tobytes()) for name, array in memory.items()}
-        order, sizes = zip(*((bases[name], memory[name].size) for name in program.covenant.segments), strict=True)
+        shared = program.covenant.segment(Role.CONSTANTS)  # all runs have it in common
+        bases = {name: constants if name == shared else self.put(array.tobytes()) for name, array in memory.items()}
+        order, sizes = zip(*((bases[name], memory[name].size) for name in program.covenant.segment_names), strict=True)
         return Run(start, length, order, _cycle_limit(program, dram), sizes=sizes), bases
 
 
@@ -183,13 +183,13 @@ def _ended(outcomes) -> None:
 
 def _rtl(program: Program, memories: Sequence[dict[str, np.ndarray]], params: SystolicParams, simulator: Simulator,
          dram: Dram | None, waves: Waves | None, observe: bool, progress) -> Execution:
-    image = _Image()
+    image, constants = _Image(), program.covenant.segment(Role.CONSTANTS)
     placed = image.program(program)
     runs, regions = [], []
     for memory in memories:
         run, bases = image.run(program, placed, memory, dram or Dram())
         runs.append(run)
-        regions += [(bases[name], array.size) for name, array in memory.items() if name != _CONSTANTS and array.size]
+        regions += [(bases[name], array.size) for name, array in memory.items() if name != constants and array.size]
     if image.end > _DRAM_BYTES:
         raise UserError(f"{len(runs)} runs need {image.end} bytes of DRAM, more than {_DRAM_BYTES}: run fewer at a time with --runs")
     result = run_rtl(verilog_of(params), params, runs, image=image.parts, regions=regions, dram=dram, simulator=simulator.value,
@@ -198,7 +198,7 @@ def _rtl(program: Program, memories: Sequence[dict[str, np.ndarray]], params: Sy
     contents = iter(result.regions)
     for memory in memories:
         for name, array in memory.items():
-            if name != _CONSTANTS and array.size:
+            if name != constants and array.size:
                 array[:] = np.frombuffer(next(contents), np.uint8)
     first = result.runs[0]
     stamps = tuple(Stamp(mark.index, mark.cycle, mark.counters) for mark in first.marks)

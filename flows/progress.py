@@ -16,7 +16,7 @@ __all__ = ["Progress", "expected_cycles"]
 def expected_cycles(program: Program, dram: Dram) -> int | None:
     """Cycles of a run by the cycle model, which knows the DRAM's latency but not its stalls; None if it finds no end."""
     try:
-        return simulate_program(decode_program(program.image(), program.covenant.mnemonics), program.covenant, latency=dram.latency).cycles
+        return simulate_program(decode_program(program.image(), program.covenant), program.covenant, latency=dram.latency).cycles
     except Deadlock:  # in RTL the run then says the same, with what hardware knows
         return None
 

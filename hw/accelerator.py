@@ -15,6 +15,7 @@ from tenon.hw.clockgate import ClockGate
 from tenon.hw.control import Control
 from tenon.hw.counters import Counters
 from tenon.hw.dispatch import Dispatch
+from tenon.hw.encoding import ENCODING
 from tenon.hw.engine_queue import EngineQueue
 from tenon.hw.fetch import Fetch
 from tenon.hw.load import LoadEngine
@@ -92,9 +93,9 @@ class Accelerator(wiring.Component):
         counters = emit.instance(m, "counters", Counters(len(classes)), reset=reset)
         run_reset = Signal()
         m.d.comb += run_reset.eq(ResetSignal() | dispatch.cut)
-        fetch = emit.instance(m, "fetch", Fetch(p, max(kind.mnemonic(p).bits for kind in classes.values())), reset=run_reset)
+        fetch = emit.instance(m, "fetch", Fetch(p, max(ENCODING.used(kind.mnemonic(p)) for kind in classes.values())), reset=run_reset)
         tokens = emit.instance(m, "tokens", TokenCounters(len(classes), p.tokens), reset=run_reset)
-        queues = [emit.instance(m, f"queue_{name.lower()}", EngineQueue(p, kind.mnemonic(p).bits), reset=run_reset)
+        queues = [emit.instance(m, f"queue_{name.lower()}", EngineQueue(p, ENCODING.used(kind.mnemonic(p))), reset=run_reset)
                   for name, kind in classes.items()]
         engines = {name: self._engine(m, name, kind(p), queue, run_reset)
                    for (name, kind), queue in zip(classes.items(), queues, strict=True)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth.hdl import Shape
 from amaranth.lib import data
 
-from tenon.acg.mnemonic import HEADER, INSTRUCTION_BITS
+from tenon.hw.encoding import ENCODING, INSTRUCTION_BITS
 
 __all__ = ["layout"]
 
@@ -15,7 +15,7 @@ def layout(mnemonic) -> data.FlexibleLayout:
 
     An extent is seen as encoded, one less than its value.
     """
-    fields = {name: data.Field(width, offset) for name, (offset, width) in HEADER.items()}
-    for f, offset, width, is_signed in mnemonic.layout():
+    fields = {name: data.Field(width, offset) for name, offset, width in ENCODING.header}
+    for f, offset, width, is_signed in ENCODING.places(mnemonic):
         fields[f.name] = data.Field(Shape(width, is_signed), offset)
     return data.FlexibleLayout(INSTRUCTION_BITS, fields)

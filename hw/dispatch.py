@@ -6,8 +6,8 @@ from amaranth.hdl import Cat, Module, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from tenon.acg.mnemonic import HEADER, INSTRUCTION_BITS
 from tenon.hw import emit
+from tenon.hw.encoding import ENCODING, INSTRUCTION_BITS
 from tenon.hw.legality import Legality, longest_walk
 from tenon.hw.registers import ErrorCode
 
@@ -69,7 +69,7 @@ class Dispatch(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         legality = emit.instance(m, "legality", Legality(self.mnemonics, self.memory_bytes), reset=ResetSignal() | self.cut)
-        offset, width = HEADER["opcode"]
+        offset, width = ENCODING.place("opcode")
         opcode = self.i_instr[offset:offset + width]
         verdict = Signal(4)
         chosen = Signal(len(self.mnemonics))  # the queue that is to get the instruction, which is legal

@@ -6,8 +6,8 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from tenon.acg.mnemonic import HEADER, INSTRUCTION_BITS
 from tenon.hw import emit
+from tenon.hw.encoding import ENCODING, INSTRUCTION_BITS
 from tenon.hw.fifo import Fifo
 from tenon.hw.memory import Memory
 from tenon.hw.params import SystolicParams
@@ -90,7 +90,7 @@ class EngineQueue(wiring.Component):
         m.d.sync += stored.eq(stored + self.push - fetch)
 
         def field(name: str):
-            offset, width = HEADER[name]
+            offset, width = ENCODING.place(name)
             return self.w_instr[offset:offset + width]
 
         # Tokens are acquired in order, for the head and, while the engine still works on that, for the one behind it: what
@@ -106,7 +106,7 @@ class EngineQueue(wiring.Component):
         m.d.sync += [acquired.eq(acquired + self.grant - take), in_flight.eq(in_flight + take - self.e_done)]
 
         # What is signalled waits in memories from the beginning, so that taking an instruction moves nothing there.
-        tokens, marks = self.params.tokens, HEADER["mark"][1]
+        tokens, marks = self.params.tokens, ENCODING.place("mark")[1]
         owed = 1 << (depth + _IN_FLIGHT - 1).bit_length()
         m.submodules.to_release = to_release = Fifo(width=tokens, depth=owed)
         m.submodules.to_finish = to_finish = Fifo(width=tokens + marks, depth=owed)

@@ -6,8 +6,8 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from tenon.acg.mnemonic import INSTRUCTION_BITS
 from tenon.hw import emit
+from tenon.hw.encoding import INSTRUCTION_BITS
 from tenon.hw.memory import Memory
 from tenon.hw.params import SystolicParams
 

@@ -11,8 +11,9 @@ from amaranth.hdl import Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from tenon.acg.mnemonic import INSTRUCTION_BITS, accesses, walk_steps
+from tenon.acg.mnemonic import accesses, walk_steps
 from tenon.hw.delay import delay
+from tenon.hw.encoding import ENCODING, INSTRUCTION_BITS
 from tenon.hw.registers import ErrorCode
 
 __all__ = ["WALK_STAGES", "Legality", "longest_walk", "walk_cycles"]
@@ -93,7 +94,7 @@ class Legality(wiring.Component):
         position = 0
         with m.Switch(step):
             for mnemonic in self.mnemonics:
-                fields = {f.name: (f, offset, width) for f, offset, width, _ in mnemonic.layout()}
+                fields = {f.name: (f, offset, width) for f, offset, width, _ in ENCODING.places(mnemonic)}
 
                 def value(name, fields=fields):
                     f, offset, width = fields[name]
@@ -167,7 +168,7 @@ class Legality(wiring.Component):
         """A field whose bits can hold more than its range does, or a broken rule."""
         bad = Const(0)
         values = {}
-        for f, offset, width, _ in mnemonic.layout():
+        for f, offset, width, _ in ENCODING.places(mnemonic):
             bits = self.i_instr[offset:offset + width]
             values[f.name] = bits.as_signed() if f.low < 0 else bits + max(f.low, 0)
             if f.kind == "f32":

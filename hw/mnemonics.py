@@ -6,7 +6,7 @@ Every number comes from the parameters or from the engine whose latency it is.
 from __future__ import annotations
 
 from tenon.acg.expr import Aff, Choose, Expr, Load, Lookup, Loop, Nest, Op, Operand, Reduce, Val, field
-from tenon.acg.mnemonic import Field, Mnemonic, extent, integer, option, real, stride
+from tenon.acg.mnemonic import Field, Mnemonic, Timing, extent, integer, option, real, stride
 from tenon.hw.params import SystolicParams
 
 __all__ = ["WINDOW_ROWS", "load", "matrix", "store", "vector", "window", "window_words"]
@@ -79,10 +79,10 @@ def matrix(p: SystolicParams, *, latency: int = 0, transposable: bool = False) -
     )
     steps = "n_n * n_k0 * n_k1 * n_k2 * n_k3"
     fill = f"{p.rows} + {p.cols - p.rows} * transposed" if transposable and p.cols > p.rows else f"{p.rows}"
-    return Mnemonic("MATRIX", 2, "MATRIX", fields, effect, {
-        "occupancy": f"{steps} * max(n_m0 * n_m1 * n_m2, {fill})", "latency": str(latency),
-        "fill": fill,  # from idle, a tile of weights comes first
-    }, rules=(*(("transposed == 0 or zero_per_column == 0",) if transposable else ()),  # a column's weights have one zero-point
+    return Mnemonic("MATRIX", 2, "MATRIX", fields, effect, Timing(
+        occupancy=f"{steps} * max(n_m0 * n_m1 * n_m2, {fill})", visible=str(latency),
+        fill=fill,  # from idle, a tile of weights comes first
+    ), rules=(*(("transposed == 0 or zero_per_column == 0",) if transposable else ()),  # a column's weights have one zero-point
         # The array's operands have nine bits.
         "act_signed == 1 and za <= 127 or act_signed == 0 and za >= 0",
         "zero_per_column == 1 or wgt_signed == 1 and zw <= 127 or wgt_signed == 0 and zw >= 0",
@@ -156,7 +156,7 @@ def vector(p: SystolicParams, *, latency: int = 0, round_cycles: int = 1, partia
     issues = p.cols // p.lanes
     outputs, rounds = "n_o2 * n_o1 * n_o0", "n_q1 * n_q0"
     occupancy = f"{outputs} * (({rounds} - 1) * max(n_i * {issues}, {round_cycles}) + n_i * {issues})"
-    return Mnemonic("VECTOR", 3, "VECTOR", fields, effect, {"occupancy": occupancy, "latency": str(latency)},
+    return Mnemonic("VECTOR", 3, "VECTOR", fields, effect, Timing(occupancy=occupancy, visible=str(latency)),
                     rules=(f"n_q1 == 1 and n_q0 == 1 or n_i <= {partials}",))
 
 
@@ -201,11 +201,11 @@ def window(p: SystolicParams, *, latency: int = 0, release: int = 0, drain: int 
     # A pass that continues sums hides the next one's weights: those take a cycle more than words at most, and ``drain`` is longer.
     # It waits the less, the longer it had to wait for its own.
     waits = f"({drain} - (n_k0 == 2) * (init != 1) * max({period} - {words_read}, 0)) * (1 - (n_k0 == 1) * (init != 1))"
-    return Mnemonic("WINDOW", 5, "WINDOW", fields, effect, {
-        "occupancy": f"n_n * max(n_k0 * {words_read} + {drain} * (n_k0 - (init != 1)), {period})",
-        "latency": str(latency), "release": str(release), "fill": fill,
-        "step": f"max({words_read} + {waits}, {period}) - {refill}",
-    }, rules=(  # operands have nine bits
+    return Mnemonic("WINDOW", 5, "WINDOW", fields, effect, Timing(
+        occupancy=f"n_n * max(n_k0 * {words_read} + {drain} * (n_k0 - (init != 1)), {period})",
+        visible=str(latency), reads=str(release), fill=fill,
+        step=f"max({words_read} + {waits}, {period}) - {refill}",
+    ), rules=(  # operands have nine bits
         f"kind >= 2 or n_k1 <= {WINDOW_ROWS}", "act_signed == 1 and za <= 127 or act_signed == 0 and za >= 0",
         "kind >= 2 or zero_per_column == 1 or kind == 1 and zw <= 127 or kind == 0 and zw >= 0",
     ))
@@ -245,7 +245,7 @@ def load(p: SystolicParams, *, latency: int = 0) -> Mnemonic:
         integer("y", -(2**15), 2**15 - 1), *(stride(f"y_{n}") for n in _LEVELS), integer("y_lim", 0, 2**16 - 1),
         integer("x", -(2**23), 2**23 - 1), *(stride(f"x_{n}", 24) for n in _LEVELS), integer("x_lim", 0, 2**24 - 1),
     )
-    return Mnemonic("LOAD", 1, "LOAD", fields, effect, _dma_cost(p, latency))
+    return Mnemonic("LOAD", 1, "LOAD", fields, effect, _dma_timing(p, latency))
 
 
 def store(p: SystolicParams, *, latency: int = 0) -> Mnemonic:
@@ -259,10 +259,10 @@ def store(p: SystolicParams, *, latency: int = 0) -> Mnemonic:
         integer("s", *_BYTE_ADDRESS), *(stride(f"s_{n}", 24) for n in _LEVELS),
         integer("d", *_DRAM), *(stride(f"d_{n}", 32) for n in _LEVELS),
     )
-    return Mnemonic("STORE", 4, "STORE", fields, effect, _dma_cost(p, latency))
+    return Mnemonic("STORE", 4, "STORE", fields, effect, _dma_timing(p, latency))
 
 
-def _dma_cost(p: SystolicParams, latency: int) -> dict[str, str]:
+def _dma_timing(p: SystolicParams, latency: int) -> Timing:
     # A run takes a cycle per word of the bus that it touches on chip; aligned runs are assumed.
     runs, beats = "n_l0 * n_l1 * n_l2 * n_l3", f"((n + {p.bus_bytes - 1}) // {p.bus_bytes})"
-    return {"occupancy": f"{runs} * {beats}", "latency": str(latency)}
+    return Timing(occupancy=f"{runs} * {beats}", visible=str(latency))

@@ -6,11 +6,11 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from tenon.acg.mnemonic import INSTRUCTION_BITS
 from tenon.hw import axi
 from tenon.hw.bursts import Bursts
 from tenon.hw.bus_guard import BusGuard
 from tenon.hw.decode import layout
+from tenon.hw.encoding import INSTRUCTION_BITS
 from tenon.hw.fifo import Fifo
 from tenon.hw.load import ADDRESS_BITS
 from tenon.hw.mnemonics import store

@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from tenon.acg.mnemonic import INSTRUCTION_BITS
 from tenon.hw import emit
 from tenon.hw.decode import layout
 from tenon.hw.delay import delay, remembered
+from tenon.hw.encoding import INSTRUCTION_BITS
 from tenon.hw.lane import Lane
 from tenon.hw.memory import Memory
 from tenon.hw.mnemonics import vector

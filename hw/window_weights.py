@@ -6,11 +6,11 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from tenon.acg.mnemonic import INSTRUCTION_BITS
 from tenon.hw import emit
 from tenon.hw.array import OPERAND_BITS
 from tenon.hw.decode import layout
 from tenon.hw.delay import delay
+from tenon.hw.encoding import INSTRUCTION_BITS
 from tenon.hw.memory import Memory
 from tenon.hw.mnemonics import WINDOW_ROWS, window
 from tenon.hw.nest import AddressNest

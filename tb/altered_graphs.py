@@ -9,7 +9,7 @@ from dataclasses import replace
 from tenon.acg.expr import Aff, Choose, Expr, Load, Loop, Nest, Op, Val, remade, walk
 from tenon.acg.field import Field
 from tenon.acg.formula import names
-from tenon.acg.graph import Graph, Memory
+from tenon.acg.graph import Graph, Kind, Memory
 from tenon.acg.mnemonic import Mnemonic
 from tenon.tb.graph_edits import changed, rebuilt, renamed, trimmed
 
@@ -28,7 +28,7 @@ def altered(graph: Graph, seed: int, most: int = 3) -> tuple[str, Graph]:
 
 
 def _on_chip(graph: Graph) -> list[Memory]:
-    return [m for m in graph.memories if m.space == "on-chip"]
+    return [m for m in graph.memories if m.kind is not Kind.DRAM]
 
 
 def _rename_memories(graph: Graph, rng: random.Random):
@@ -125,7 +125,7 @@ def _drop_choice(graph: Graph, rng: random.Random):
     """An instruction without one of a field's alternatives."""
     mnemonic = rng.choice(graph.mnemonics)
     fields = [f for f in mnemonic.fields if f.kind == "enum" and len(f.choices) > 1 and not any(f.name in names(r) for r in
-              (*mnemonic.rules, *mnemonic.cost.values()))]
+              (*mnemonic.rules, *(formula for _, formula in mnemonic.timing.terms())))]
     if not fields:
         return "nothing", graph
     field = rng.choice(fields)
@@ -146,7 +146,7 @@ def _permute_choices(graph: Graph, rng: random.Random):
     """Alternatives of a field in another order, its rules and costs left alone."""
     mnemonic = rng.choice(graph.mnemonics)
     fields = [f for f in mnemonic.fields if f.kind == "enum" and not any(f.name in names(r) for r in
-              (*mnemonic.rules, *mnemonic.cost.values()))]
+              (*mnemonic.rules, *(formula for _, formula in mnemonic.timing.terms())))]
     if not fields:
         return "nothing", graph
     field = rng.choice(fields)
@@ -190,7 +190,7 @@ def _new_rule(graph: Graph, rng: random.Random):
 
 def _drop_cost(graph: Graph, rng: random.Random):
     mnemonic = rng.choice(graph.mnemonics)
-    return mnemonic.name, changed(graph, mnemonic, cost={**mnemonic.cost, "occupancy": "1"})
+    return mnemonic.name, changed(graph, mnemonic, timing=replace(mnemonic.timing, occupancy="1"))
 
 
 def _resize_memory(graph: Graph, rng: random.Random):
@@ -206,11 +206,6 @@ def _sequencer(graph: Graph, rng: random.Random):
 
 def _unordered(graph: Graph, rng: random.Random):
     return "no unit", replace(graph, units=tuple(replace(u, ordered=()) for u in graph.units))
-
-
-def _block(graph: Graph, rng: random.Random):
-    block = rng.choice([1, 2, 4, 6, 8, 16, 32])
-    return str(block), replace(graph, block=block)
 
 
 def _bus(graph: Graph, rng: random.Random):
@@ -262,6 +257,6 @@ ALTERATIONS: dict[str, Callable[[Graph, random.Random], tuple[str, Graph]]] = {
     "fields shuffled": _shuffle_fields, "reads apart": _unshared, "guards dropped": _plain_copies,
     "opcodes": _opcodes, "instructions renamed": _rename_mnemonics, "instruction dropped": _drop_mnemonic, "choice dropped": _drop_choice,
     "choices permuted": _permute_choices, "field narrowed": _narrow_field, "fewer lanes": _fewer_lanes, "rule": _new_rule,
-    "cost": _drop_cost, "memory resized": _resize_memory, "sequencer": _sequencer, "nothing ordered": _unordered, "block": _block,
+    "cost": _drop_cost, "memory resized": _resize_memory, "sequencer": _sequencer, "nothing ordered": _unordered,
     "bus": _bus, "constant": _shift_constant, "operation": _another_operation,
 }

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from tenon.acg.encoding import Header
+from tenon.acg.graph import Graph
 from tenon.acg.interpret import run as execute
-from tenon.acg.mnemonic import INSTRUCTION_BYTES, EncodingError, Header, Mnemonic, decode
+from tenon.acg.mnemonic import EncodingError, Mnemonic
 
 __all__ = ["FunctionalSimulator", "Instruction", "ProgramError", "decode_program"]
 
@@ -34,7 +36,7 @@ class Instruction:
     header: Header
 
 
-def decode_program(image: bytes, mnemonics: Sequence[Mnemonic]) -> tuple[Instruction, ...]:
+def decode_program(image: bytes, graph: Graph) -> tuple[Instruction, ...]:
     """The instructions of a program image up to its END.
 
     Raises
@@ -43,10 +45,11 @@ def decode_program(image: bytes, mnemonics: Sequence[Mnemonic]) -> tuple[Instruc
         For an instruction that cannot be decoded, and for a missing END.
     """
     decoded = []
-    for index in range(len(image) // INSTRUCTION_BYTES):
-        place = index * INSTRUCTION_BYTES
+    encoding = graph.sequencer.encoding
+    for index in range(len(image) // encoding.bytes):
+        place = index * encoding.bytes
         try:
-            mnemonic, fields, header = decode(image[place:place + INSTRUCTION_BYTES], mnemonics)
+            mnemonic, fields, header = encoding.decode(image[place:place + encoding.bytes], graph.mnemonics)
         except EncodingError as error:
             raise ProgramError(index, str(error)) from None
         if mnemonic is None:

@@ -11,11 +11,11 @@ from functools import cache
 from pathlib import Path
 
 from tenon.acg.graph import Graph
-from tenon.acg.mnemonic import INSTRUCTION_BYTES
 from tenon.compiler.cache import cache_folder
 from tenon.hw import accelerator
 from tenon.hw.covenant import SEGMENTS, covenant
 from tenon.hw.emit import PREFIX
+from tenon.hw.encoding import ENCODING
 from tenon.hw.params import SystolicParams
 from tenon.hw.register_map import c_header
 from tenon.hw.registers import COUNTERS, ENGINES, ID, VERSION, ErrorCode, registers
@@ -34,8 +34,8 @@ def graph_of(params: SystolicParams) -> Graph:
 def header_of(params: SystolicParams, prefix: str = PREFIX) -> str:
     """The C header that a driver includes; its macros begin with ``prefix`` in capitals."""
     constants = {"ID_VALUE": ID, "VERSION_VALUE": VERSION, "FINGERPRINT_VALUE": int(graph_of(params).fingerprint[:8], 16)}
-    constants |= {"INSTRUCTION_BYTES": INSTRUCTION_BYTES} | {f"ERROR_{code.name}": code.value for code in ErrorCode}
-    for kind, names in (("SEGMENT", SEGMENTS), ("ENGINE", ENGINES), ("COUNTER", COUNTERS)):
+    constants |= {"INSTRUCTION_BYTES": ENCODING.bytes} | {f"ERROR_{code.name}": code.value for code in ErrorCode}
+    for kind, names in (("SEGMENT", [s.name for s in SEGMENTS]), ("ENGINE", ENGINES), ("COUNTER", COUNTERS)):
         constants |= {f"{kind}_{name}": index for index, name in enumerate(names)}
     return c_header(dataclasses.replace(registers(params), name=prefix.upper()), constants)
 

@@ -7,13 +7,14 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from tenon.acg.encoding import Header
 from tenon.acg.expr import Aff, Op, Val, walk
 from tenon.acg.formula import evaluate, names
 from tenon.acg.graph import Graph
-from tenon.acg.mnemonic import HEADER, INSTRUCTION_BYTES, Access, EncodingError, Field, Header, Mnemonic, accesses, decode, encode
+from tenon.acg.mnemonic import Access, EncodingError, Field, Mnemonic, accesses
 from tenon.compiler.instruction import Instruction
 from tenon.hw.registers import ErrorCode
-from tenon.tb.random_programs import SEGMENT_BYTES, image_of, random_instruction, random_program
+from tenon.tb.random_programs import SEGMENT_BYTES, random_instruction, random_program
 
 __all__ = ["NOWHERE", "IllegalProgram", "illegal_programs", "segment_programs"]
 
@@ -58,8 +59,9 @@ def _around(graph: Graph, rng: random.Random, name: str, text: bytes, error: Err
     """A legal program with the instruction ``text`` somewhere inside: nothing after it is dispatched."""
     program = random_program(graph, rng.getrandbits(32), length=12, work=100).instructions
     at = rng.randint(0, len(program))
-    image = image_of(program[:at])[:-INSTRUCTION_BYTES] + text + image_of(program[at:])
-    return IllegalProgram(name, image, len(image) // INSTRUCTION_BYTES, error, (at, at))
+    encoding = graph.sequencer.encoding
+    image = encoding.image(program[:at])[:-encoding.bytes] + text + encoding.image(program[at:])
+    return IllegalProgram(name, image, len(image) // encoding.bytes, error, (at, at))
 
 
 def _random(graph: Graph, mnemonic: Mnemonic, rng: random.Random) -> Instruction:
@@ -68,14 +70,14 @@ def _random(graph: Graph, mnemonic: Mnemonic, rng: random.Random) -> Instruction
 
 def _opcodes(graph: Graph, rng: random.Random) -> Iterator[IllegalProgram]:
     known = {m.opcode for m in graph.mnemonics} | {0}
-    for opcode in set(range(1 << HEADER["opcode"][1])) - known:
-        text = bytes([opcode]) + rng.randbytes(INSTRUCTION_BYTES - 1)
+    for opcode in set(range(1 << graph.sequencer.encoding.place("opcode")[1])) - known:
+        text = bytes([opcode]) + rng.randbytes(graph.sequencer.encoding.bytes - 1)
         yield _around(graph, rng, f"opcode {opcode}", text, ErrorCode.OPCODE)
 
 
 def _patched(text: bytes, offset: int, width: int, bits: int) -> bytes:
     word = int.from_bytes(text, "little") & ~((1 << width) - 1 << offset) | bits << offset
-    return word.to_bytes(INSTRUCTION_BYTES, "little")
+    return word.to_bytes(len(text), "little")
 
 
 def _outside(f: Field, rng: random.Random) -> int | None:
@@ -90,13 +92,13 @@ def _outside(f: Field, rng: random.Random) -> int | None:
 
 def _fields(graph: Graph, rng: random.Random) -> Iterator[IllegalProgram]:
     for m in graph.mnemonics:
-        for f, offset, width, _ in m.layout():
+        for f, offset, width, _ in graph.sequencer.encoding.places(m):
             bits = _outside(f, rng)
             if bits is None:
                 continue
-            text = _patched(encode(m, _random(graph, m, rng).fields), offset, width, bits)
+            text = _patched(graph.sequencer.encoding.encode(m, _random(graph, m, rng).fields), offset, width, bits)
             try:
-                decode(text, graph.mnemonics)
+                graph.sequencer.encoding.decode(text, graph.mnemonics)
             except EncodingError:
                 yield _around(graph, rng, f"{m.name}.{f.name} = {f.decode(bits)}", text, ErrorCode.FIELD)
             else:
@@ -109,7 +111,7 @@ def _rules(graph: Graph, rng: random.Random) -> Iterator[IllegalProgram]:
             fields = dict(_random(graph, m, rng).fields)
             for _ in range(_TRIES):
                 if not evaluate(rule, fields):
-                    yield _around(graph, rng, f"{m.name}: {rule}", encode(m, fields), ErrorCode.FIELD)
+                    yield _around(graph, rng, f"{m.name}: {rule}", graph.sequencer.encoding.encode(m, fields), ErrorCode.FIELD)
                     break
                 for name in names(rule):
                     f = m.field(name)
@@ -124,7 +126,8 @@ def _addresses(graph: Graph, rng: random.Random) -> Iterator[IllegalProgram]:
                 fields = _moved_out(graph, m, access, beyond, rng)
                 if fields:
                     where = f"{m.name} {'writes' if access.write else 'reads'} {access.memory} by {access.base}"
-                    yield _around(graph, rng, f"{where} one {'beyond' if beyond else 'before'}", encode(m, fields), ErrorCode.ADDRESS)
+                    text = graph.sequencer.encoding.encode(m, fields)
+                    yield _around(graph, rng, f"{where} one {'beyond' if beyond else 'before'}", text, ErrorCode.ADDRESS)
 
 
 def _moved_out(graph: Graph, m: Mnemonic, access: Access, beyond: bool, rng: random.Random) -> dict[str, object] | None:
@@ -142,9 +145,9 @@ def _moved_out(graph: Graph, m: Mnemonic, access: Access, beyond: bool, rng: ran
 
 
 def _lengths(graph: Graph, rng: random.Random) -> Iterator[IllegalProgram]:
-    image = image_of(random_program(graph, rng.getrandbits(32), length=12, work=100).instructions)
-    count = len(image) // INSTRUCTION_BYTES - 1
-    yield IllegalProgram("no END", image[:-INSTRUCTION_BYTES], count, ErrorCode.NO_END, (count, count))
+    image = graph.sequencer.encoding.image(random_program(graph, rng.getrandbits(32), length=12, work=100).instructions)
+    count = len(image) // graph.sequencer.encoding.bytes - 1
+    yield IllegalProgram("no END", image[:-graph.sequencer.encoding.bytes], count, ErrorCode.NO_END, (count, count))
     cut = rng.randint(1, count - 1)
     yield IllegalProgram("cut off before END", image, cut, ErrorCode.NO_END, (cut, cut))
     yield IllegalProgram("no instruction", image, 0, ErrorCode.NO_END, (0, 0))
@@ -158,7 +161,7 @@ def _tokens(graph: Graph, rng: random.Random) -> Iterator[IllegalProgram]:
         instruction = random_instruction(graph, m, graph.memory_bytes, rng, 8)
         token = 1 << rng.randrange(graph.sequencer.tokens)
         program = [replace(instruction, header=Header(release=token, done=token))] * -(-signals // 2)
-        image = image_of(program)
+        image = graph.sequencer.encoding.image(program)
         yield IllegalProgram(f"{unit.name} signals {signals} times", image, len(program) + 1, ErrorCode.TOKEN,
                              (len(program), len(program) + 1))
 
@@ -171,14 +174,14 @@ def _deadlocks(graph: Graph, rng: random.Random) -> Iterator[IllegalProgram]:
         waits = Header(waits=1 << rng.randrange(graph.sequencer.tokens))
         at = rng.randint(0, len(program))
         program.insert(at, replace(_random(graph, m, rng), header=waits))
-        image = image_of(program)
+        image = graph.sequencer.encoding.image(program)
         yield IllegalProgram(f"{unit.name} waits in vain", image, len(program) + 1, ErrorCode.DEADLOCK, (at + 1, len(program) + 1))
 
 
 def _transfers(graph: Graph, rng: random.Random) -> Iterator[IllegalProgram]:
     """Reads and writes of each segment where there is no memory."""
     for m in graph.mnemonics:
-        for access in (a for a in accesses(m) if a.memory in graph.segments):
+        for access in (a for a in accesses(m) if a.memory in graph.segment_names):
             while True:
                 fields = _opened(m, {**_random(graph, m, rng).fields, **{name: values[0] for name, values in access.conditions}})
                 low, high = access.corners(fields)
@@ -187,7 +190,7 @@ def _transfers(graph: Graph, rng: random.Random) -> Iterator[IllegalProgram]:
             program = random_program(graph, rng.getrandbits(32), length=12, work=100).instructions
             at = next((k for k, i in enumerate(program) if any(
                 a.memory == access.memory and a.chosen(i.fields) for a in accesses(i.mnemonic))), len(program))
-            image = image_of([*program[:at], Instruction(m, fields)])
+            image = graph.sequencer.encoding.image([*program[:at], Instruction(m, fields)])
             error = ErrorCode.STORE_BUS if access.write else ErrorCode.LOAD_BUS
             yield IllegalProgram(f"{m.name} {'writes' if access.write else 'reads'} {access.memory} where nothing is", image, at + 2,
                                  error, (at + 1, at + 2), unmapped=access.memory)
@@ -196,7 +199,7 @@ def _transfers(graph: Graph, rng: random.Random) -> Iterator[IllegalProgram]:
 def segment_programs(graph: Graph, rng: random.Random) -> Iterator[IllegalProgram]:
     """Accesses of each segment that go beyond its end, or begin before its start."""
     for m in graph.mnemonics:
-        for access in (a for a in accesses(m) if a.memory in graph.segments):
+        for access in (a for a in accesses(m) if a.memory in graph.segment_names):
             for beyond in (True, False):
                 while True:
                     fields = _opened(m, {**_random(graph, m, rng).fields, **{name: values[0] for name, values in access.conditions}})
@@ -206,7 +209,7 @@ def segment_programs(graph: Graph, rng: random.Random) -> Iterator[IllegalProgra
                     # Reads are of whole words of the bus; so are segments.
                     if not m.violations(fields, graph.memory_bytes) and (high >= SEGMENT_BYTES if beyond else low < 0):
                         break
-                image = image_of([Instruction(m, fields)])
+                image = graph.sequencer.encoding.image([Instruction(m, fields)])
                 how = f"{m.name} {'writes' if access.write else 'reads'} {access.memory}"
                 yield IllegalProgram(f"{how} {'beyond its end' if beyond else 'before its start'}", image, 2, ErrorCode.SEGMENT, (1, 2))
 
@@ -225,7 +228,7 @@ def _opened(m: Mnemonic, fields: dict[str, object]) -> dict[str, object]:
 def _fetches(graph: Graph, rng: random.Random) -> Iterator[IllegalProgram]:
     # Without tokens: at the end of DRAM, where programs lie over each other, any instruction may follow any other.
     program = random_program(graph, rng.getrandbits(32), length=12, work=100).instructions
-    image = image_of([replace(i, header=Header()) for i in program])
-    count = len(image) // INSTRUCTION_BYTES
+    image = graph.sequencer.encoding.image([replace(i, header=Header()) for i in program])
+    count = len(image) // graph.sequencer.encoding.bytes
     for held in (0, rng.randint(1, count - 1)):
         yield IllegalProgram(f"{held} of {count} instructions in DRAM", image, count, ErrorCode.FETCH_BUS, (0, held), held=held)

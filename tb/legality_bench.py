@@ -8,9 +8,10 @@ from collections import Counter
 import cocotb
 from cocotb.triggers import FallingEdge, RisingEdge
 
-from tenon.acg.mnemonic import accesses, encode
+from tenon.acg.mnemonic import accesses
 from tenon.acg.random_fields import random_fields
 from tenon.hw.covenant import covenant
+from tenon.hw.encoding import ENCODING
 from tenon.hw.registers import ErrorCode
 from tenon.tb.bench_params import bench_params
 from tenon.tb.engine_driver import reset
@@ -21,15 +22,15 @@ _CYCLE_LIMIT = 200  # of one judgement
 
 def _cases(graph, rng: random.Random):
     """(instruction, expected verdict, what it is): a kind's name, or the field that is bad."""
-    sizes = graph.memory_bytes | dict.fromkeys(graph.segments, 1 << 14)
-    loose = [(m, f.name) for m in graph.mnemonics for f, _, width, _ in m.layout()
+    sizes = graph.memory_bytes | dict.fromkeys(graph.segment_names, 1 << 14)
+    loose = [(m, f.name) for m in graph.mnemonics for f, _, width, _ in ENCODING.places(m)
              if f.kind != "f32" and f.high - f.low < (1 << width) - 1]
     for number in range(_CASES):
         kind = ("legal", "beyond", "field", "opcode")[number % 4]
         # bad values go round the fields, so that each is met whatever the random numbers are
         mnemonic, bad = loose[number // 4 % len(loose)] if kind == "field" else (rng.choice(graph.mnemonics), "")
         env = random_fields(mnemonic, sizes, rng, work=300)
-        word = int.from_bytes(encode(mnemonic, env), "little")
+        word = int.from_bytes(ENCODING.encode(mnemonic, env), "little")
         if kind == "legal":
             yield word, ErrorCode.NONE, kind
         elif kind == "beyond":
@@ -41,9 +42,9 @@ def _cases(graph, rng: random.Random):
                 continue
             env = {**env, access.base: moved}
             assert mnemonic.violations(env, graph.memory_bytes)
-            yield int.from_bytes(encode(mnemonic, env), "little"), ErrorCode.ADDRESS, kind
+            yield int.from_bytes(ENCODING.encode(mnemonic, env), "little"), ErrorCode.ADDRESS, kind
         elif kind == "field":
-            f, offset, width = next((f, o, w) for f, o, w, _ in mnemonic.layout() if f.name == bad)
+            f, offset, width = next((f, o, w) for f, o, w, _ in ENCODING.places(mnemonic) if f.name == bad)
             bits = rng.choice([b for b in range(1 << width) if not f.low <= f.decode(b) <= f.high])
             yield word & ~((1 << width) - 1 << offset) | bits << offset, ErrorCode.FIELD, f.name
         else:

@@ -8,7 +8,7 @@ import random
 import cocotb
 import numpy as np
 
-from tenon.acg.mnemonic import encode
+from tenon.hw.encoding import ENCODING
 from tenon.hw.load import LoadEngine
 from tenon.tb.axi_memory import BusTiming, Held, ReadMemory, bit, integer, step
 from tenon.tb.bench_params import bench_params
@@ -64,7 +64,7 @@ async def run(dut, instructions, timing, *, stall=0.0, gap=0.0, seed=1):
         transfers.load(fields, BASES[fields["seg"]], expected)
     expected_words = list(itertools.accumulate(map(words_of, instructions)))
     dut.base.value = sum(base << 32 * i for i, base in enumerate(BASES))
-    driver = EngineDriver(dut, [encode(MNEMONIC, fields) for fields in instructions], rng, gap)
+    driver = EngineDriver(dut, [ENCODING.encode(MNEMONIC, fields) for fields in instructions], rng, gap)
     bus = ReadMemory(dut, lambda a, n: transfers.dram_bytes(a, n).tobytes(), timing, rng, PARAMS.burst_beats)
     port = WritePort(dut, memories, rng, stall)
     await reset(dut)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tenon.acg.graph import Graph
-from tenon.acg.mnemonic import INSTRUCTION_BYTES, walk_steps
+from tenon.acg.mnemonic import walk_steps
 from tenon.acg.pace import pace_of
 from tenon.tb.functional import Instruction
 from tenon.tb.streams import Ports, Stream
@@ -150,7 +150,7 @@ class _Simulation:
         """Requests the next instruction, if the buffer has room for it."""
         k = len(self.fetched)
         if k <= len(self.program) and k - self.dispatched <= self.pace.fetch_ahead:  # END too
-            beats = max(1, INSTRUCTION_BYTES // self.graph.bus_bytes)
+            beats = max(1, self.graph.sequencer.encoding.bytes // self.graph.bus_bytes)
             served = self.dram.serve(self.now, beats)
             self.moved(served, beats, False)
             self.fetched.append(served + self.pace.fetch)
@@ -263,8 +263,8 @@ class _Simulation:
     def compute(self, engine: _Engine, instruction: Instruction, path: _Path) -> None:
         mnemonic, fields = instruction.mnemonic, instruction.fields
 
-        def cost(what: str, otherwise: int = 0) -> int:
-            return mnemonic.evaluate(what, fields) if what in mnemonic.cost else otherwise
+        def cost(what: str) -> int:
+            return mnemonic.timing.cycles(what, fields)
 
         # What must be brought in before the first issue (a tile of weights) goes on beside the former's issues.
         fill = cost("fill")
@@ -276,8 +276,8 @@ class _Simulation:
                 stream.end = self.ports.delayed(stream, before)
         engine.end = stream.end
         engine.streams.append(stream)
-        engine.ready_at = max(self.now + 1, engine.end if not fill else engine.end - cost("step", stream.work))
-        path.released, path.done = engine.end + cost("release"), engine.end + cost("latency")
+        engine.ready_at = max(self.now + 1, engine.end if not fill else engine.end - cost("step"))
+        path.released, path.done = engine.end + cost("reads"), engine.end + cost("visible")
         self.occupied(engine, self.now, path.done)
         self.at(path.released, self.released, instruction, path)
         self.at(path.done, self.finished, instruction, path)

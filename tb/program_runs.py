@@ -11,14 +11,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from tenon.acg.graph import Graph
-from tenon.acg.mnemonic import INSTRUCTION_BYTES
 from tenon.hw.params import SystolicParams
 from tenon.hw.registers import ErrorCode
 from tenon.tb.functional import FunctionalSimulator, Instruction, decode_program
 from tenon.tb.gateware import verilog_of
 from tenon.tb.illegal_programs import NOWHERE, IllegalProgram
 from tenon.tb.memory_state import dump_bytes, dump_program, fill_data, fill_program
-from tenon.tb.random_programs import SEGMENT_BYTES, RandomProgram, image_of, small_parameters
+from tenon.tb.random_programs import SEGMENT_BYTES, RandomProgram, small_parameters
 from tenon.tb.rtl import Dram, Outcome, Run, run_rtl
 
 __all__ = ["ProgramRuns", "run_programs"]
@@ -52,7 +51,7 @@ def run_programs(params: SystolicParams, graph: Graph, legal: Sequence[RandomPro
     the last one, the whole of DRAM (but for what an illegal program may have written) must be as the functional
     simulator says.
     """
-    size = len(graph.segments) * SEGMENT_BYTES + dump_bytes(graph) + 2 * _PAGE
+    size = len(graph.segment_names) * SEGMENT_BYTES + dump_bytes(graph) + 2 * _PAGE
     batches = max(1, -(-len(legal) * size // _BATCH_BYTES))
     parts = [_Batch(params, graph, legal[k::batches], illegal[k::batches], seed + k).run(dram) for k in range(batches)]
     return functools.reduce(operator.add, parts)
@@ -77,23 +76,23 @@ class _Batch:
         return place
 
     def segments(self, fixed: dict[str, int]) -> tuple[int, ...]:
-        return tuple(fixed.get(name, 0) for name in self.graph.segments)
+        return tuple(fixed.get(name, 0) for name in self.graph.segment_names)
 
     def run(self, dram: Dram | None) -> ProgramRuns:
         graph = self.graph
         data = fill_data(graph, self.rng, small_parameters(graph))
         fill, dump = ([*p] for p in (fill_program(graph), dump_program(graph)))
-        codes = [image_of(p) for p in (fill, dump)]
+        codes = [graph.sequencer.encoding.image(p) for p in (fill, dump)]
         constants, fill_at, dump_at = self.put(data), *(self.put(code) for code in codes)
-        scratch = {name: self.put(self.rng.bytes(SEGMENT_BYTES)) for name in graph.segments}  # of illegal programs
+        scratch = {name: self.put(self.rng.bytes(SEGMENT_BYTES)) for name in graph.segment_names}  # of illegal programs
         self.open = min(scratch.values()), self.at
         legal, illegal = list(self.legal), list(self.illegal)
         while legal or illegal:
             if legal:
                 program = legal.pop(0)
-                code = image_of(program.instructions)
+                code = graph.sequencer.encoding.image(program.instructions)
                 start = self.put(code)
-                own = {name: self.put(self.rng.bytes(SEGMENT_BYTES)) for name in graph.segments}
+                own = {name: self.put(self.rng.bytes(SEGMENT_BYTES)) for name in graph.segment_names}
                 shown = self.put(bytes(dump_bytes(graph)))
                 whole = {"CONSTANTS": (constants, len(data)), "OUTPUTS": (shown, dump_bytes(graph))}
                 bodies = {name: (place, SEGMENT_BYTES) for name, place in own.items()}
@@ -102,7 +101,7 @@ class _Batch:
                         ("showing", dump_at, dump, whole)):
                     bases, sizes = (self.segments({name: w[k] for name, w in where.items()}) for k in (0, 1))
                     self.runs.append((Run(place, len(instructions) + 1, bases, _CYCLE_LIMIT, sizes=sizes), what))
-                    self.functional.append((decode_program(image_of(instructions), graph.mnemonics), where))
+                    self.functional.append((decode_program(graph.sequencer.encoding.image(instructions), graph), where))
                 self.areas += [(f"program {program.seed}: {name}", place, SEGMENT_BYTES) for name, place in own.items()]
                 self.areas.append((f"program {program.seed}: on-chip memories", shown, dump_bytes(graph)))
             if illegal:
@@ -110,10 +109,10 @@ class _Batch:
                 if broken.held is None:
                     start = self.put(broken.image)
                 else:
-                    start = _DRAM_BYTES - broken.held * INSTRUCTION_BYTES if broken.held else NOWHERE
-                    self.image.append((start, broken.image[:broken.held * INSTRUCTION_BYTES]))
+                    start = _DRAM_BYTES - broken.held * graph.sequencer.encoding.bytes if broken.held else NOWHERE
+                    self.image.append((start, broken.image[:broken.held * graph.sequencer.encoding.bytes]))
                 bases = self.segments(scratch | ({broken.unmapped: NOWHERE} if broken.unmapped else {}))
-                sizes = (SEGMENT_BYTES,) * len(graph.segments)
+                sizes = (SEGMENT_BYTES,) * len(graph.segment_names)
                 self.runs.append((Run(start, broken.length, bases, _CYCLE_LIMIT, sizes=sizes), broken))
         return self.compare(dram)
 

@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tenon.acg.encoding import Header
 from tenon.acg.expr import Aff, Choose, Load, Op, Val, walk
 from tenon.acg.graph import Graph
-from tenon.acg.mnemonic import INSTRUCTION_BYTES, Header, Mnemonic, accesses, encode
+from tenon.acg.mnemonic import Mnemonic, accesses
 from tenon.acg.random_fields import random_fields
 from tenon.compiler.checker import IllegalProgram, check_program
 from tenon.compiler.errors import CompileError
@@ -21,7 +22,7 @@ from tenon.compiler.hazards import dependences
 from tenon.compiler.instruction import Instruction
 from tenon.compiler.tokens import place_tokens
 
-__all__ = ["SEGMENT_BYTES", "RandomProgram", "image_of", "random_instruction", "random_program", "small_parameters", "unreached"]
+__all__ = ["SEGMENT_BYTES", "RandomProgram", "random_instruction", "random_program", "small_parameters", "unreached"]
 
 #: Bytes of every DRAM segment of a random program.
 SEGMENT_BYTES = 4096
@@ -37,11 +38,6 @@ class RandomProgram:
     seed: int
     instructions: tuple[Instruction, ...]
     dependences: int  # between its instructions, before those that others imply are left out
-
-
-def image_of(instructions: Sequence[Instruction]) -> bytes:
-    """Bytes of a program, END included."""
-    return b"".join(encode(i.mnemonic, i.fields, i.header) for i in instructions) + bytes(INSTRUCTION_BYTES)
 
 
 def random_program(graph: Graph, seed: int, *, length: int = 24, work: int = 400) -> RandomProgram:
@@ -88,7 +84,7 @@ def random_instruction(graph: Graph, mnemonic: Mnemonic, sizes: Mapping[str, int
     ``plain``: share of instructions in which most choices are the first one, so that less of what others do is hidden.
     """
     while True:
-        fields = random_fields(mnemonic, sizes | dict.fromkeys(graph.segments, SEGMENT_BYTES), rng, work=work)
+        fields = random_fields(mnemonic, sizes | dict.fromkeys(graph.segment_names, SEGMENT_BYTES), rng, work=work)
         if plain and rng.random() < plain:
             fields = _plainer(mnemonic, fields, rng)
         if rng.random() < 0.25:
@@ -144,7 +140,7 @@ def _padded(mnemonic: Mnemonic, fields: Mapping[str, object], graph: Graph, rng:
 
     So the address may lie around the segment's ends, and what would be read out there must never be asked for.
     """
-    segment = next((e for e in walk(mnemonic.effect.expr) if isinstance(e, Load) and e.operand.name in graph.segments), None)
+    segment = next((e for e in walk(mnemonic.effect.expr) if isinstance(e, Load) and e.operand.name in graph.segment_names), None)
     for guard in (e for e in walk(mnemonic.effect.expr) if segment and isinstance(e, Op) and e.name == "within"):
         slot = guard.args[0]
         for choice, value in enumerate(slot.alternatives if isinstance(slot, Choose) else (slot,)):
@@ -164,7 +160,7 @@ def _padded(mnemonic: Mnemonic, fields: Mapping[str, object], graph: Graph, rng:
 
 def _legal(graph: Graph, instructions: Sequence[Instruction]) -> bool:
     try:
-        check_program(graph, image_of(instructions), dict.fromkeys(graph.segments, SEGMENT_BYTES))
+        check_program(graph, graph.sequencer.encoding.image(instructions), dict.fromkeys(graph.segment_names, SEGMENT_BYTES))
     except IllegalProgram:
         return False
     return True

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tenon.acg.mnemonic import INSTRUCTION_BYTES
 from tenon.compiler.compile import compile_graph
 from tenon.compiler.frontend import read_graph
 from tenon.compiler.host import quantise_inputs
@@ -119,9 +118,9 @@ def against_rtl(batch: Sequence[Prepared], params: SystolicParams, dram: Dram | 
         code = prepared.program.image()
         start = put(code)
         bases = {name: put(held.tobytes()) for name, held in prepared.before.items()}
-        runs.append(Run(start, len(code) // INSTRUCTION_BYTES,
-                        tuple(bases[name] for name in prepared.program.covenant.segments), cycle_limit=2_000_000,
-                        sizes=tuple(prepared.before[name].size for name in prepared.program.covenant.segments)))
+        runs.append(Run(start, len(prepared.program.instructions) + 1,
+                        tuple(bases[name] for name in prepared.program.covenant.segment_names), cycle_limit=2_000_000,
+                        sizes=tuple(prepared.before[name].size for name in prepared.program.covenant.segment_names)))
         for name in ("ARENA", "OUTPUTS"):
             regions.append((bases[name], -(-prepared.after[name].size // params.bus_bytes) * params.bus_bytes))
             expected.append((prepared.case.name, name, prepared.after[name]))

@@ -7,7 +7,7 @@ from collections import deque
 
 import cocotb
 
-from tenon.acg.mnemonic import INSTRUCTION_BYTES
+from tenon.hw.encoding import ENCODING
 from tenon.tb.axi_memory import BusTiming, ReadMemory, bit, integer, step
 from tenon.tb.bench_params import bench_params
 from tenon.tb.engine_driver import reset
@@ -55,7 +55,7 @@ class User:
             self._in_flight -= last
         if self._request is not None and bit(port["ar_ready"]):
             address, length = self._request
-            beats = length + 1 or INSTRUCTION_BYTES // WIDTH
+            beats = length + 1 or ENCODING.bytes // WIDTH
             self._due.extend((address + i * WIDTH, i == beats - 1) for i in range(beats))
             self._in_flight += 1
             self.bursts += 1

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tenon.acg.encoding import Header
 from tenon.acg.graph import Graph
-from tenon.acg.mnemonic import INSTRUCTION_BYTES, Header
 from tenon.compiler.errors import CompileError
 from tenon.compiler.instruction import Instruction
 from tenon.compiler.tokens import place_tokens
@@ -21,7 +21,7 @@ from tenon.tb.functional import FunctionalSimulator, decode_program
 from tenon.tb.gateware import graph_of, verilog_of
 from tenon.tb.memory_state import dump_bytes, dump_program, fill_data, fill_program
 from tenon.tb.model import simulate_program
-from tenon.tb.random_programs import SEGMENT_BYTES, image_of, random_program, small_parameters
+from tenon.tb.random_programs import SEGMENT_BYTES, random_program, small_parameters
 from tenon.tb.rtl import Dram, Outcome, Run, run_rtl
 
 __all__ = ["SMALL", "run_stops"]
@@ -66,11 +66,11 @@ class _Stops:
         self.contents = bytearray()
         data = fill_data(graph, np.random.default_rng(rng.getrandbits(32)), small_parameters(graph))
         self.data = data.ljust(-(-len(data) // _PAGE) * _PAGE, b"\0")
-        self.sizes = dict.fromkeys(graph.segments, SEGMENT_BYTES)
+        self.sizes = dict.fromkeys(graph.segment_names, SEGMENT_BYTES)
         self.sizes |= {"CONSTANTS": len(self.data), "OUTPUTS": SEGMENT_BYTES + -(-dump_bytes(graph) // _PAGE) * _PAGE}
         self.stopped = [self.place(random_program(graph, rng.getrandbits(32)).instructions) for _ in range(programs)]
         self.checked = [self.whole_program() for _ in range(programs)]
-        self.scratch = self.put(rng.randbytes(len(graph.segments) * SEGMENT_BYTES))
+        self.scratch = self.put(rng.randbytes(len(graph.segment_names) * SEGMENT_BYTES))
 
     def put(self, contents: bytes) -> int:
         place = len(self.contents)
@@ -78,9 +78,9 @@ class _Stops:
         return place
 
     def place(self, instructions: Sequence[Instruction], **segments: bytes) -> _Program:
-        image = image_of(instructions)
-        cycles = simulate_program(decode_program(image, self.graph.mnemonics), self.graph).cycles
-        return _Program(self.put(image), len(image) // INSTRUCTION_BYTES, cycles, **segments)
+        image = self.graph.sequencer.encoding.image(instructions)
+        cycles = simulate_program(decode_program(image, self.graph), self.graph).cycles
+        return _Program(self.put(image), len(instructions) + 1, cycles, **segments)
 
     def whole_program(self) -> _Program:
         """Fills every memory, does something random, and shows every memory behind what that wrote to OUTPUTS."""
@@ -97,11 +97,11 @@ class _Stops:
         dram = {name: np.frombuffer(self.data if name == "CONSTANTS" else self.rng.randbytes(size), np.uint8).copy()
                 for name, size in self.sizes.items()}
         before = b"".join(contents.tobytes() for contents in dram.values())
-        FunctionalSimulator(graph.memory_bytes).run(decode_program(image_of(program), graph.mnemonics), dram)
+        FunctionalSimulator(graph.memory_bytes).run(decode_program(graph.sequencer.encoding.image(program), graph), dram)
         return self.place(program, before=before, after=b"".join(contents.tobytes() for contents in dram.values()))
 
     def run(self, count: int, dram: Dram) -> Counter:
-        runs, checked, segments, power_on = [], [], len(self.graph.segments), _power_on(self.params)
+        runs, checked, segments, power_on = [], [], len(self.graph.segment_names), _power_on(self.params)
         for _ in range(count):
             program, check = self.rng.choice(self.stopped), self.rng.choice(self.checked)
             runs.append(Run(program.place, program.length, tuple(self.scratch + SEGMENT_BYTES * i for i in range(segments)),

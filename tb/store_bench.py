@@ -8,7 +8,7 @@ import random
 import cocotb
 import numpy as np
 
-from tenon.acg.mnemonic import encode
+from tenon.hw.encoding import ENCODING
 from tenon.hw.store import StoreEngine
 from tenon.tb.axi_memory import PAGE_BYTES, BusTiming, Held, WriteMemory, bit, integer, step
 from tenon.tb.bench_params import bench_params
@@ -69,7 +69,7 @@ async def run(dut, instructions, timing, *, stall=0.0, gap=0.0, seed=1):
     dut.base.value = sum(base << 32 * i for i, base in enumerate(BASES))
     expected_words = list(itertools.accumulate(map(words_of, instructions)))
     expected_bursts = list(itertools.accumulate(map(bursts_of, instructions)))
-    driver = EngineDriver(dut, [encode(MNEMONIC, fields) for fields in instructions], rng, gap)
+    driver = EngineDriver(dut, [ENCODING.encode(MNEMONIC, fields) for fields in instructions], rng, gap)
     bus = WriteMemory(dut, image, timing, rng, PARAMS.burst_beats)
     port = ReadPort(dut, memory, rng, stall)
     await reset(dut)

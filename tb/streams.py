@@ -69,7 +69,7 @@ class Ports:
             direct = [a for a in there if a.write == kind.write]
             begin, count = 0, self._count(instruction, kind, kind.write)
             if not direct:
-                work = mnemonic.evaluate("occupancy", fields)
+                work = mnemonic.timing.cycles("occupancy", fields)
                 begin = work - work * count // max(1, self._count(instruction, kind, not kind.write))
             memory = self.graph.memory(kind.memory)
             corners = [a.corners(fields) for a in direct or there]
@@ -77,7 +77,7 @@ class Ports:
             banks = range(min(low for low, _ in corners) // size, max(high for _, high in corners) // size + 1)
             late = any(a.memory == kind.memory and a.write for a in accesses(mnemonic))
             if count:
-                found[kind] = Use(frozenset(banks), count, begin, mnemonic.evaluate("latency", fields) if late else 0)
+                found[kind] = Use(frozenset(banks), count, begin, mnemonic.timing.cycles("visible", fields) if late else 0)
         return found
 
     def _count(self, instruction: Instruction, kind: Precedence, write: bool) -> int:

@@ -6,10 +6,7 @@ import hashlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["CONSTANTS", "Constants", "Digest", "digest_of"]
-
-#: The DRAM segment of weights, tables and other constants.
-CONSTANTS = "CONSTANTS"
+__all__ = ["Constants", "Digest", "digest_of"]
 
 
 class Digest(NamedTuple):

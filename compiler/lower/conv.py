@@ -12,7 +12,7 @@ from tenon.compiler.codelets import conv
 from tenon.compiler.home import Home
 from tenon.compiler.layout import Layout, dense
 from tenon.compiler.lower.boxes import Boxes
-from tenon.compiler.lower.constants import CONSTANTS, digest_of
+from tenon.compiler.lower.constants import digest_of
 from tenon.compiler.lower.conv_plan import ConvPlan, Spot, Step
 from tenon.compiler.lower.emitter import Emitter
 from tenon.compiler.lower.margin import surround
@@ -154,7 +154,7 @@ class _Lowering:
         for channel in range(low, high):
             size = 4 * plan.constant_words * plan.channel_tiles[channel][1]
             near = self.slots["bias"].base(unit) + self.constant_offsets[channel][0]
-            self.out.load_run(size, (CONSTANTS, self.stored("constants", channel)),
+            self.out.load_run(size, (self.out.fixed, self.stored("constants", channel)),
                           (self.slots["bias"].memory, near), ("constants of channel tile %d", channel))
 
     def fetch_w(self, step: Step, unit, low: int, high: int) -> None:
@@ -165,7 +165,7 @@ class _Lowering:
             return
         far = self.stored("weights", step.channel) + (low - plan.span(step.channel)[0]) * size
         near = self.slots["w"].base(unit) + (low - plan.w_low(unit)) * size
-        self.out.load_run((high - low) * size, (CONSTANTS, far), (self.slots["w"].memory, near),
+        self.out.load_run((high - low) * size, (self.out.fixed, far), (self.slots["w"].memory, near),
                       ("weights of channel tile %d, blocks %d..%d", step.channel, low, high - 1))
 
     def fetch_w_tensor(self, step: Step, low: int, high: int, near: int) -> None:
@@ -182,7 +182,7 @@ class _Lowering:
         walks = [Walk(high - low, plan.granule * row, plan.w_block_bytes(step.channel), y=plan.granule)]
         columns = None
         if home.block:
-            step_far = home.layout.digits("c")[1].stride
+            step_far = home.strides[4]
             start += first // home.block * step_far
             walks += [Walk(extent // home.block, step_far, block_words * word), Walk(block_words, lanes, word)]
         else:
@@ -200,7 +200,7 @@ class _Lowering:
         lanes_in, lanes_out = self.machine.reduction_lanes, self.machine.channel_lanes
         first, extent = plan.channel_tiles[step.channel]
         row = next(a.stride for a in home.layout.axes if a.dim == "w")
-        step_far = home.layout.digits("c")[1].stride if home.block else plan.granule
+        step_far = home.strides[4] if home.block else plan.granule
         ragged = int(high * plan.granule > home.shape[3])  # some of the last block's lanes hold no weight
         tile, words = lanes_out * lanes_out, plan.granule // lanes_in
         walks = [Walk(high - low, step_far, plan.w_block_bytes(step.channel), x=ragged * plan.granule),

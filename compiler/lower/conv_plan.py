@@ -85,7 +85,7 @@ class ConvPlan:
         k = self.kernel
         self.kh, self.kw, self.group_in, self.channels_out = k.weight.shape
         self.group_out = self.channels_out // k.group
-        self.block = machine.graph.block
+        self.block = machine.block
         lanes = machine.reduction_lanes
         channels = self.x.shape[3]
         self.windows = choices.stage == "windows"

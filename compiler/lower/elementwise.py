@@ -50,7 +50,7 @@ class PassPlan:
         self.kernel = layer.main
         self.y = homes[layer.writes]
         self.sources = dict(zip(("a", "b") if len(self.kernel.inputs) == 2 else ("x",), [homes[n] for n in self.kernel.inputs]))
-        self.block = machine.graph.block
+        self.block = machine.block
         self.window = window_of(self.kernel, self.sources["x"].shape) if isinstance(self.kernel, Pool) else Window()
         self.sliding = choices.windows == "slide"
 

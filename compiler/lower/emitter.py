@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tenon.acg.expr import Aff, Load, Loop, Nest, Op, Operand, Val, field
+from tenon.acg.parts import Role
 from tenon.compiler.code import Code, Note
 from tenon.compiler.codelets import Codelet
 from tenon.compiler.errors import CompileError
@@ -41,6 +42,7 @@ class Emitter:
 
     def __init__(self, machine: Machine, layer: str, constants: Constants):
         self.machine, self.layer, self.constants = machine, layer, constants
+        self.fixed = machine.graph.segment(Role.CONSTANTS)
         self._forms: list[int] = []
         self._numbers: list[int] = []
         self._notes: list[Note] = []

@@ -6,7 +6,7 @@ from tenon.compiler.code import Code
 from tenon.compiler.home import Home
 from tenon.compiler.ir import Conv, Graph, Lookup
 from tenon.compiler.layer import Layer
-from tenon.compiler.lower.constants import CONSTANTS, Constants
+from tenon.compiler.lower.constants import Constants
 from tenon.compiler.lower.conv import lower_conv
 from tenon.compiler.lower.conv_plan import ConvChoices, ConvPlan
 from tenon.compiler.lower.depthwise_plan import DepthwisePlan, is_depthwise
@@ -48,7 +48,7 @@ def lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
         memory = machine.memory("table")
         address = number % (machine.size(memory) // _TABLE_BYTES) * _TABLE_BYTES
         data = table.table.astype("uint8").tobytes()
-        out.load_run(_TABLE_BYTES, (CONSTANTS, constants.put(data)), (memory, address), ("table",))
+        out.load_run(_TABLE_BYTES, (out.fixed, constants.put(data)), (memory, address), ("table",))
     try:
         _lower(machine, graph, layer, homes, mapping, turn, out, address)
     except TooSmall as reason:

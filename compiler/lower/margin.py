@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tenon.compiler.home import Home
-from tenon.compiler.lower.constants import CONSTANTS
 from tenon.compiler.lower.emitter import Emitter
 from tenon.compiler.lower.tiles import Walk
 
@@ -23,4 +22,4 @@ def surround(out: Emitter, home: Home, fill: int) -> None:
         if rows * columns:
             walks = [*outer, Walk(rows, 0, axes["h"]), Walk(columns * home.block, 1, 1)]
             near = home.segment, home.offset + home.layout.offset(h=row, w=column)
-            out.load(walks, (CONSTANTS, 0), near, ("margin %s", name), fill=fill, rows=(0, 0))
+            out.load(walks, (out.fixed, 0), near, ("margin %s", name), fill=fill, rows=(0, 0))

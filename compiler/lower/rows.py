@@ -10,7 +10,6 @@ from tenon.compiler.code import Note
 from tenon.compiler.codelets import Codelet, normalise, softmax
 from tenon.compiler.layout import Axis, Layout, dense
 from tenon.compiler.lower.boxes import Boxes
-from tenon.compiler.lower.constants import CONSTANTS
 from tenon.compiler.lower.emitter import Emitter
 from tenon.compiler.lower.rows_plan import Region, RowsPlan
 from tenon.compiler.lower.slots import Slots
@@ -95,7 +94,7 @@ class _Lowering:
     def constant(self, values: np.ndarray, near: tuple[str, int], note: Note) -> None:
         """Brings constants, laid out as they are to lie, on chip."""
         data = values.tobytes()
-        self.out.load_run(len(data), (CONSTANTS, self.out.constants.put(data)), near, note)
+        self.out.load_run(len(data), (self.out.fixed, self.out.constants.put(data)), near, note)
 
     def numbers(self, values: np.ndarray, region: Region) -> None:
         self.constant(values.astype(np.float32), (region.memory, region.base), ("constants",))

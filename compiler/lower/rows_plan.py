@@ -56,7 +56,7 @@ class RowsPlan:
         self.machine, self.graph, self.layer, self.choices = machine, graph, layer, choices
         self.kernel = layer.main
         self.x, self.y = homes[self.kernel.x], homes[layer.writes]
-        self.block = machine.graph.block
+        self.block = machine.block
         self.bytes, self.numbers = machine.elementwise.memory["a"], machine.numbers.memory["shift"]
         self.length, columns = self.x.shape[2:]
         self.run = run_of(self.length)

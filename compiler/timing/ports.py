@@ -62,7 +62,7 @@ def _uses(graph: Graph, mnemonic: Mnemonic, fields: Sequence[Mapping[str, object
     rows = np.tile(np.array([1, 0, 0, 0, 0]), (count, len(kinds), 1))
     made = [a for a in accesses(mnemonic) if any(a.memory == kind.memory for kind in kinds)]
     moved = [p for p in port_bytes_of(graph)[mnemonic.name] if any(p.memory == kind.memory for kind in kinds)]
-    formulas = [p.formula for p in moved] + [mnemonic.cost.get(what, "0") for what in ("occupancy", "latency")]
+    formulas = [p.formula for p in moved] + [mnemonic.timing.occupancy, mnemonic.timing.visible]
     columns = columns_of(fields, frozenset().union(*(a.fields for a in made), *map(names, formulas)))
     work, latency = (evaluate_all(formula, columns) for formula in formulas[-2:])
     written = {a.memory for a in made if a.write}

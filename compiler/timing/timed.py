@@ -9,7 +9,7 @@ import numpy as np
 
 from tenon.acg.formula import evaluate_all, names
 from tenon.acg.graph import Graph
-from tenon.acg.mnemonic import INSTRUCTION_BYTES, Mnemonic, accesses
+from tenon.acg.mnemonic import Mnemonic, accesses
 from tenon.acg.pace import pace_of
 from tenon.compiler.code import Code
 from tenon.compiler.instruction import Instruction
@@ -22,7 +22,7 @@ __all__ = ["Timed", "time_program"]
 
 #: Columns of events.cpp's ``Instruction``.
 _UNIT, _WAITS, _RELEASE, _DONE, _WALK, _FILL, _OCCUPANCY, _LATENCY, _RELEASED_AFTER, _STEP, _TRANSFER = range(11)
-_COSTS = {"fill": _FILL, "occupancy": _OCCUPANCY, "latency": _LATENCY, "release": _RELEASED_AFTER, "step": _STEP}
+_COSTS = {"fill": _FILL, "occupancy": _OCCUPANCY, "visible": _LATENCY, "reads": _RELEASED_AFTER, "step": _STEP}
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def time_program(graph: Graph, instructions: Sequence[Instruction], *, masks: Se
         If the compiler that this needs is missing, or the graph has transfers that it does not know.
     """
     burst = max(edge.burst_bytes for edge in graph.edges) // graph.bus_bytes
-    beats = max(1, INSTRUCTION_BYTES // graph.bus_bytes)
+    beats = max(1, graph.sequencer.encoding.bytes // graph.bus_bytes)
     machine = np.array([*astuple(pace_of(graph)), beats, graph.sequencer.queue_depth, graph.bus_bytes, burst, latency, outstanding])
     units = [u.name for u in graph.units]
     code = Code.of(instructions)
@@ -81,7 +81,7 @@ def _costs(graph: Graph, mnemonic: Mnemonic, fields: Sequence[Mapping[str, objec
     """What instructions of one mnemonic cost, tokens apart, and whether each is a transfer."""
     count, on_chip = len(fields), frozenset(graph.memory_bytes)
     far = moves(mnemonic, on_chip)
-    formulas = {} if far else {column: mnemonic.cost[what] for what, column in _COSTS.items() if what in mnemonic.cost}
+    formulas = {} if far else {_COSTS[what]: formula for what, formula in mnemonic.timing.terms()}
     near = [a for a in accesses(mnemonic) if a.memory in on_chip]
     wanted = {name for formula in formulas.values() for name in names(formula)} | {f for a in near for f, _ in a.conditions}
     columns = columns_of(fields, wanted)

@@ -44,7 +44,7 @@ class Measure:
             If a layer cannot be mapped so.
         """
         covenant, there = self.space.network.covenant, self.space.laid_out(point)
-        instructions, ends = joined([self._code(there, n, point) for n in range(len(there.numbers))])
+        instructions, ends = joined(covenant, [self._code(there, n, point) for n in range(len(there.numbers))])
         timed = time_program(covenant, instructions, masks=token_masks(covenant, instructions))
         return by_layer(there, np.maximum.accumulate(timed.moments[:, -1])[ends].tolist(), timed.cycles)
 

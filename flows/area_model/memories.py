@@ -6,13 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cache
 
-from tenon.acg.mnemonic import HEADER
 from tenon.hw.accelerator import engine_classes
 from tenon.hw.accumulators import ACCUMULATOR_BANKS
 from tenon.hw.array import OPERAND_BITS, SystolicArray
 from tenon.hw.buffers import VECTOR_BANKS, activation_banks
 from tenon.hw.bursts import burst_limit
 from tenon.hw.emit import PREFIX
+from tenon.hw.encoding import ENCODING
 from tenon.hw.fetch import FETCH_AHEAD
 from tenon.hw.matrix import MatrixEngine
 from tenon.hw.mnemonics import WINDOW_ROWS
@@ -54,7 +54,7 @@ def memories(p: SystolicParams) -> dict[str, list[Shape]]:
     parameters = banks(p.parameter_bytes, word, 1)
     instructions = _instruction_bits(p.window_taps, SystolicArray.transposable(p.rows, p.cols))
     waiting = (p.acc_words - 1).bit_length() + (p.par_words - 1).bit_length() + 3  # bits of what a vector's sums will need
-    owed, marks = 1 << (p.queue_depth + _IN_FLIGHT - 1).bit_length(), HEADER["mark"][1]
+    owed, marks = 1 << (p.queue_depth + _IN_FLIGHT - 1).bit_length(), ENCODING.place("mark")[1]
     lengths = (burst_limit(p) - 1).bit_length()
     plans = _plan_bits(p.bus_bytes, p.address_bits)
     written = max(p.activation_bytes // p.cols, p.vec_words, p.par_words)  # words of the largest memory that VECTOR writes
@@ -102,7 +102,7 @@ def _instruction_bits(window_taps: int, transposable: bool) -> tuple[int, ...]:
     """Bits of each engine's instructions; nothing else of a configuration changes them."""
     rows = SystolicParams.cols if transposable else 2 * SystolicParams.cols
     p = replace(SystolicParams(), rows=rows, window_taps=window_taps)
-    return tuple(kind.mnemonic(p).bits for kind in engine_classes(p).values())
+    return tuple(ENCODING.used(kind.mnemonic(p)) for kind in engine_classes(p).values())
 
 
 @cache

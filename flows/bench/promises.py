@@ -50,7 +50,7 @@ def measure_promises(names: Sequence[str] = tuple(CONFIGURATIONS), progress: Cal
     for name in names:
         params = CONFIGURATIONS[name]
         graph = graph_of(params)
-        lab = Laboratory(verilog_of(params), params, len(graph.segments))
+        lab = Laboratory(verilog_of(params), params, len(graph.segment_names))
         progress(f"promises of {name}")
         claims = check_graph(graph, params, lab)
         progress(f"lies about {name}")

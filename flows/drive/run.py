@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tenon.acg.parts import Role
 from tenon.compiler.drive.plan import Batch, Device, Plan, plan
 from tenon.compiler.host import read_inputs
 from tenon.compiler.image import pack
@@ -169,9 +170,10 @@ def prepare_drive(job: Job, params: StorageParams, first_block: int = 0) -> tupl
         raise UserError(f"{job.name}: its program has {len(image):,} bytes, more than the {params.program_bytes:,} of {params.name}")
     device = Device(block_bytes=UNIT_BYTES, memory_bytes=params.slm_bytes, granule=_GRANULE, most_copy_blocks=1 << 16,
                     most_read_bytes=TRANSFER_PAGES * PAGE_BYTES, bytes_per_cycle=_copy_rate(params), command_cycles=_COMMAND_CYCLES)
-    segments = program.segments
+    segments, covenant = program.segments, program.covenant
     cycles, = execute(program, [read_inputs(compiled.graph, job.feeds[0])], Simulator.MODEL).cycles
-    found = plan(Batch(len(job.feeds), segments["INPUTS"], segments["OUTPUTS"], segments["ARENA"], cycles), device, first_block)
+    sizes = (segments[covenant.segment(role)] for role in (Role.INPUTS, Role.OUTPUTS, Role.SCRATCH))
+    found = plan(Batch(len(job.feeds), *sizes, cycles), device, first_block)
     data = _inputs(job, found)
     if first_block * UNIT_BYTES + len(data) > params.units * UNIT_BYTES:
         raise UserError(f"{len(job.feeds)} items of {job.name} need {len(data):,} bytes; {params.name} has {params.units * UNIT_BYTES:,}")

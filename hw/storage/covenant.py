@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from tenon.acg.formula import evaluate
-from tenon.acg.graph import Edge, Memory
+from tenon.acg.parts import Edge
 from tenon.hw.storage.flash.page import UnitFormat
 from tenon.hw.storage.mover import HOST_BURST_BYTES
 from tenon.hw.storage.nvme.commands import Namespace, command
 from tenon.hw.storage.params import UNIT_BYTES, StorageParams
 from tenon.hw.storage.prp import HOST_ADDRESS_BITS
 
-__all__ = ["CLOCK_NS", "HOST_LATENCY", "CommandPromise", "DriveCovenant", "Move", "drive_covenant"]
+__all__ = ["CLOCK_NS", "HOST_LATENCY", "CommandPromise", "DriveCovenant", "Move", "Store", "drive_covenant"]
 
 #: Of a cycle: in what a drive's times are given.
 CLOCK_NS = 4
@@ -26,6 +26,22 @@ HOST_LATENCY = 100
 # Cycles of a command alone that are neither array's nor bus's: entry and completion, hardware, firmware; and what flash adds. Measured.
 _AROUND = {"read": 500, "write": 1_050, "memory_read": 950, "memory_write": 950, "memory_copy": 2_600}
 _AROUND_FLASH = {"read": 150, "write": 1_700, "memory_copy": 700}
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where a drive keeps data: ``words`` of ``word_bytes`` in ``banks``; ``kind``: dram | flash | host."""
+
+    name: str
+    word_bytes: int
+    words: int
+    banks: int = 1
+    kind: str = "dram"
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.word_bytes * self.words
 
 
 @dataclass(frozen=True)
@@ -59,7 +75,7 @@ class DriveCovenant:
     """What a drive promises whoever plans for it. ``accelerator`` is the fingerprint of the accelerator's covenant."""
 
     name: str
-    memories: tuple[Memory, ...]
+    memories: tuple[Store, ...]
     edges: tuple[Edge, ...]
     commands: tuple[CommandPromise, ...]
     accelerator: str
@@ -70,7 +86,7 @@ class DriveCovenant:
         """What the memory is called that has the NVM namespace."""
         return self.memories[0].name
 
-    def memory(self, name: str) -> Memory:
+    def memory(self, name: str) -> Store:
         return next(m for m in self.memories if m.name == name)
 
     def rate(self, source: str, target: str) -> float:
@@ -118,8 +134,8 @@ def drive_covenant(params: StorageParams, *, fingerprint: str = "") -> DriveCove
             ("memory_write", Namespace.MEMORY, ("sb", "length"), (Move("HOST", "SLM", "length"),)),
             ("memory_copy", Namespace.MEMORY, ("sdaddr", "length"), (Move(blocks, "SLM", "length"),)),
             ("execute_program", Namespace.COMPUTE, ("pind", "rsid", "cparam1"), ())))  # what it moves is the program's own
-    memories = (Memory(blocks, UNIT_BYTES, p.units, banks=1 if p.ram_blocks else p.all_dies, space="dram" if p.ram_blocks else "flash"),
-                Memory("SLM", 1, p.slm_bytes, space="dram"), Memory("HOST", 1, 1 << HOST_ADDRESS_BITS, space="host"))
+    memories = (Store(blocks, UNIT_BYTES, p.units, banks=1 if p.ram_blocks else p.all_dies, kind="dram" if p.ram_blocks else "flash"),
+                Store("SLM", 1, p.slm_bytes), Store("HOST", 1, 1 << HOST_ADDRESS_BITS, kind="host"))
     notes = {"parameters": p.to_dict(), "clock_ns": CLOCK_NS, "host_latency": HOST_LATENCY}
     return DriveCovenant(p.name, memories, edges, commands, fingerprint, notes)
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from tenon.acg.encoding import Header
 from tenon.acg.expr import walk
 from tenon.acg.graph import Graph, Unit
-from tenon.acg.mnemonic import Header, Mnemonic, accesses
+from tenon.acg.mnemonic import Mnemonic, accesses
 from tenon.compiler.instruction import Instruction
 from tenon.compiler.tokens import place_tokens
 from tenon.hw.registers import ErrorCode
@@ -33,15 +34,15 @@ _AHEAD = 500  # cycles in which they gather in the queue
 def observed(graph: Graph, body: Sequence[Instruction] | None, seed: int = 0) -> Trial:
     """Fills all memories, runs ``body``, and shows everything."""
     rng = np.random.default_rng(seed)
-    number = {name: i for i, name in enumerate(graph.segments)}
+    number = {name: i for i, name in enumerate(graph.segment_names)}
     data = fill_data(graph, np.random.default_rng(1), small_parameters(graph))
-    fill = Program(image(fill_program(graph)), ((number["CONSTANTS"], data),))
+    fill = Program(image(graph, fill_program(graph)), ((number["CONSTANTS"], data),))
     shown = number["OUTPUTS"]
-    dump = Program(image(dump_program(graph)), ((number["CONSTANTS"], data), (shown, bytes(dump_bytes(graph)))), frozenset({shown}))
+    dump = Program(image(graph, dump_program(graph)), ((number["CONSTANTS"], data), (shown, bytes(dump_bytes(graph)))), frozenset({shown}))
     if body is None:
         return Trial((fill, dump))
     own = tuple((i, rng.bytes(SEGMENT_BYTES)) for i in number.values())
-    return Trial((fill, Program(image(body), own, frozenset(number.values())), dump))
+    return Trial((fill, Program(image(graph, body), own, frozenset(number.values())), dump))
 
 
 def surprise(graph: Graph, trial: Trial, result: Result) -> str | None:
@@ -52,16 +53,16 @@ def surprise(graph: Graph, trial: Trial, result: Result) -> str | None:
             return "the program does not end"
         if outcome.error is not ErrorCode.NONE:
             return f"ends with {outcome.error.name} at instruction {outcome.index}"
-        memory = {graph.segments[i]: np.frombuffer(contents, np.uint8).copy() for i, contents in program.contents}
+        memory = {graph.segment_names[i]: np.frombuffer(contents, np.uint8).copy() for i, contents in program.contents}
         try:
             with np.errstate(invalid="ignore"):  # an effect that is not hardware's may make bytes of what is no number
-                simulator.run(decode_program(program.image, graph.mnemonics), memory)
+                simulator.run(decode_program(program.image, graph), memory)
         except ProgramError as error:
             return f"hardware executes what is not legal: {error}"
         for i, seen in shown.items():
-            wrong = int((np.frombuffer(seen, np.uint8) != memory[graph.segments[i]]).sum())
+            wrong = int((np.frombuffer(seen, np.uint8) != memory[graph.segment_names[i]]).sum())
             if wrong:
-                return f"{wrong} bytes differ in {'on-chip memories' if k == len(trial.programs) - 1 else graph.segments[i]}"
+                return f"{wrong} bytes differ in {'on-chip memories' if k == len(trial.programs) - 1 else graph.segment_names[i]}"
     return None
 
 
@@ -124,7 +125,7 @@ def _followers(graph: Graph, unit: str, mnemonics: Sequence[Mnemonic], memory: s
     others = [m for m in graph.mnemonics if m.unit != unit and all(a.memory in graph.memory_bytes for a in accesses(m))]
     while True:
         ahead = random_instruction(graph, rng.choice(others), graph.memory_bytes, rng, _AHEAD)
-        if ahead.mnemonic.evaluate("occupancy", ahead.fields) >= _AHEAD:
+        if ahead.mnemonic.timing.cycles("occupancy", ahead.fields) >= _AHEAD:
             break
     program = [replace(ahead, header=Header(done=2))]
     for number in range(_PAIRS):

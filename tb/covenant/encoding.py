@@ -9,7 +9,7 @@ import random
 from tenon.acg.field import Field
 from tenon.acg.formula import evaluate, names
 from tenon.acg.graph import Graph
-from tenon.acg.mnemonic import INSTRUCTION_BYTES, EncodingError, Mnemonic, accesses, decode, encode
+from tenon.acg.mnemonic import EncodingError, Mnemonic, accesses
 from tenon.acg.random_fields import random_fields
 from tenon.hw.registers import ErrorCode
 from tenon.tb.covenant.claim import Check
@@ -25,18 +25,20 @@ _CASES, _FREE = 60, 100  # combinations at one rule's numbers; of random fields
 
 def _verdict(graph: Graph, text: bytes) -> tuple[ErrorCode, int]:
     """What the covenant says of an instruction, and how long it takes."""
-    opcode = text[0] & 15
+    encoding = graph.sequencer.encoding
+    offset, width = encoding.place("opcode")
+    opcode = int.from_bytes(text, "little") >> offset & (1 << width) - 1
     if opcode not in {m.opcode for m in graph.mnemonics}:
         return ErrorCode.OPCODE, 0
     try:
-        m, fields, _ = decode(text, graph.mnemonics)
+        m, fields, _ = graph.sequencer.encoding.decode(text, graph.mnemonics)
     except EncodingError:
         return ErrorCode.FIELD, 0
     if not all(evaluate(rule, fields) for rule in m.rules):
         return ErrorCode.FIELD, 0
     if m.violations(fields, graph.memory_bytes):
         return ErrorCode.ADDRESS, 0
-    return ErrorCode.NONE, m.evaluate("occupancy", fields)
+    return ErrorCode.NONE, m.timing.cycles("occupancy", fields)
 
 
 def _check(graph: Graph, attribute: str, promised: str, texts: list[bytes]) -> Check:
@@ -45,7 +47,8 @@ def _check(graph: Graph, attribute: str, promised: str, texts: list[bytes]) -> C
     legal = [text for text, error, cycles in said if error is ErrorCode.NONE and cycles <= _WORK and not _leaves(graph, text)]
     refused = [(text, error) for text, error, _ in said if error is not ErrorCode.NONE]
     programs = [b"".join(legal), *(text for text, _ in refused)]
-    trials = tuple(Trial((Program(p + bytes(INSTRUCTION_BYTES), scratch(graph), cycle_limit=100_000, counters=False),)) for p in programs)
+    end = bytes(graph.sequencer.encoding.bytes)
+    trials = tuple(Trial((Program(p + end, scratch(graph), cycle_limit=100_000, counters=False),)) for p in programs)
 
     def judge(results):
         for (text, error), r in zip([(b"", ErrorCode.NONE), *refused], results, strict=True):
@@ -60,7 +63,7 @@ def _check(graph: Graph, attribute: str, promised: str, texts: list[bytes]) -> C
 
 def _text(graph: Graph, text: bytes) -> str:
     try:
-        m, fields, _ = decode(text, graph.mnemonics)
+        m, fields, _ = graph.sequencer.encoding.decode(text, graph.mnemonics)
     except EncodingError as error:
         return str(error)
     return " ".join([m.name, *(f"{f.name}={fields[f.name]}" for f in m.fields if fields[f.name] != f.default)][:12])
@@ -68,9 +71,9 @@ def _text(graph: Graph, text: bytes) -> str:
 
 def _leaves(graph: Graph, text: bytes) -> bool:
     """Whether it goes beyond its DRAM segment: what is there would be spoilt."""
-    m, fields, _ = decode(text, graph.mnemonics)
+    m, fields, _ = graph.sequencer.encoding.decode(text, graph.mnemonics)
     for a in accesses(m):
-        if a.memory in graph.segments and a.chosen(fields):
+        if a.memory in graph.segment_names and a.chosen(fields):
             low, high = a.corners(fields)
             if low < 0 or high >= _SEGMENT:
                 return True
@@ -78,7 +81,7 @@ def _leaves(graph: Graph, text: bytes) -> bool:
 
 
 def _legal(graph: Graph, m: Mnemonic, rng: random.Random) -> dict[str, object]:
-    return opened(m, random_fields(m, graph.memory_bytes | dict.fromkeys(graph.segments, _SEGMENT), rng, work=60))
+    return opened(m, random_fields(m, graph.memory_bytes | dict.fromkeys(graph.segment_names, _SEGMENT), rng, work=60))
 
 
 def _mild(m: Mnemonic, fields: dict[str, object]) -> list[dict[str, object]]:
@@ -94,7 +97,7 @@ def _mild(m: Mnemonic, fields: dict[str, object]) -> list[dict[str, object]]:
 def field_check(graph: Graph, m: Mnemonic, f: Field, attribute: str) -> Check:
     """Values at the ends of its range and right beyond, and each of its bits turned over, in random legal instructions."""
     rng = random.Random(f"{m.name}.{f.name}")
-    _, offset, width, _ = next(place for place in m.layout() if place[0].name == f.name)
+    _, offset, width, _ = next(place for place in graph.sequencer.encoding.places(m) if place[0].name == f.name)
     texts = []
     cases = [_legal(graph, m, rng) for _ in range(12 if f.kind == "enum" else 4)]
     if any(f.name in names(rule) for rule in m.rules):
@@ -103,13 +106,14 @@ def field_check(graph: Graph, m: Mnemonic, f: Field, attribute: str) -> Check:
         # Levels that step on: so that it matters how often, and how far.
         for a in (a for a in accesses(m) if number % 2 and a.memory in graph.memory_bytes):
             fields.update({s: rng.choice((1, -1, 2)) for s, _ in a.terms if isinstance(s, str)})
-        word = int.from_bytes(encode(m, fields), "little")
+        text = graph.sequencer.encoding.encode(m, fields)
+        word = int.from_bytes(text, "little")
         now = word >> offset & (1 << width) - 1
         border = [] if f.kind == "f32" else [v for v in (f.low - 1, f.low, f.low + 1, f.high - 1, f.high, f.high + 1)]
         bits = {f.encode(v) for v in border if f.decode(f.encode(v)) == v} | {now ^ 1 << b for b in (0, width - 1, rng.randrange(width))}
         if f.kind == "enum":
             bits |= set(range(1 << width))
-        texts += [(word & ~((1 << width) - 1 << offset) | b << offset).to_bytes(INSTRUCTION_BYTES, "little") for b in sorted(bits)]
+        texts += [(word & ~((1 << width) - 1 << offset) | b << offset).to_bytes(len(text), "little") for b in sorted(bits)]
     kind = "binary32" if f.kind == "f32" else "|".join(f.choices) if f.choices else f"{f.low}..{f.high}"
     return _check(graph, attribute, f"bits {offset}..{offset + width - 1}: {kind}", texts)
 
@@ -117,7 +121,7 @@ def field_check(graph: Graph, m: Mnemonic, f: Field, attribute: str) -> Check:
 def opcode_check(graph: Graph, m: Mnemonic, attribute: str) -> Check:
     """The mnemonic under every opcode that no instruction has, and under its own."""
     rng = random.Random(m.name)
-    text = encode(m, _legal(graph, m, rng))
+    text = graph.sequencer.encoding.encode(m, _legal(graph, m, rng))
     known = {other.opcode for other in graph.mnemonics}
     texts = [text, *(bytes([text[0] & 0xF0 | opcode]) + text[1:] for opcode in range(1, 16) if opcode not in known)]
     return _check(graph, attribute, f"{m.opcode}", texts)
@@ -132,13 +136,13 @@ def rules_check(graph: Graph, m: Mnemonic, attribute: str) -> Check:
         near = {name: _near(rule, m.field(name)) for name in sorted(names(rule))}
         cases = list(itertools.product(*near.values()))
         for values in cases if len(cases) <= _CASES else rng.sample(cases, _CASES):
-            texts.append(encode(m, m.complete(opened(m, dict(zip(near, values, strict=True))))))
+            texts.append(graph.sequencer.encoding.encode(m, m.complete(opened(m, dict(zip(near, values, strict=True))))))
     for _ in range(_FREE):
         fields = {name: v for name, v in zip(rng.sample(m.extents, 2), (2, 17), strict=True) if v <= m.field(name).high}
         for f in m.fields:
             if f.name not in m.extents and f.kind != "f32" and f.high - f.low < 1 << 10:
                 fields[f.name] = rng.choice((f.low, f.high, rng.randint(f.low, f.high)))
-        texts.append(encode(m, m.complete(opened(m, fields))))
+        texts.append(graph.sequencer.encoding.encode(m, m.complete(opened(m, fields))))
     return _check(graph, attribute, "; ".join(m.rules) or "none", texts)
 
 

@@ -7,9 +7,10 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import replace
 
+from tenon.acg.encoding import Encoding
 from tenon.acg.expr import Aff, Choose, Expr, Load, Nest, Op, Reduce, Val, walk
 from tenon.acg.field import Field
-from tenon.acg.graph import Graph
+from tenon.acg.graph import Graph, Kind, Role, Segment
 from tenon.acg.mnemonic import Mnemonic
 from tenon.tb.graph_edits import exchanged
 
@@ -39,14 +40,15 @@ def lies(graph: Graph) -> Iterator[Lie]:
         for attribute, what, other in _mnemonics(m):
             yield Lie(f"mnemonics.{m.name}.{attribute}", what,
                       replace(graph, mnemonics=(*graph.mnemonics[:k], other, *graph.mnemonics[k + 1:])))
+    for what, other in _encodings(graph.sequencer.encoding):
+        yield Lie("sequencer.encoding", what, replace(graph, sequencer=replace(graph.sequencer, encoding=other)))
     first, second, *rest = graph.segments
     yield Lie("segments", "two change places", replace(graph, segments=(second, first, *rest)))
     yield Lie("segments", "one less", replace(graph, segments=graph.segments[:-1]))
-    yield Lie("segments", "one more", replace(graph, segments=(*graph.segments, "MORE")))
-    for name in ("bus_bytes", "block"):
-        for by in (1, -1):
-            yield Lie(name, f"{by:+}", replace(graph, **{name: getattr(graph, name) + by}))
-    yield Lie("fingerprint", "of another covenant", replace(graph, block=graph.block + 1))
+    yield Lie("segments", "one more", replace(graph, segments=(*graph.segments, Segment("MORE", Role.SCRATCH))))
+    for by in (1, -1):
+        yield Lie("bus_bytes", f"{by:+}", replace(graph, bus_bytes=graph.bus_bytes + by))
+    yield Lie("fingerprint", "of another covenant", replace(graph, bus_bytes=graph.bus_bytes + 1))
 
 
 def _parts(graph: Graph, kind: str, name_of) -> Iterator[Lie]:
@@ -66,16 +68,27 @@ def _altered(part: object) -> Iterator[tuple[str, object, str]]:
                 yield f.name, value + by, f"{by:+}"
         elif f.name == "ordered":
             yield f.name, value[1:] if value else ("VEC",), "one less" if value else "one more"
-        elif f.name == "space":
-            yield f.name, "dram" if value == "on-chip" else "on-chip", "the other"
+        elif f.name == "kind":
+            yield from ((f.name, other, f"{other}") for other in Kind if other is not value)
+
+
+def _encodings(encoding: Encoding) -> Iterator[tuple[str, Encoding]]:
+    """Instructions a byte longer or shorter, and one of the common fields a bit further up or down."""
+    for by in (8, -8):
+        yield f"{by:+} bits", replace(encoding, bits=encoding.bits + by)
+    for k, (name, offset, width) in enumerate(encoding.header):
+        for by in (1, -1):
+            if offset + by >= 0:
+                moved = (*encoding.header[:k], (name, offset + by, width), *encoding.header[k + 1:])
+                yield f"{name} {by:+}", replace(encoding, header=moved)
 
 
 def _mnemonics(m: Mnemonic) -> Iterator[tuple[str, str, Mnemonic]]:
     for by in (1, -1):
         if 0 < m.opcode + by < 16:
             yield "opcode", f"{by:+}", replace(m, opcode=m.opcode + by)
-        for term, formula in m.cost.items():
-            yield f"cost.{term}", f"{by:+}", replace(m, cost={**m.cost, term: f"({formula}) + {by}"})
+        for term, formula in m.timing.terms():
+            yield f"timing.{term}", f"{by:+}", replace(m, timing=replace(m.timing, **{term: f"({formula}) + {by}"}))
         for k, rule in enumerate(m.rules):
             for place, other in enumerate(_shifted(rule, by)):
                 yield "rules", f"number {place} of rule {k} {by:+}", replace(m, rules=(*m.rules[:k], other, *m.rules[k + 1:]))
@@ -115,11 +128,12 @@ def _effects(m: Mnemonic) -> Iterator[tuple[str, str, Mnemonic]]:
     """One node of the effect altered: choices moved on by one, numbers one more, operations by others, strides by others."""
     nest = m.effect
     nodes = [*walk(nest.destination), *walk(nest.expr)]
-    limits = {id(node.args[1]) for node in nodes if isinstance(node, Op) and node.name == "within"}  # single fields, as binary32 numbers are
+    limits = {id(node.args[1]) for node in nodes if isinstance(node, Op) and node.name == "within"}  # single fields
     for node in nodes:
         if id(node) not in limits and (told := _other(node)):
             what, other = told
-            yield "effect", what, replace(m, effect=Nest(nest.loops, exchanged(nest.destination, node, other), exchanged(nest.expr, node, other)))
+            parts = (exchanged(part, node, other) for part in (nest.destination, nest.expr))
+            yield "effect", what, replace(m, effect=Nest(nest.loops, *parts))
 
 
 def _other(node: Expr) -> tuple[str, Expr] | None:

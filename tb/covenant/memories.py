@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from tenon.acg.graph import Graph, Memory
+from tenon.acg.graph import Graph, Kind, Memory
 from tenon.acg.mnemonic import Access, Mnemonic, accesses
 from tenon.compiler.instruction import Instruction
 from tenon.hw.params import SystolicParams
@@ -24,13 +24,11 @@ _NEAR = 4096  # bytes before DRAM's end, where a segment is put to reach beyond 
 def memory_checks(graph: Graph, memory: Memory, params: SystolicParams) -> Iterator[Check]:
     """All attributes of ``memory``."""
     name = f"memories.{memory.name}"
-    if memory.space == "dram":
+    if memory.kind is Kind.DRAM:
         yield from _dram_checks(graph, memory, name, 1 << params.address_bits)
-    elif memory.space == "on-chip":
+    else:
         yield from _depth_checks(graph, memory, name)
         yield _banks(graph, memory, f"{name}.banks")
-    else:
-        raise ValueError(f"there is no space {memory.space!r}")
 
 
 def _depth_checks(graph: Graph, memory: Memory, name: str) -> Iterator[Check]:
@@ -55,30 +53,30 @@ def _depth_checks(graph: Graph, memory: Memory, name: str) -> Iterator[Check]:
         wrong = depth(results) or (None if memory.word_bytes in units else f"addresses count {', '.join(map(str, units))} bytes")
         return wrong or f"{memory.word_bytes}", not wrong
 
-    def space(results):
-        wrong = depth(results)
-        return wrong or "on-chip", not wrong
+    def kind(results):
+        wrong = depth(results) or (None if memory.kind is Kind.SCRATCHPAD else "instructions find any byte of it")
+        return wrong or Kind.SCRATCHPAD.value, not wrong
 
     yield Check(f"{name}.words", f"{memory.words}", (*trials, *kept.trials), words)
     yield Check(f"{name}.word_bytes", f"{memory.word_bytes}", trials, word)
-    yield Check(f"{name}.space", memory.space, trials, space)
+    yield Check(f"{name}.kind", memory.kind, trials, kind)
 
 
 def _at_the_end(graph: Graph, m: Mnemonic, access: Access, size: int, beyond: bool) -> Trial:
     """An instruction whose one operand is the last that fits, or the next."""
     fields = {**chosen(access), access.base: (size - access.span) // access.unit + beyond}
-    return Trial((Program(image([instruction(m, fields)]), scratch(graph)),))
+    return Trial((Program(image(graph, [instruction(m, fields)]), scratch(graph)),))
 
 
 def _dram_checks(graph: Graph, memory: Memory, name: str, addresses: int) -> Iterator[Check]:
     """DRAM is as large as addresses reach: the byte after its last is its first. ``addresses``: what a base register can say."""
-    m, access = next((m, a) for m in graph.mnemonics for a in accesses(m) if a.memory in graph.segments and not a.write)
+    m, access = next((m, a) for m in graph.mnemonics for a in accesses(m) if a.memory in graph.segment_names and not a.write)
     run = next(n for s, n in access.terms if s == 1)
     place = 64 * graph.bus_bytes
     fields = {**chosen(access), access.base: _NEAR + place, run: graph.bus_bytes}
     base = memory.size - _NEAR
-    trial = Trial((Program(image([instruction(m, fields)]), scratch(graph),
-                           bases=((graph.segments.index(access.memory), base % addresses),)),))
+    trial = Trial((Program(image(graph, [instruction(m, fields)]), scratch(graph),
+                           bases=((graph.segment_names.index(access.memory), base % addresses),)),))
 
     def reach(results):
         outcome = results[0].outcomes[0]
@@ -89,7 +87,7 @@ def _dram_checks(graph: Graph, memory: Memory, name: str, addresses: int) -> Ite
     unused = "in the covenant, but not on the bus"
     yield Check(f"{name}.words", f"{memory.words}", (trial,), reach)
     yield Check(f"{name}.word_bytes", f"{memory.word_bytes}", (trial,), reach)
-    yield Check(f"{name}.space", memory.space, (trial,), lambda r: ("dram" if reach(r)[1] else unused, reach(r)[1]))
+    yield Check(f"{name}.kind", memory.kind, (trial,), lambda r: (Kind.DRAM.value if reach(r)[1] else unused, reach(r)[1]))
     yield Check(f"{name}.banks", f"{memory.banks}", (), lambda _: ("1: there is one bus", memory.banks == 1))
 
 
@@ -104,7 +102,7 @@ def _banks(graph: Graph, memory: Memory, name: str) -> Check:
     trials = []
     for place, ((p, a), (q, b)) in itertools.product(places.values(), pairs):
         stream, other = _still(graph, p, a, 0, _LONG), _still(graph, q, b, place(b), _SHORT, apart=True)
-        trials.append(Trial(tuple(Program(image(program), scratch(graph)) for program in ([stream], [other], [stream, other]))))
+        trials.append(Trial(tuple(Program(image(graph, program), scratch(graph)) for program in ([stream], [other], [stream, other]))))
 
     def judge(results):
         stalls = [_stalls(r) for r in results]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator
 
 from tenon.acg.expr import Load, walk
 from tenon.acg.graph import Graph
-from tenon.acg.mnemonic import HEADER, Mnemonic, accesses
+from tenon.acg.mnemonic import Mnemonic, accesses
 from tenon.compiler.instruction import Instruction
 from tenon.hw.params import SystolicParams
 from tenon.hw.registers import ErrorCode, registers
@@ -26,7 +25,7 @@ def _on_chip(graph: Graph) -> list[Mnemonic]:
 
 
 def _trial(graph: Graph, program: list[Instruction], **options) -> Trial:
-    return Trial((Program(image(program), scratch(graph), **options),))
+    return Trial((Program(image(graph, program), scratch(graph), **options),))
 
 
 def _stamps(result: Result) -> list[int]:
@@ -36,11 +35,32 @@ def _stamps(result: Result) -> list[int]:
 
 def sequencer_checks(graph: Graph, params: SystolicParams) -> Iterator[Check]:
     """All attributes of the sequencer."""
+    yield _encoding(graph)
     yield _queues(graph)
     yield _tokens(graph)
     yield _limit(graph)
     yield _issue(graph)
     yield _marks(graph, params)
+
+
+def _encoding(graph: Graph) -> Check:
+    """An instruction waits for one that signals that it has read, then one that signals that it is done; all leave their time stamps."""
+    unit, *others = [u.name for u in graph.units]
+    open_ = gate(graph, unit, _DISPATCH * 8)
+    m = next(m for m in graph.mnemonics if m.unit == unit)
+    after = next(m for m in graph.mnemonics if m.unit in others and m.unit != open_.mnemonic.unit)
+    trials = []
+    for kind in ("release", "done"):
+        program = [with_header(open_, done=DONE, mark=1), instruction(m, waits=DONE, **{kind: DONE << 1}, mark=2),
+                   instruction(after, waits=DONE << 1, mark=3)]
+        trials.append(_trial(graph, program, cycle_limit=50_000))
+
+    def judge(results):
+        outcomes = [r.outcomes[0] for r in results]
+        holds = all(not o.stuck and o.error is ErrorCode.NONE and _stamps(r) == [1, 2, 3] for o, r in zip(outcomes, results, strict=True))
+        return ("as promised" if holds else f"time stamps {[_stamps(r) for r in results]}"), holds
+
+    return Check("sequencer.encoding", f"{graph.sequencer.encoding.bits} bits", tuple(trials), judge)
 
 
 def _queues(graph: Graph) -> Check:
@@ -69,7 +89,7 @@ def _queues(graph: Graph) -> Check:
 def _tokens(graph: Graph) -> Check:
     """Of the header's bits, those that make an instruction wait."""
     m = _on_chip(graph)[0]
-    width = HEADER["waits"][1]
+    _, width = graph.sequencer.encoding.place("waits")
     trials = []
     for bit in range(width):
         open_ = gate(graph, m.unit, 4 * _DISPATCH)
@@ -143,7 +163,6 @@ def graph_checks(graph: Graph, params: SystolicParams) -> Iterator[Check]:
     """Attributes that belong to no part."""
     yield _segments(graph)
     yield _bus(graph)
-    yield _block(graph)
     yield _fingerprint(graph, params)
 
 
@@ -151,23 +170,23 @@ def _segments(graph: Graph) -> Check:
     """Each segment begins at the address in the base register of its number."""
     used = {e.operand.name for m in graph.mnemonics for root in (m.effect.expr, m.effect.destination) for e in walk(root)
             if isinstance(e, Load)} - set(graph.memory_bytes)
-    bases = tuple((i, 0x1_0000 * (2 + i)) for i in range(len(graph.segments)))
+    bases = tuple((i, 0x1_0000 * (2 + i)) for i in range(len(graph.segment_names)))
     reads = [(m, a) for m in graph.mnemonics for a in accesses(m) if a.memory in used and not a.write]
-    trials = tuple(Trial((Program(image([instruction(m, chosen(a))]), (), bases=bases),)) for m, a in reads)
+    trials = tuple(Trial((Program(image(graph, [instruction(m, chosen(a))]), (), bases=bases),)) for m, a in reads)
 
     def judge(results):
-        addresses = dict(zip(graph.segments, (base for _, base in bases), strict=True))
+        addresses = dict(zip(graph.segment_names, (base for _, base in bases), strict=True))
         wrong = [a.memory for (_, a), r in zip(reads, results, strict=True)
                  if addresses.get(a.memory) not in {b.address for b in r.outcomes[0].bursts}]
-        holds = not wrong and used == set(graph.segments)
+        holds = not wrong and used == set(graph.segment_names)
         return ("each at its register" if holds else f"{', '.join(wrong) or 'others are used'}: not there"), holds
 
-    return Check("segments", ", ".join(graph.segments), trials, judge)
+    return Check("segments", ", ".join(f"{s.name} for {s.role}" for s in graph.segments), trials, judge)
 
 
 def _bus(graph: Graph) -> Check:
     """Bytes of a run, by the beats that it takes."""
-    m, a = next((m, a) for m in graph.mnemonics for a in accesses(m) if a.memory in graph.segments and not a.write)
+    m, a = next((m, a) for m in graph.mnemonics for a in accesses(m) if a.memory in graph.segment_names and not a.write)
     run = next(n for s, n in a.terms if s == 1)
     counts = (1024, 2048)
     trials = tuple(_trial(graph, [instruction(m, {**chosen(a), run: n})]) for n in counts)
@@ -178,15 +197,6 @@ def _bus(graph: Graph) -> Check:
         return f"{size:g}", size == graph.bus_bytes
 
     return Check("bus_bytes", f"{graph.bus_bytes}", trials, judge)
-
-
-def _block(graph: Graph) -> Check:
-    """A block is whole words of every memory that holds bytes in lanes, and no more."""
-    bytes_ = {e.operand.name for m in graph.mnemonics for root in (m.effect.expr, m.effect.destination) for e in walk(root)
-              if isinstance(e, Load) and e.operand.element in ("u8", "i8") and len(e.operand.strides) > 1}
-    words = {name: graph.memory(name).word_bytes for name in sorted(bytes_ & set(graph.memory_bytes))}
-    least = math.lcm(*words.values())
-    return Check("block", f"{graph.block}", (), lambda _: (f"{least}: words of {', '.join(words)}", least == graph.block))
 
 
 def _fingerprint(graph: Graph, params: SystolicParams) -> Check:

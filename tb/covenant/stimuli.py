@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from tenon.acg.encoding import Header
 from tenon.acg.expr import Aff, Op, Val, walk
 from tenon.acg.graph import Graph
-from tenon.acg.mnemonic import INSTRUCTION_BYTES, Access, Header, Mnemonic, accesses, encode
+from tenon.acg.mnemonic import Access, Mnemonic, accesses
 from tenon.compiler.instruction import Instruction
 
 __all__ = ["DONE", "chosen", "gate", "image", "instruction", "long_level", "opened", "room", "scratch",
@@ -29,8 +30,8 @@ def with_header(i: Instruction, **header) -> Instruction:
     return replace(i, header=Header(**header))
 
 
-def image(instructions: Sequence[Instruction]) -> bytes:
-    return b"".join(encode(i.mnemonic, i.fields, i.header) for i in instructions) + bytes(INSTRUCTION_BYTES)
+def image(graph: Graph, instructions: Sequence[Instruction]) -> bytes:
+    return graph.sequencer.encoding.image(instructions)
 
 
 def opened(mnemonic: Mnemonic, fields: Mapping[str, object]) -> dict[str, object]:
@@ -88,4 +89,4 @@ def gate(graph: Graph, unit: str, cycles: int) -> Instruction:
 
 def scratch(graph: Graph) -> tuple[tuple[int, bytes], ...]:
     """Segments that may be written, where nobody looks at what is in them."""
-    return tuple((i, _SCRATCH) for i in range(len(graph.segments)))
+    return tuple((i, _SCRATCH) for i in range(len(graph.segment_names)))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
-from tenon.acg.graph import Edge, Graph, Memory, Sequencer, Unit
+from tenon.acg.graph import Edge, Graph, Memory, Unit
 from tenon.acg.mnemonic import Mnemonic
+from tenon.acg.sequencer import QueueSequencer
 from tenon.hw.params import SystolicParams
 from tenon.tb.covenant.claim import Check, Claim
 from tenon.tb.covenant.effects import effect_check, ordered_check
@@ -14,13 +15,13 @@ from tenon.tb.covenant.encoding import field_check, opcode_check, rules_check
 from tenon.tb.covenant.lies import Lie
 from tenon.tb.covenant.memories import memory_checks
 from tenon.tb.covenant.sequencer import graph_checks, sequencer_checks
-from tenon.tb.covenant.timing import cost_checks, edge_checks, peak_check
+from tenon.tb.covenant.timing import edge_checks, peak_check, timing_checks
 from tenon.tb.covenant.trial import Laboratory
 
 __all__ = ["attributes", "check_graph", "checks", "unseen"]
 
 #: Attributes that say which part is meant, or are informative.
-_NAMES = {Memory: {"name"}, Edge: {"src", "dst"}, Unit: {"name"}, Sequencer: set(), Mnemonic: {"name", "unit", "fields", "cost"},
+_NAMES = {Memory: {"name"}, Edge: {"src", "dst"}, Unit: {"name"}, QueueSequencer: set(), Mnemonic: {"name", "unit", "fields", "timing"},
           Graph: {"name", "memories", "units", "edges", "sequencer", "mnemonics", "notes"}}
 
 
@@ -36,7 +37,7 @@ def attributes(graph: Graph) -> list[str]:
     found += [f"sequencer.{a}" for a in _own(graph.sequencer)]
     for m in graph.mnemonics:
         found += [f"mnemonics.{m.name}.{a}" for a in _own(m)]
-        found += [f"mnemonics.{m.name}.cost.{term}" for term in m.cost]
+        found += [f"mnemonics.{m.name}.timing.{term}" for term, _ in m.timing.terms()]
         found += [f"mnemonics.{m.name}.fields.{f.name}" for f in m.fields]
     return [*found, *_own(graph), "fingerprint"]
 
@@ -57,7 +58,7 @@ def _makers(graph: Graph, params: SystolicParams) -> Iterator[tuple[str, Callabl
         yield f"{name}.opcode", lambda m=m, name=name: [opcode_check(graph, m, f"{name}.opcode")]
         yield f"{name}.effect", lambda m=m, name=name: [effect_check(graph, m, f"{name}.effect", "each bit")]
         yield f"{name}.rules", lambda m=m, name=name: [rules_check(graph, m, f"{name}.rules")]
-        yield f"{name}.cost.", lambda m=m, name=name: list(cost_checks(graph, m, f"{name}.cost"))
+        yield f"{name}.timing.", lambda m=m, name=name: list(timing_checks(graph, m, f"{name}.timing"))
         for f in m.fields:
             yield f"{name}.fields.{f.name}", lambda m=m, f=f, name=name: [field_check(graph, m, f, f"{name}.fields.{f.name}")]
     yield "", lambda: list(graph_checks(graph, params))

@@ -19,7 +19,7 @@ from tenon.tb.covenant.claim import Check
 from tenon.tb.covenant.stimuli import DONE, chosen, gate, image, instruction, opened, room, scratch, swept, with_header
 from tenon.tb.covenant.trial import DRAM_LATENCY, Program, Result, Trial
 
-__all__ = ["cost_checks", "edge_checks", "peak_check"]
+__all__ = ["timing_checks", "edge_checks", "peak_check"]
 
 _QUIET = 600  # cycles after which everything is fetched
 _STEPS, _BYTES = 256, 4096  # of a stream, and of one run of bytes
@@ -40,7 +40,7 @@ class _Pair:
     def of(cls, graph: Graph, i: Instruction) -> _Pair:
         open_ = gate(graph, i.mnemonic.unit, _QUIET)
         first, again = with_header(i, waits=DONE, mark=1), with_header(i, mark=2)
-        return cls(i, Trial(tuple(Program(image([open_, *body]), scratch(graph)) for body in ([first], [first, again]))))
+        return cls(i, Trial(tuple(Program(image(graph, [open_, *body]), scratch(graph)) for body in ([first], [first, again]))))
 
     def busy(self, result: Result) -> int:
         """Cycles from its begin to its end."""
@@ -52,7 +52,7 @@ class _Pair:
 
     def cost(self, what: str) -> int:
         m = self.instruction.mnemonic
-        return m.evaluate(what, self.instruction.fields) if what in m.cost else 0
+        return m.timing.cycles(what, self.instruction.fields)
 
 
 def _moves(graph: Graph, m: Mnemonic) -> bool:
@@ -80,26 +80,26 @@ def _streams(graph: Graph, m: Mnemonic, given: dict[str, int], part: int = 1) ->
 
 def _random(graph: Graph, m: Mnemonic) -> Iterator[Instruction]:
     rng = random.Random(m.name)
-    sizes = graph.memory_bytes | dict.fromkeys(graph.segments, _SEGMENT)
+    sizes = graph.memory_bytes | dict.fromkeys(graph.segment_names, _SEGMENT)
     for _ in range(_RANDOM):
         yield instruction(m, random_fields(m, sizes, rng, work=_STEPS))
 
 
 # Costs.
 
-def cost_checks(graph: Graph, m: Mnemonic, attribute: str) -> Iterator[Check]:
-    """Each term of ``m.cost``.
+def timing_checks(graph: Graph, m: Mnemonic, attribute: str) -> Iterator[Check]:
+    """Each term of ``m.timing``.
 
     ``occupancy`` is the distance of an instruction from another like it; of transfers, that of a single run, and what
     many runs take at least. Busy from its begin to its end, an instruction takes ``fill``,
-    occupancy and ``latency``; less if its last tile is a short one.
+    occupancy and ``visible``; less if its last tile is a short one.
     """
     streams = [_Pair.of(graph, i) for _, i in _streams(graph, m, {})]
     others = [_Pair.of(graph, i) for i in _random(graph, m)]
     pairs = streams + others
     trials = tuple(p.trial for p in pairs)
     # A read's first data, a write's request and then its answer come so much later.
-    wait = max((1 + a.write for a in accesses(m) if a.memory in graph.segments), default=0) * DRAM_LATENCY
+    wait = max((1 + a.write for a in accesses(m) if a.memory in graph.segment_names), default=0) * DRAM_LATENCY
 
     def ends(results: Sequence[Result]) -> str | None:
         bad = [o for r in results for o in r.outcomes if o.stuck or o.error is not ErrorCode.NONE]
@@ -123,21 +123,21 @@ def cost_checks(graph: Graph, m: Mnemonic, attribute: str) -> Iterator[Check]:
         if wrong := ends(results):
             return wrong, False
         seen = max(p.busy(r) - p.cost("occupancy") - p.cost("fill") - wait for p, r in zip(streams, results, strict=False))
-        return f"{seen} cycles after the last issue", seen == streams[0].cost("latency")
+        return f"{seen} cycles after the last issue", seen == streams[0].cost("visible")
 
-    for what, formula in m.cost.items():
-        if what == "release":
+    for what, formula in m.timing.terms():
+        if what == "reads":
             yield _release(graph, m, f"{attribute}.{what}", formula)
         elif what == "step":
             yield _step(graph, m, f"{attribute}.{what}", formula)
         elif what == "occupancy":
             yield Check(f"{attribute}.{what}", formula, trials, occupancy)
-        elif what in ("fill", "latency"):
+        elif what in ("fill", "visible"):
             yield Check(f"{attribute}.{what}", formula, trials, beyond)
 
 
 def _long_streams(graph: Graph, m: Mnemonic) -> list[Instruction]:
-    return [i for _, i in _streams(graph, m, {}) if m.evaluate("occupancy", i.fields) >= _LEAST_INTERVAL]
+    return [i for _, i in _streams(graph, m, {}) if m.timing.cycles("occupancy", i.fields) >= _LEAST_INTERVAL]
 
 
 def _other(graph: Graph, *units: str) -> Mnemonic:
@@ -152,13 +152,13 @@ def _release(graph: Graph, m: Mnemonic, attribute: str, formula: str) -> Check:
     for i in found:
         open_ = gate(graph, m.unit, _QUIET)
         after = instruction(_other(graph, m.unit, open_.mnemonic.unit), waits=_AFTER, mark=1)
-        trials.append(Trial(tuple(Program(image([open_, with_header(i, waits=DONE, **{kind: _AFTER}), after]), scratch(graph))
+        trials.append(Trial(tuple(Program(image(graph, [open_, with_header(i, waits=DONE, **{kind: _AFTER}), after]), scratch(graph))
                                   for kind in ("release", "done"))))
 
     def judge(results):
         sooner = {r.outcomes[1].marks[0].cycle - r.outcomes[0].marks[0].cycle for r in results}
-        seen = {m.evaluate("latency", found[0].fields) - s for s in sooner}
-        return f"{', '.join(map(str, sorted(seen)))} cycles after the last issue", seen == {m.evaluate("release", found[0].fields)}
+        seen = {m.timing.cycles("visible", found[0].fields) - s for s in sooner}
+        return f"{', '.join(map(str, sorted(seen)))} cycles after the last issue", seen == {m.timing.cycles("reads", found[0].fields)}
 
     return Check(attribute, formula, tuple(trials), judge)
 
@@ -170,20 +170,20 @@ def _step(graph: Graph, m: Mnemonic, attribute: str, formula: str) -> Check:
     ``next`` again: from end to end, both take their occupancy, and so much longer.
     """
     fillers, steps = _shaped(m)
-    after = max(fillers, key=lambda i: m.evaluate("fill", i.fields))
-    fill = m.evaluate("fill", after.fields)
-    found = [i for i in steps if m.evaluate("step", i.fields) < fill][:_STEPPING]
+    after = max(fillers, key=lambda i: m.timing.cycles("fill", i.fields))
+    fill = m.timing.cycles("fill", after.fields)
+    found = [i for i in steps if m.timing.cycles("step", i.fields) < fill][:_STEPPING]
     trials = []
     for i in found:
         open_ = gate(graph, m.unit, 100 * 6)
         program = [open_, with_header(after, waits=DONE, mark=1), with_header(i), with_header(after, mark=2)]
-        trials.append(Trial((Program(image(program), scratch(graph)),)))
+        trials.append(Trial((Program(image(graph, program), scratch(graph)),)))
 
     def judge(results):
         for i, r in zip(found, results, strict=True):
             first, second = r.outcomes[0].marks
-            both = m.evaluate("occupancy", i.fields) + m.evaluate("occupancy", after.fields)
-            seen, said = fill - (second.cycle - first.cycle - both), m.evaluate("step", i.fields)
+            both = m.timing.cycles("occupancy", i.fields) + m.timing.cycles("occupancy", after.fields)
+            seen, said = fill - (second.cycle - first.cycle - both), m.timing.cycles("step", i.fields)
             if seen != said:
                 return f"{seen}, not {said} cycles", False
         return f"as promised, {len(found)} instructions", bool(found)
@@ -195,18 +195,18 @@ def _shaped(m: Mnemonic) -> tuple[list[Instruction], list[Instruction]]:
     """Instructions that differ in what their fill and their last step depend on: those whose last step is longer than
     any fill, and those that are taken long before it."""
     rng = random.Random(m.name)
-    decisive = names(m.cost["fill"]) | names(m.cost["step"])
+    decisive = names(m.timing.fill) | names(m.timing.step)
     found = []
     for _ in range(_DRAWN):
         fields = {n: rng.choice([v for v in (1, 2, 3, 8, 40) if v <= m.field(n).high]) for n in m.extents}
         fields |= {n: rng.randint(0, min(m.field(n).high, 1)) for n in sorted(decisive - set(m.extents))}
         i = instruction(m, fields)
-        if not m.violations(i.fields, {}) and _LEAST_INTERVAL <= m.evaluate("occupancy", i.fields) <= 8 * _STEPS:
+        if not m.violations(i.fields, {}) and _LEAST_INTERVAL <= m.timing.cycles("occupancy", i.fields) <= 8 * _STEPS:
             found.append(i)
-    most = max(m.evaluate("fill", i.fields) for i in found)
-    plain = decisive - set(m.extents) - names(m.cost["fill"])  # what else a step depends on, fills do without
-    return ([i for i in found if m.evaluate("step", i.fields) >= most and not any(i.fields[n] for n in plain)],
-            [i for i in found if m.evaluate("occupancy", i.fields) - m.evaluate("step", i.fields) >= _LEAST_INTERVAL])
+    most = max(m.timing.cycles("fill", i.fields) for i in found)
+    plain = decisive - set(m.extents) - names(m.timing.fill)  # what else a step depends on, fills do without
+    return ([i for i in found if m.timing.cycles("step", i.fields) >= most and not any(i.fields[n] for n in plain)],
+            [i for i in found if m.timing.cycles("occupancy", i.fields) - m.timing.cycles("step", i.fields) >= _LEAST_INTERVAL])
 
 
 _AFTER = 2  # a token besides DONE
@@ -254,7 +254,7 @@ class _Rates:
 
 def _carried(graph: Graph, unit: str, memory: str, write: bool, part: int) -> Iterator[tuple[int, Instruction]]:
     """Bytes, and the stream that carries them, for each way to use an edge."""
-    names = set(graph.segments) if memory == "DRAM" else {memory}
+    names = set(graph.segment_names) if memory == "DRAM" else {memory}
     for m in (m for m in graph.mnemonics if m.unit == unit):
         for a in (a for a in accesses(m) if a.memory in names and a.write == write):
             for level, i in _streams(graph, m, chosen(a), part):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tenon.acg.mnemonic import INSTRUCTION_BYTES
+from tenon.hw.encoding import ENCODING
 from tenon.hw.params import SystolicParams
 from tenon.tb.rtl import Dram, Outcome, Run, run_rtl
 
@@ -103,7 +103,7 @@ class Laboratory:
             bases = {number: put(contents, number not in program.shown) for number, contents in program.contents}
             bases |= dict(program.bases)
             start = put(program.image, True)
-            length = len(program.image) // INSTRUCTION_BYTES if program.length is None else program.length
+            length = len(program.image) // ENCODING.bytes if program.length is None else program.length
             runs.append(Run(start, length, tuple(bases.get(i, 0) for i in range(self.segments)), program.cycle_limit,
                             may_stick=True, reads=program.reads, counters=program.counters))
             regions += [(bases[number], len(contents)) for number, contents in program.contents if number in program.shown]

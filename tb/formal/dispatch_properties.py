@@ -1,10 +1,10 @@
 """Dispatch: whatever happens, a program that is to end does; its verdict is the first reason. The judgement of an instruction is
 cut off: it comes some cycles after it was asked for, and may be any."""
 
-from tenon.acg.mnemonic import HEADER
 from tenon.hw.accelerator import engine_classes
 from tenon.hw.buffers import memory_bytes
 from tenon.hw.dispatch import Dispatch
+from tenon.hw.encoding import ENCODING
 from tenon.hw.presets import preset
 from tenon.hw.registers import ErrorCode
 from tenon.tb.formal.prop import Bug, Property, past
@@ -20,7 +20,7 @@ def dispatch():
 
 
 _ANSWER, _QUIET = 8, 4  # cycles in which a judgement comes, and in which the bus gets quiet
-_OFFSET, _WIDTH = HEADER["opcode"]
+_OFFSET, _WIDTH = ENCODING.place("opcode")
 _OPCODE = f"i_instr[{_OFFSET + _WIDTH - 1}:{_OFFSET}]"
 _PUSHES = "{" + ", ".join(f"push__{e}" for e in reversed(range(len(_MNEMONICS)))) + "}"
 _CHECK = 'm.State("CHECK"):\n                with m.If('

@@ -1,7 +1,7 @@
 """The queue in front of an engine: instructions, their waits, what they owe, and their marks. Queues of 4 instructions; of masks and marks
 the highest and the lowest bit, since a queue never looks into them. What is owed: queues of 16, whose Fifos have no place to spare."""
 
-from tenon.acg.mnemonic import HEADER
+from tenon.hw.encoding import ENCODING
 from tenon.hw.engine_queue import EngineQueue
 from tenon.hw.params import SystolicParams
 from tenon.tb.formal.prop import Bug, Property, past
@@ -11,7 +11,7 @@ __all__ = ["PROPERTIES"]
 
 _DEPTH, _DEEP = 4, 16
 _IN_FLIGHT = 16
-_HEADER_BITS = sum(width for _, width in HEADER.values())
+_HEADER_BITS = sum(width for _, _, width in ENCODING.header)
 
 
 def engine_queue():
@@ -23,13 +23,13 @@ def deep_engine_queue():
 
 
 def _field(name: str, of: str = "w_instr") -> str:
-    offset, width = HEADER[name]
+    offset, width = ENCODING.place(name)
     return f"{of}[{offset + width - 1}:{offset}]"
 
 
 def _ends(field: str, of: str) -> str:
     """First and last bit of a field of an instruction."""
-    offset, width = HEADER[field]
+    offset, width = ENCODING.place(field)
     return f"{{{of}[{offset + width - 1}], {of}[{offset}]}}"
 
 
@@ -37,7 +37,7 @@ def _both(of: str, width: int) -> str:
     return f"{{{of}[{width - 1}], {of}[0]}}"
 
 
-_TOKENS, _MARK = HEADER["waits"][1], HEADER["mark"][1]
+_TOKENS, _MARK = ENCODING.place("waits")[1], ENCODING.place("mark")[1]
 _TAKE = "i_valid && i_ready"
 
 #: Instructions that have their tokens and are not taken; that are taken and not released; that are taken and not done.
@@ -67,7 +67,7 @@ def _held(depth: int) -> str:
 def _owed(fifo: str, pulse: str, unanswered: str, fields: tuple[str, ...], **asserts: str) -> dict:
     """That the Fifo of what is owed is fed at every push, has room, holds as many as are owed, and has one whenever ``pulse`` comes;
     and ``asserts``. That it keeps order is ``fifo-order``."""
-    width, path = sum(HEADER[name][1] for name in fields), f"\\dut.{fifo}"
+    width, path = sum(ENCODING.place(name)[1] for name in fields), f"\\dut.{fifo}"
     registers = {"stored": 6, "o_valid": 1, "i_valid": 1, "i_ready": 1, "o_ready": 1, "i": width, "o": width}
     pushed = "{" + ", ".join(_field(name) for name in reversed(fields)) + "}"
     return {

@@ -1,9 +1,10 @@
 """The hardware's judgement of an instruction: what passes stays in its memories, what is refused would not. LOAD and STORE, whose
 addresses are bytes; strides of three bits and extents of up to 4, with any base: the multipliers are the products of their halves."""
 
-from tenon.acg.mnemonic import HEADER, accesses
+from tenon.acg.mnemonic import accesses
 from tenon.hw.accelerator import engine_classes
 from tenon.hw.buffers import memory_bytes
+from tenon.hw.encoding import ENCODING
 from tenon.hw.legality import Legality, longest_walk
 from tenon.hw.presets import preset
 from tenon.hw.registers import ErrorCode
@@ -25,8 +26,8 @@ def _bits(offset: int, width: int) -> str:
     return f"i_instr[{offset + width - 1}:{offset}]"
 
 
-_OPCODE = _bits(*HEADER["opcode"])
-_USED = max(m.bits for m in _MNEMONICS)  # what lies beyond is never looked at
+_OPCODE = _bits(*ENCODING.place("opcode"))
+_USED = max(map(ENCODING.used, _MNEMONICS))  # what lies beyond is never looked at
 
 
 def _fields(mnemonic) -> tuple[dict[str, str], str, list[str]]:
@@ -34,7 +35,7 @@ def _fields(mnemonic) -> tuple[dict[str, str], str, list[str]]:
     values, wrong, small = {}, [], []
     strides = {s for a in accesses(mnemonic) for s, _ in a.terms if isinstance(s, str)}
     extents = {n for a in accesses(mnemonic) for _, n in a.terms}
-    for f, offset, width, _ in mnemonic.layout():
+    for f, offset, width, _ in ENCODING.places(mnemonic):
         bits = _bits(offset, width)
         sign = f"i_instr[{offset + width - 1}]" if f.low < 0 else "1'b0"
         raw = f"$signed({{{{{48 - width}{{{sign}}}}}, {bits}}})"

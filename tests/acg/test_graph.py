@@ -7,11 +7,13 @@ from xml.etree import ElementTree
 import pytest
 
 from tenon.acg.draw import svg
+from tenon.acg.encoding import Header
 from tenon.acg.errors import CovenantError
 from tenon.acg.graph import Graph
 from tenon.acg.isa import disassemble, isa_page
-from tenon.acg.mnemonic import EncodingError, Header, encode
+from tenon.acg.mnemonic import EncodingError
 from tenon.hw.covenant import covenant
+from tenon.hw.encoding import ENCODING
 from tenon.hw.presets import PRESETS, preset
 
 
@@ -35,7 +37,7 @@ def test_fingerprints_tell_hardware_apart_and_ignore_what_is_informative():
 @pytest.mark.parametrize(("change", "message"), [
     (lambda d: "{", "not a covenant"), (lambda d: "[]", "not a covenant"),
     (lambda d: json.dumps({**d, "covenant": 99}), "format 99"),
-    (lambda d: json.dumps({**d, "block": 8}), "changed after it was sealed"),
+    (lambda d: json.dumps({**d, "bus_bytes": 8}), "changed after it was sealed"),
     (lambda d: json.dumps({k: v for k, v in d.items() if k != "fingerprint"}), "is not sealed"),
     (lambda d: json.dumps({k: v for k, v in d.items() if k != "edges"}), "the covenant must have 'edges'"),
 ])
@@ -59,11 +61,11 @@ def test_drawing_and_pages_name_everything():
 
 def test_disassembly_reads_back():
     graph = covenant(preset("tiny"))
-    image = encode(graph.mnemonic("MATRIX"), {"init": "bias", "n_m0": 5}, Header(waits=5, done=2, mark=3)) + bytes(128)
-    assert [line.split(maxsplit=1)[1] for line in disassemble(image, graph.mnemonics)] == [
+    image = ENCODING.encode(graph.mnemonic("MATRIX"), {"init": "bias", "n_m0": 5}, Header(waits=5, done=2, mark=3)) + bytes(128)
+    assert [line.split(maxsplit=1)[1] for line in disassemble(image, graph)] == [
         "MATRIX [0,2]    init=bias n_m0=5 -> done[1] mark=3", "END"]
     with pytest.raises(EncodingError, match="no instruction has opcode 15"):
-        list(disassemble(b"\x0f" + bytes(127), graph.mnemonics))
+        list(disassemble(b"\x0f" + bytes(127), graph))
 
 
 @pytest.mark.parametrize(("fields", "message"), [
@@ -74,4 +76,4 @@ def test_disassembly_reads_back():
 ])
 def test_encoding_refuses(fields, message):
     with pytest.raises(EncodingError, match=message):
-        encode(covenant(preset("tiny")).mnemonic("MATRIX"), fields)
+        ENCODING.encode(covenant(preset("tiny")).mnemonic("MATRIX"), fields)

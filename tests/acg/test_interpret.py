@@ -9,10 +9,11 @@ import pytest
 
 from tenon.acg.expr import Choose, Load, Lookup, Op, Reduce, Val
 from tenon.acg.interpret import run
-from tenon.acg.mnemonic import accesses, decode, encode
+from tenon.acg.mnemonic import accesses
 from tenon.acg.ops import OPS
 from tenon.acg.random_fields import random_fields
 from tenon.hw.covenant import covenant
+from tenon.hw.encoding import ENCODING
 from tenon.hw.params import SystolicParams
 from tenon.hw.presets import preset
 
@@ -76,7 +77,7 @@ def _scalar(nest, env, memories):
 def test_equals_the_scalar_definition(index, name):
     graph = _GRAPHS[index]
     mnemonic = graph.mnemonic(name)
-    sizes = graph.memory_bytes | dict.fromkeys(graph.segments, _SEGMENT)
+    sizes = graph.memory_bytes | dict.fromkeys(graph.segment_names, _SEGMENT)
     rng, data = random.Random(index), np.random.default_rng(index)
     memories = {n: data.integers(0, 256, s, dtype=np.uint8) for n, s in sizes.items()}
     choices = Counter()
@@ -91,14 +92,14 @@ def test_equals_the_scalar_definition(index, name):
         _scalar(mnemonic.effect, env, memories)
         for n in memories:
             assert (ours[n] == memories[n]).all(), f"{n} differs for {env}"
-        assert decode(encode(mnemonic, env), graph.mnemonics)[:2] == (mnemonic, pytest.approx(env, nan_ok=True))
+        assert ENCODING.decode(ENCODING.encode(mnemonic, env), graph.mnemonics)[:2] == (mnemonic, pytest.approx(env, nan_ok=True))
     else:
         pytest.fail(f"the fields did not take every choice: {sorted(choices)}")
 
 
 def test_corners_are_the_exact_bound():
     graph = _GRAPHS[0]
-    sizes = graph.memory_bytes | dict.fromkeys(graph.segments, _SEGMENT)
+    sizes = graph.memory_bytes | dict.fromkeys(graph.segment_names, _SEGMENT)
     rng = random.Random(3)
     refused = 0
     for _ in range(200):

@@ -45,11 +45,11 @@ def test_anything_anywhere():
     (lambda d: d["mnemonics"][1]["fields"].append({"name": "spare", "choices": []}), "choices of MATRIX.spare must be different ones"),
     (lambda d: d["mnemonics"][1].update(comment="x"), "an instruction has an unknown key 'comment'; known are name, opcode"),
     (lambda d: d["mnemonics"][1].update(rules=["n_n % n_m0 == 0"]), "MATRIX: a formula must consist of fields"),
-    (lambda d: d["mnemonics"][1].update(cost={}), "cost of MATRIX must have 'occupancy'"),
+    (lambda d: d["mnemonics"][1].update(timing={}), "timing of MATRIX must have 'occupancy'"),
     (lambda d: d["mnemonics"][1]["effect"].append("if x: y = 1"), "MATRIX: "),
     (lambda d: d["mnemonics"][1].update(effect=[" + ".join(["for i < n: D.u8[d] = 0"] + ["0"] * 3000)]), "MATRIX: |not a covenant"),
     (lambda d: d["edges"][0].update(bytes_per_cycle=0), "bytes_per_cycle of the edge from DRAM to LOAD must be a number above 0, not 0"),
-    (lambda d: d["memories"][0].update(space="off"), "space of ACT must be on-chip or dram, not 'off'"),
+    (lambda d: d["memories"][0].update(kind="off"), "kind of ACT must be dram or scratchpad or registers, not 'off'"),
     (lambda d: d.update(name="a\nb"), "the covenant must have a name"),
     (lambda d: d.update(notes=5), "notes of tiny must be an object"),
 ])

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from tenon.acg.encoding import Encoding
 from tenon.acg.errors import CovenantError
 from tenon.acg.expr import Aff, Choose, Load, Lookup, Loop, Nest, Op, Operand, Reduce, Val, field
-from tenon.acg.graph import Edge, Graph, Memory
+from tenon.acg.graph import Edge, Graph, Memory, Role, Segment
+from tenon.acg.mnemonic import real
 from tenon.acg.validate import validate
 from tenon.hw.covenant import covenant
 from tenon.hw.presets import PRESETS, preset
@@ -23,6 +25,11 @@ def with_effect(name, effect, **changes):
     return replace(TINY, mnemonics=tuple(replace(m, effect=effect(m.effect), **changes) if m.name == name else m for m in TINY.mnemonics))
 
 
+def encoded(bits=1024, **places):
+    header = tuple((name, *places.get(name, (offset, width))) for name, offset, width in TINY.sequencer.encoding.header)
+    return replace(TINY, sequencer=replace(TINY.sequencer, encoding=Encoding(bits, header)))
+
+
 def reading(memory="VEC", element="u8", form=None):
     """STORE of something else."""
     return lambda e: Nest(e.loops, e.destination, Load(Operand(memory, element, (1,)), (form or field("s"),)))
@@ -30,10 +37,20 @@ def reading(memory="VEC", element="u8", form=None):
 
 @pytest.mark.parametrize(("graph", "message"), [
     (replace(TINY, memories=(*TINY.memories, TINY.memories[0])), "ACT is there 2 times among memories"),
-    (replace(TINY, segments=("ARENA", "ARENA")), "ARENA is there 2 times among segments"),
+    (replace(TINY, segments=(*TINY.segments, TINY.segments[1])), "ARENA is there 2 times among segments"),
     (replace(TINY, units=(*TINY.units[:-1], replace(TINY.units[-1], name="ACT"))),
      "ACT is there 2 times among memories, units and segments"),
     (replace(TINY, mnemonics=tuple(replace(m, opcode=3) for m in TINY.mnemonics)), "3 is there 5 times among opcodes"),
+    (with_effect("STORE", lambda e: e, opcode=16), r"STORE's opcode must be in 1\.\.15, not 16"),
+    (with_effect("STORE", lambda e: e, opcode=0), r"STORE's opcode must be in 1\.\.15, not 0"),
+    (with_effect("STORE", lambda e: e, fields=(*TINY.mnemonic("STORE").fields, *(real(f"p{i}") for i in range(31)))),
+     "STORE must have at most 1024 bits, not 1[0-9]{3}"),
+    (encoded(bits=1020), "an instruction must have whole bytes, not 1020 bits"),
+    (encoded(waits=(3, 16)), "the encoding's waits must have bits of its own"),
+    (encoded(mark=(52, 0)), "the encoding's mark must have bits of its own"),
+    (encoded(done=(36, 8)), "waits, release and done of the encoding must be of the same tokens"),
+    (replace(TINY, segments=TINY.segments[:3]), "there is no segment for outputs"),
+    (replace(TINY, segments=(*TINY.segments, Segment("MORE", Role.INPUTS))), "inputs is there 2 times among roles of segments"),
     (replace(TINY, bus_bytes=0), "bus_bytes must be at least 1, not 0"),
     (replace(TINY, sequencer=replace(TINY.sequencer, tokens=0)), "tokens must be at least 1, not 0"),
     (replace(TINY, memories=(*TINY.memories, Memory("LUT", 4, 0))), "memory LUT must have words, bytes in them and banks"),
@@ -60,7 +77,6 @@ def reading(memory="VEC", element="u8", form=None):
      "STORE: s must have choices, by which it chooses"),
     (with_effect("VECTOR", lambda e: Nest(e.loops, e.destination, Lookup(Operand("TAB", "i32", (4,)), field("t"), e.expr))),
      "VECTOR: a table's elements must be u8, not i32"),
-    (with_effect("STORE", lambda e: e, cost={}), "STORE must say its occupancy"),
     (replace(TINY, sequencer=replace(TINY.sequencer, tokens=17)), "tokens must be at most 16, as many as an instruction can name, not 17"),
     (with_effect("STORE", lambda e: Nest((*e.loops, Loop("more", "n_more")), e.destination, e.expr)), "STORE: there is no field n_more"),
     (with_effect("STORE", lambda e: Nest((*e.loops, Loop("more", "s")), e.destination, e.expr)),

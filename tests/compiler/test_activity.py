@@ -10,9 +10,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tenon.acg.encoding import Header
 from tenon.acg.errors import CovenantError
 from tenon.acg.expr import Choose, Op, Reduce
-from tenon.acg.mnemonic import Header, accesses
+from tenon.acg.mnemonic import accesses
 from tenon.compiler.activity import Operation, activity_of
 from tenon.compiler.compile import compile_graph
 from tenon.compiler.instruction import Instruction
@@ -26,7 +27,7 @@ from tenon.hw.registers import ErrorCode
 from tenon.tb.gateware import verilog_of
 from tenon.tb.kernel_networks import COVENANTS, conv, tensor
 from tenon.tb.model import simulate_program
-from tenon.tb.random_programs import SEGMENT_BYTES, image_of, random_instruction, random_program
+from tenon.tb.random_programs import SEGMENT_BYTES, random_instruction, random_program
 from tenon.tb.random_runs import SHAPES, prepare
 from tenon.tb.rtl import Run, run_rtl
 from tenon.tb.waves import Waves
@@ -242,8 +243,8 @@ def test_against_rtl(tmp_path):
     """Every byte through banks and over the bus, of instructions one by one; over the bus, of programs that overlap, too."""
     p, graph = SHAPES["16x8"], covenant(SHAPES["16x8"])
     single, compiled = one_by_one(graph, 1, 60), prepare(5, p).program
-    programs = [(single, dict.fromkeys(graph.segments, SEGMENT_BYTES)), (compiled.instructions, compiled.segments)]
-    programs += [(random_program(graph, seed).instructions, dict.fromkeys(graph.segments, SEGMENT_BYTES)) for seed in (1, 2)]
+    programs = [(single, dict.fromkeys(graph.segment_names, SEGMENT_BYTES)), (compiled.instructions, compiled.segments)]
+    programs += [(random_program(graph, seed).instructions, dict.fromkeys(graph.segment_names, SEGMENT_BYTES)) for seed in (1, 2)]
     image, runs, at = [], [], 0
 
     def put(contents):
@@ -253,9 +254,9 @@ def test_against_rtl(tmp_path):
         return place
 
     for instructions, segments in programs:
-        start = put(image_of(instructions))
-        bases = tuple(put(bytes(segments[name])) for name in graph.segments)
-        runs.append(Run(start, len(instructions) + 1, bases, 2_000_000, sizes=tuple(segments[name] for name in graph.segments)))
+        start = put(graph.sequencer.encoding.image(instructions))
+        bases = tuple(put(bytes(segments[name])) for name in graph.segment_names)
+        runs.append(Run(start, len(instructions) + 1, bases, 2_000_000, sizes=tuple(segments[name] for name in graph.segment_names)))
     waves = Waves(tmp_path / "ports.vcd", end=2_000_000)  # of the first run
     result = run_rtl(verilog_of(p), p, runs, image=image, waves=waves)
     for (instructions, _), outcome in zip(programs, result.runs, strict=True):

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from tenon.acg.mnemonic import Header, encode
+from tenon.acg.encoding import Header
 from tenon.compiler import checker
 from tenon.compiler.checker import IllegalProgram, check_program, decode_image
 from tenon.compiler.compile import compile_graph
 from tenon.compiler.errors import CompileError
 from tenon.compiler.instruction import Instruction
 from tenon.compiler.tokens import place_tokens
+from tenon.hw.encoding import ENCODING
 from tenon.tb.kernel_networks import COVENANTS, small_network
 
 GRAPH = COVENANTS["tiny"]
@@ -24,7 +25,7 @@ def program():
 
 
 def image(code) -> bytes:
-    return b"".join(encode(i.mnemonic, i.fields, i.header) for i in code) + bytes(128)
+    return b"".join(ENCODING.encode(i.mnemonic, i.fields, i.header) for i in code) + bytes(128)
 
 
 def make(name, header=None, **fields) -> Instruction:

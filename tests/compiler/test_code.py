@@ -64,7 +64,7 @@ def test_parameters_that_no_field_can_have():
 
 def test_costs_that_depend_on_addresses_are_refused():
     store = GRAPH.mnemonic("STORE")
-    other = replace(store, cost={**store.cost, "latency": "2 + s % 2"})
+    other = replace(store, timing=replace(store.timing, visible="2 + s % 2"))
     graph = replace(GRAPH, mnemonics=tuple(other if m is store else m for m in GRAPH.mnemonics))
     out = Emitter(Machine(graph), "l", Constants())
     with pytest.raises(CompileError, match="^what STORE costs must not depend on s, which differs from tile to tile$"):

@@ -105,7 +105,6 @@ def test_one_memory_for_two_operands_is_wrong_where_it_is_not_refused(monkeypatc
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    (lambda g: replace(g, block=6), "^tiny: a block of 6 channels must be a multiple of the 4 that are summed together$"),
     (lambda g: replace(g, sequencer=replace(g.sequencer, token_limit=9)), "^tiny: a token's limit of 9 must be at least 10: queues hold 8"),
     (lambda g: replace(g, units=g.units[1:]), "^tiny: LOAD is of unit LOAD, which there is not$"),
 ])

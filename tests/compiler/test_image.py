@@ -46,7 +46,7 @@ def test_tensors(program):
     for fields, name in zip(described, names):
         tensor, home = program.tensors[name].tensor, program.tensors[name].home
         assert tuple(fields[d] for d in ("batch", "height", "width", "channels")) == tuple(tensor.shape)
-        assert (program.covenant.segments[fields["segment"]], fields["offset"]) == (home.segment, home.offset)
+        assert (program.covenant.segment_names[fields["segment"]], fields["offset"]) == (home.segment, home.offset)
         assert (fields["is_signed"], fields["zero_point"]) == (tensor.dtype == "int8", tensor.zero_point)
         assert fields["scale_bits"] == pytest.approx(tensor.scale, rel=1e-7)
 

@@ -23,7 +23,7 @@ BEFORE = [load("x", "act", 0, "inputs"), make("MATRIX", "sum"), make("VECTOR", "
 def join(before, after):
     """Notes of both joined, and how many instructions of ``after`` went into ``before``."""
     code = Code.of([*before, *after])
-    both, (end, _) = joined([code[:len(before)], code[len(before):]])
+    both, (end, _) = joined(GRAPH, [code[:len(before)], code[len(before):]])
     return [i.note for i in both], end + 1 - len(before)
 
 

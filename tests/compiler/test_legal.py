@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tenon.acg.mnemonic import Header
+from tenon.acg.encoding import Header
 from tenon.compiler.code import Code
 from tenon.compiler.errors import CompileError
 from tenon.compiler.instruction import Instruction

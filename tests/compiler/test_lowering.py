@@ -42,7 +42,7 @@ def test_any_mapping_is_right_or_refused(name):
         graph = read_graph(case.model)
         rng = np.random.default_rng(seed)
         layers = layers_of(graph)
-        homes, _ = homes_of(graph, layers, COVENANTS[name])
+        homes, _ = homes_of(graph, layers, machine)
         spaces = {layer.name: space_of(machine, graph, layer, homes) for layer in layers}
         for _ in range(3):
             mapping = NetworkMapping({n: s[int(rng.integers(s.size))] for n, s in spaces.items()})

@@ -46,7 +46,7 @@ def test_any_mapping_gives_the_same(make, rows, cols):
     hardware = covenant(SystolicParams(rows=rows, cols=cols, lanes=cols, bus_bits=64, parameter_bytes=32768))
     machine, inputs = Machine(hardware), quantise_inputs(graph, feeds)
     layers = layers_of(graph)
-    homes, _ = homes_of(graph, layers, hardware)
+    homes, _ = homes_of(graph, layers, machine)
     (layer,) = (l for l in layers if isinstance(l.main, Softmax | Normalise))
     cut = set()
     for mapping in space_of(machine, graph, layer, homes):

@@ -48,7 +48,7 @@ def test_more_effort_is_never_worse(network):
         cycles = []
         for effort in (4, 16, 64):
             code = lower(*part, search(*part, effort=effort), Constants())
-            twice, _ = joined([code, code])
+            twice, _ = joined(part[0].graph, [code, code])
             cycles.append(time_program(part[0].graph, twice, masks=token_masks(part[0].graph, twice)).cycles)
         assert cycles == sorted(cycles, reverse=True)
         less += cycles[-1] < cycles[0]

@@ -32,7 +32,7 @@ GEMM512 = network((1, 1, 512, 512), (1, 1), 512, (1, 512))
 
 def the_space(graph):
     layer, = layers_of(graph)
-    homes, _ = homes_of(graph, [layer], EDGE16)
+    homes, _ = homes_of(graph, [layer], Machine(EDGE16))
     return space_of(Machine(EDGE16), graph, layer, homes)
 
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tenon.acg.encoding import Header
 from tenon.acg.expr import Loop
 from tenon.acg.formula import evaluate, evaluate_all, names
-from tenon.acg.mnemonic import Header
 from tenon.compiler import tokens
 from tenon.compiler.compile import compile_graph
 from tenon.compiler.errors import CompileError
@@ -94,7 +94,7 @@ def test_formulas_over_arrays(name):
     """Each cost and rule of each mnemonic, on random fields."""
     rng = np.random.default_rng(9)
     for m in covenant(preset(name)).mnemonics:
-        for formula in (*m.cost.values(), *m.rules):
+        for formula in (*dict(m.timing.terms()).values(), *m.rules):
             columns = {f: rng.integers(0, 5, 200) - (rng.random(200) < 0.2) for f in names(formula)}
             each = [int(evaluate(formula, {f: int(c[k]) for f, c in columns.items()})) for k in range(200)]
             assert np.broadcast_to(evaluate_all(formula, columns), 200).tolist() == each, formula

@@ -29,5 +29,5 @@ def test_padding_is_no_traffic():
     weights = 3 * 3 * 8 * 8
     traffic = traffic_of(program.covenant, program.instructions)
     assert traffic.read - weights <= 4 * 4 * 8 * 9 and traffic.written == 4 * 4 * 8
-    loads = sum(i.mnemonic.evaluate("occupancy", i.fields) * 8 for i in program.instructions if i.mnemonic.name == "LOAD")
+    loads = sum(i.mnemonic.timing.cycles("occupancy", i.fields) * 8 for i in program.instructions if i.mnemonic.name == "LOAD")
     assert traffic.read < loads, "what only fills must not be counted"

@@ -78,7 +78,7 @@ def test_no_element_goes_astray(kind, name):
             program = compile_graph(graph, COVENANTS[name], effort=1)
             assert mismatches(program, graph, inputs) == 0, (seed, ends)
             assert any(layer.engine == "MATRIX" for layer in program.layers)
-            ragged += y.shape[3] % COVENANTS[name].block > 0
+            ragged += y.shape[3] % Machine(COVENANTS[name]).block > 0
             ends_met.add(ends)
         made += bool(found)
     assert made > 3 and ragged and len(ends_met) > 2

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tenon.acg.mnemonic import INSTRUCTION_BYTES
 from tenon.compiler import image
 from tenon.compiler.host import quantise_inputs
 from tenon.compiler.image import pack
 from tenon.flows.comparison import compare
 from tenon.flows.execution import Simulator, execute
 from tenon.flows.run import prepare
+from tenon.hw.encoding import ENCODING
 from tenon.hw.presets import preset
 from tenon.hw.registers import ErrorCode
 from tenon.tb.gateware import header_of, verilog_of
@@ -105,8 +105,8 @@ class Board:
     def spoilt(self, address, index, instruction):
         """The image with one instruction replaced."""
         code = bytearray(self.code)
-        at = self.header["code"] + index * INSTRUCTION_BYTES
-        code[at:at + INSTRUCTION_BYTES] = instruction
+        at = self.header["code"] + index * ENCODING.bytes
+        code[at:at + ENCODING.bytes] = instruction
         return self.put(address, code)
 
     def run(self, firmware, **options):
@@ -165,10 +165,10 @@ def test_digits_by_polling_and_by_interrupt(firmware):
 def test_what_goes_wrong_is_told_and_forgotten(firmware):
     board = Board(2)
     assert PROGRAM + len(board.code) <= SLOT
-    unknown = bytes([15]) + bytes(INSTRUCTION_BYTES - 1)
-    outside = bytearray(board.code[board.header["code"]:][:INSTRUCTION_BYTES])
+    unknown = bytes([15]) + bytes(ENCODING.bytes - 1)
+    outside = bytearray(board.code[board.header["code"]:][:ENCODING.bytes])
     assert outside[0] & 15 == 1, "the first instruction is a LOAD"
-    outside[8:] = b"\xff" * (INSTRUCTION_BYTES - 8)
+    outside[8:] = b"\xff" * (ENCODING.bytes - 8)
     endless = bytearray(board.code)
     struct.pack_into("<I", endless, 4 * image.HEADER.index("instructions"), board.header["instructions"] - 1)
     foreign = bytearray(board.code)

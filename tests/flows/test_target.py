@@ -76,7 +76,7 @@ def test_a_folder_of_a_foreign_program(sealed, tmp_path, noted):
 @pytest.mark.parametrize(("change", "message"), [
     (lambda d: d, "the covenant of other is not sealed: see to that with tenon acg FILE --seal"),
     (lambda d: d | {"fingerprint": "0" * 64}, "the covenant of other was changed after it was sealed"),
-    (lambda d: d | {"covenant": 1}, "the covenant has format 1; this version reads 2"),
+    (lambda d: d | {"covenant": 1}, "the covenant has format 1; this version reads 3"),
 ])
 def test_unsealed(data, tmp_path, change, message):
     path = tmp_path / "bad.json"

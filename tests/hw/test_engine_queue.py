@@ -7,7 +7,7 @@ from collections import deque
 import numpy as np
 import pytest
 
-from tenon.acg.mnemonic import HEADER
+from tenon.hw.encoding import ENCODING
 from tenon.hw.engine_queue import EngineQueue
 from tenon.hw.presets import preset
 from tenon.tb.stream import Stream
@@ -20,7 +20,7 @@ WORDS = 32
 
 
 def field(instruction, name):
-    offset, width = HEADER[name]
+    offset, width = ENCODING.place(name)
     return sum(int(word) << 32 * i for i, word in enumerate(instruction)) >> offset & (1 << width) - 1
 
 
@@ -84,7 +84,7 @@ ENGINES = {"slow": (20, 20, 20), "quick": (90, 90, 90), "deep": (90, 30, 15)}
 def test_queue(engine):
     rng, cycles = np.random.default_rng(7), 5000
     instructions = rng.integers(0, 1 << 32, (cycles, WORDS), dtype=np.uint64).astype(np.uint32)
-    offset, width = HEADER["mark"]
+    offset, width = ENCODING.place("mark")
     assert offset % 32 + width <= 32
     instructions[rng.random(cycles) < 0.3, offset // 32] &= np.uint32(~(((1 << width) - 1) << offset % 32) & 0xFFFFFFFF)
     model, given, wanted = Model(), [], []

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from tenon.acg.interpret import run as interpret
-from tenon.acg.mnemonic import encode
 from tenon.hw import emit
 from tenon.hw.array import SystolicArray
 from tenon.hw.buffers import memory_bytes
+from tenon.hw.encoding import ENCODING
 from tenon.hw.matrix import MatrixEngine
 from tenon.hw.params import SystolicParams
 from tenon.hw.tokens import SIGNAL_AHEAD
@@ -48,8 +48,8 @@ class Bench:
         """Executes the instructions; returns the log."""
         words = {"ACT": self.params.rows, "WGT": self.params.cols, "PAR": 4 * self.params.cols, "ACC": 4 * self.params.cols}
         memories = {name: self.memories[name].reshape(-1, word) for name, word in words.items()}
-        limit = 1000 + 3 * sum(self.mnemonic.evaluate("occupancy", f) + 20 for f in instructions)
-        return engine_feed.simulate(self.built, folder, memories, [encode(self.mnemonic, f) for f in instructions],
+        limit = 1000 + 3 * sum(self.mnemonic.timing.cycles("occupancy", f) + 20 for f in instructions)
+        return engine_feed.simulate(self.built, folder, memories, [ENCODING.encode(self.mnemonic, f) for f in instructions],
                                     limit=limit, writes="C", **options)
 
     def check(self, log, instructions):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tenon.acg import interpret
-from tenon.acg.mnemonic import encode
 from tenon.hw import emit
+from tenon.hw.encoding import ENCODING
 from tenon.hw.nest import AddressNest
 from tenon.hw.params import SystolicParams
 from tenon.hw.tokens import SIGNAL_AHEAD
@@ -64,7 +64,7 @@ class Bench(Memories):
         memories = {"acc": self.acc.view(np.uint8), "vec": self.vec, "par": self.par.view(np.uint8),
                     "tab": np.frombuffer(self.tab, np.uint8).reshape(-1, self.params.line_bytes)}
         limit = 2000 + 20 * sum(cost(f, self.params) + 40 for f in instructions)
-        return engine_feed.simulate(self.built, folder, memories, [encode(self.mnemonic, with_floats(f)) for f in instructions],
+        return engine_feed.simulate(self.built, folder, memories, [ENCODING.encode(self.mnemonic, with_floats(f)) for f in instructions],
                                     limit=limit, writes="VCP", **{"deny": 0, **options})
 
     def words_of(self, writes, size):
@@ -204,8 +204,8 @@ def test_cycles(bench, tmp_path):
     for number, f in enumerate(instructions):
         last_issue = taken[number] + cost(f, bench.params)
         covenant = bench.mnemonic.complete(with_floats(f))
-        assert done[number] == last_issue + bench.mnemonic.evaluate("latency", covenant)
-        assert cost(f, bench.params) <= bench.mnemonic.evaluate("occupancy", covenant)
+        assert done[number] == last_issue + bench.mnemonic.timing.cycles("visible", covenant)
+        assert cost(f, bench.params) <= bench.mnemonic.timing.cycles("occupancy", covenant)
         if number + 1 < len(instructions):
             bank_free = done[number - 1] + SIGNAL_AHEAD + 1 if number else 0
             waited += bank_free > last_issue

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from tenon.acg.interpret import run as interpret
-from tenon.acg.mnemonic import encode
 from tenon.acg.random_fields import random_fields
 from tenon.hw import emit
 from tenon.hw.buffers import memory_bytes
+from tenon.hw.encoding import ENCODING
 from tenon.hw.params import SystolicParams
 from tenon.hw.window import WindowEngine
 from tenon.tb import engine_feed
@@ -62,8 +62,8 @@ class Bench:
     def run(self, folder, instructions, **options):
         """Executes the instructions; returns the log."""
         memories = {name: self.memories[name].reshape(-1, word) for name, word in self.words.items()}
-        limit = 1000 + 6 * sum(self.mnemonic.evaluate("occupancy", f) + 20 for f in instructions)
-        return engine_feed.simulate(self.built, folder, memories, [encode(self.mnemonic, f) for f in instructions],
+        limit = 1000 + 6 * sum(self.mnemonic.timing.cycles("occupancy", f) + 20 for f in instructions)
+        return engine_feed.simulate(self.built, folder, memories, [ENCODING.encode(self.mnemonic, f) for f in instructions],
                                     limit=limit, writes="C", **{"deny": 0, **options})
 
     def check(self, log, instructions):
@@ -118,7 +118,7 @@ def test_cycles_are_as_promised(bench, tmp_path):
     Not with windows of one word, which ask for a bias in every cycle: zero-points come by the same port.
     """
     rng = random.Random(3)
-    taps, cost = bench.params.window_taps, bench.mnemonic.evaluate
+    taps, cost = bench.params.window_taps, bench.mnemonic.timing.cycles
     instructions = []
     while len(instructions) < 60:
         f = bench.instruction(rng)
@@ -140,7 +140,7 @@ def test_cycles_are_as_promised(bench, tmp_path):
         former = mine[-1]
         pulses = {event: log.pulses[event][number] for event in "TRD"}
         assert mine[0] - pulses["T"] == (WindowEngine.drain if f["init"] == KEEP and number else 0)
-        assert (pulses["R"] - former, pulses["D"] - former) == (cost("release", f), cost("latency", f))
+        assert (pulses["R"] - former, pulses["D"] - former) == (cost("reads", f), cost("visible", f))
     assert next(issues, None) is None
 
 
@@ -159,7 +159,7 @@ def test_passes_wait_for_their_weights(bench, tmp_path):
         fill = weight_cycles(f)
         taken = log.pulses["T"][0] - 1  # the pulse is a register
         brought = sorted(c for name in "WP" for c, _ in log.reads[name] if c <= taken)
-        assert fill == bench.mnemonic.evaluate("fill", f)
+        assert fill == bench.mnemonic.timing.cycles("fill", f)
         assert brought == list(range(taken - fill + 1, taken + 1))
         passes, count = f["n_n"] * f["n_k0"], words_read(f, bench.params.window_taps)
         period = max(count, fill + WindowEngine.refill)  # kinds with weights

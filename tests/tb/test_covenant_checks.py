@@ -23,7 +23,7 @@ _LIES = 10  # about an attribute, at most
 
 @pytest.fixture(scope="module")
 def lab():
-    return Laboratory(verilog_of(PARAMS), PARAMS, len(GRAPH.segments))
+    return Laboratory(verilog_of(PARAMS), PARAMS, len(GRAPH.segment_names))
 
 
 def part_of(attribute: str) -> str:

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from tenon.acg.mnemonic import Header, encode
-from tenon.hw import mnemonics
+from tenon.acg.encoding import Header
+from tenon.hw.covenant import covenant
+from tenon.hw.encoding import ENCODING
 from tenon.hw.presets import preset
 from tenon.tb.functional import FunctionalSimulator, ProgramError, decode_program
 
 PARAMS = preset("tiny")
-ISA = (mnemonics.load(PARAMS), mnemonics.matrix(PARAMS), mnemonics.vector(PARAMS), mnemonics.store(PARAMS))
-LOAD, MATRIX, VECTOR, STORE = ISA
+GRAPH = covenant(PARAMS)
+LOAD, MATRIX, VECTOR, STORE, *_ = GRAPH.mnemonics
 MEMORIES = {"ACT": PARAMS.activation_bytes, "WGT": PARAMS.weight_bytes, "ACC": PARAMS.accumulator_bytes,
             "VEC": PARAMS.vector_bytes, "PAR": PARAMS.parameter_bytes, "TAB": 256 * PARAMS.tables}
 WHOLE = {"y_lim": 1, "x_lim": 1}  # a guard that lets everything in
@@ -19,7 +20,7 @@ END = bytes(128)
 
 
 def program(*instructions):
-    return decode_program(b"".join(encode(m, fields, Header()) for m, fields in instructions) + END, ISA)
+    return decode_program(b"".join(ENCODING.encode(m, fields, Header()) for m, fields in instructions) + END, GRAPH)
 
 
 def segments(**sizes):
@@ -87,6 +88,6 @@ def test_illegal_instructions_are_refused(instruction, message):
 
 def test_undecodable_programs_are_refused():
     with pytest.raises(ProgramError, match="^instruction 1: no instruction has opcode 9$"):
-        decode_program(encode(STORE, {}) + b"\x09" + bytes(127) + END, ISA)
+        decode_program(ENCODING.encode(STORE, {}) + b"\x09" + bytes(127) + END, GRAPH)
     with pytest.raises(ProgramError, match="^instruction 1: the program has no END$"):
-        decode_program(encode(STORE, {}), ISA)
+        decode_program(ENCODING.encode(STORE, {}), GRAPH)

@@ -4,9 +4,10 @@
 import numpy as np
 import pytest
 
-from tenon.acg.mnemonic import Header, encode
+from tenon.acg.encoding import Header
 from tenon.hw.accelerator import engine_classes
 from tenon.hw.buffers import memory_bytes
+from tenon.hw.encoding import ENCODING
 from tenon.hw.presets import preset
 from tenon.hw.registers import ErrorCode
 from tenon.tb.functional import FunctionalSimulator, decode_program
@@ -23,7 +24,7 @@ _BASES = (0x1000, 0x1000 + _SIZE, 0x1000 + 2 * _SIZE, 0x1000 + 3 * _SIZE)
 
 def _program(p, steps):
     mnemonics = {name: kind.mnemonic(p) for name, kind in engine_classes(p).items()}
-    image = b"".join(encode(mnemonics[name], fields, header) for name, fields, header in steps)
+    image = b"".join(ENCODING.encode(mnemonics[name], fields, header) for name, fields, header in steps)
     return image + bytes(128), list(mnemonics.values())
 
 
@@ -113,8 +114,8 @@ def test_window_beside_matrix(shape):
     assert result.regions[0] == segments["OUTPUTS"].tobytes()
     counters = result.runs[1].counters
     costs = [(i.mnemonic, i.fields) for i in program if i.mnemonic.name == "WINDOW"]
-    promised = sum(m.evaluate("occupancy", f) for m, f in costs) + costs[0][0].evaluate("fill", costs[0][1]) + \
-        costs[0][0].evaluate("latency", {})
+    promised = sum(m.timing.cycles("occupancy", f) for m, f in costs) + costs[0][0].timing.cycles("fill", costs[0][1]) + \
+        costs[0][0].timing.cycles("visible", {})
     assert promised <= counters["WINDOW_BUSY"] <= promised + counters["WINDOW_BANK"]
     marks = {mark.index: mark.counters["CYCLES"] for mark in result.runs[1].marks}
     window, matrix = marks[6] - marks[5], marks[7] - marks[5]  # both began with the same token

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tenon.acg.mnemonic import Header
+from tenon.acg.encoding import Header
 from tenon.hw.bus_guard import BusGuard
 from tenon.hw.covenant import covenant
 from tenon.hw.load import LoadEngine
@@ -79,7 +79,7 @@ def test_engines_run_side_by_side_unless_tokens_say_otherwise():
     assert 4000 < alone < 4200 and alone <= beside < alone + 100
     assert behind.cycles > alone + 4000
     assert behind.counters["VECTOR_TOKEN"] > 3900
-    assert behind.counters["MATRIX_BUSY"] == MATRIX.evaluate("fill", {}) + 4000 + MATRIX.evaluate("latency", {})
+    assert behind.counters["MATRIX_BUSY"] == MATRIX.timing.cycles("fill", {}) + 4000 + MATRIX.timing.cycles("visible", {})
 
 
 @pytest.mark.parametrize("others", [1, 2])
@@ -94,10 +94,10 @@ def test_who_comes_second_at_a_bank_waits(others):
         for name, order in (("before", [vector, *program]), ("behind", [*program, vector])):
             found = simulate_program(order, GRAPH)
             spans[vector is vectors[0], name] = next(s for s in found.timeline.spans if s.engine == "VECTOR")
-            assert found.counters["MATRIX_BUSY"] == others * 1600 + MATRIX.evaluate("fill", {}) + MATRIX.evaluate("latency", {})
+            assert found.counters["MATRIX_BUSY"] == others * 1600 + MATRIX.timing.cycles("fill", {}) + MATRIX.timing.cycles("visible", {})
     for name in ("before", "behind"):
         same, other = spans[True, name], spans[False, name]
-        assert same.begun == other.begun and other.done - other.begun == 600 + VECTOR.evaluate("latency", {})
+        assert same.begun == other.begun and other.done - other.begun == 600 + VECTOR.timing.cycles("visible", {})
         assert same.done - other.done == 1200, "three steps of 400 come first"
 
 

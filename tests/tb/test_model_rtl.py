@@ -5,8 +5,9 @@ import random
 import numpy as np
 import pytest
 
-from tenon.acg.mnemonic import Header, encode
+from tenon.acg.encoding import Header
 from tenon.hw.covenant import covenant
+from tenon.hw.encoding import ENCODING
 from tenon.hw.presets import preset
 from tenon.hw.registers import ErrorCode
 from tenon.tb.functional import decode_program
@@ -66,7 +67,7 @@ KINDS = {"aligned": lambda rng: moves(rng, True), "unaligned": lambda rng: moves
 def simulated(kind, programs):
     """Random programs, what the model says of each, and what the RTL does."""
     rng = random.Random(kind)
-    images = [b"".join(encode(GRAPH.mnemonic(name), fields, header) for name, fields, header in KINDS[kind](rng)) + bytes(128)
+    images = [b"".join(ENCODING.encode(GRAPH.mnemonic(name), fields, header) for name, fields, header in KINDS[kind](rng)) + bytes(128)
               for _ in range(programs)]
     places = [0x8000 * i for i in range(len(images))]
     segments = (0x40000, 0x44000, 0x48000, 0x4C000)
@@ -74,7 +75,7 @@ def simulated(kind, programs):
     result = run_rtl(verilog_of(PARAMS), PARAMS, runs, image=list(zip(places, images, strict=True)))
     for image, seen in zip(images, result.runs, strict=True):
         assert seen.error == ErrorCode.NONE
-        program = decode_program(image, GRAPH.mnemonics)
+        program = decode_program(image, GRAPH)
         said = simulate_program(program, GRAPH)
         assert said.counters["READ_BEATS"] == seen.counters["READ_BEATS"]
         assert said.counters["WRITE_BEATS"] == seen.counters["WRITE_BEATS"]

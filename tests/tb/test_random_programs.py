@@ -12,7 +12,7 @@ from tenon.tb.functional import FunctionalSimulator
 from tenon.tb.illegal_programs import illegal_programs
 from tenon.tb.memory_state import dump_bytes, dump_program, fill_data, fill_program
 from tenon.tb.program_runs import run_programs
-from tenon.tb.random_programs import image_of, random_program, small_parameters, unreached
+from tenon.tb.random_programs import random_program, small_parameters, unreached
 from tenon.tb.random_runs import SHAPES
 from tenon.tb.rtl import Dram
 
@@ -41,7 +41,7 @@ def test_what_memories_hold_is_shown(shape):
     fill, dump = fill_program(graph), dump_program(graph)
     segments = {"CONSTANTS": len(data), "ARENA": 0, "INPUTS": 0, "OUTPUTS": dump_bytes(graph)}
     for program in (fill, dump):
-        check_program(graph, image_of(program), segments)
+        check_program(graph, graph.sequencer.encoding.image(program), segments)
     dram = {name: np.zeros(size, np.uint8) for name, size in segments.items()}
     dram["CONSTANTS"][:] = np.frombuffer(data, np.uint8)
     simulator = FunctionalSimulator(graph.memory_bytes)

@@ -19,8 +19,8 @@ CODE, GAP = 0x1_0000, 4096  # bytes between the segments
 @pytest.mark.rtl
 def test_nothing_is_asked_for_outside():
     programs = list(segment_programs(GRAPH, random.Random(5)))
-    assert len(programs) == 2 * 2 * len(GRAPH.segments)
-    bases = tuple((SEGMENT_BYTES + GAP) * i + GAP for i in range(len(GRAPH.segments)))
+    assert len(programs) == 2 * 2 * len(GRAPH.segment_names)
+    bases = tuple((SEGMENT_BYTES + GAP) * i + GAP for i in range(len(GRAPH.segment_names)))
     windows = [(base, SEGMENT_BYTES) for base in bases]
     image, runs = [], []
     for program in programs:

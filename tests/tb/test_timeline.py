@@ -1,6 +1,6 @@
 """Timelines: spans, waits, token levels, windows of beats."""
 
-from tenon.acg.mnemonic import Header
+from tenon.acg.encoding import Header
 from tenon.tb.timeline import Span, Wait, Windows, busy_intervals, idle_waits, merged, token_levels
 
 

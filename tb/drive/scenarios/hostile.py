@@ -7,8 +7,8 @@ import struct
 from collections import Counter
 from pathlib import Path
 
-from tenon.acg.mnemonic import INSTRUCTION_BYTES
 from tenon.compiler.image import HEADER
+from tenon.hw.encoding import ENCODING
 from tenon.hw.storage.nvme.commands import MEMORY_RANGE
 from tenon.hw.storage.nvme.status import Status, StatusType
 from tenon.hw.storage.params import UNIT_BYTES
@@ -75,15 +75,15 @@ def _spoilt(rng, good: bytes) -> tuple[str, bytes]:
     kind = rng.choice(["bits", "bits", "instructions", "instruction", "header"])
     if kind == "bits":  # of a few instructions: most of them stay legal
         for _ in range(rng.randint(1, 12)):
-            at = first + INSTRUCTION_BYTES * rng.randrange(count) + rng.randrange(1, 40)
+            at = first + ENCODING.bytes * rng.randrange(count) + rng.randrange(1, 40)
             text[at] ^= 1 << rng.randrange(8)
     elif kind == "instructions":
-        text[first:first + count * INSTRUCTION_BYTES] = rng.randbytes(count * INSTRUCTION_BYTES)
+        text[first:first + count * ENCODING.bytes] = rng.randbytes(count * ENCODING.bytes)
         for k in range(count):  # opcodes that there are
-            at = first + k * INSTRUCTION_BYTES
+            at = first + k * ENCODING.bytes
             text[at] = text[at] & 0xF0 | rng.randrange(8)
     elif kind == "instruction":
-        at = first + INSTRUCTION_BYTES * rng.randrange(count)
+        at = first + ENCODING.bytes * rng.randrange(count)
         text[at:at + 32] = rng.randbytes(32)
     else:
         for _ in range(rng.randint(1, 2)):

@@ -11,6 +11,7 @@ from tenon.flows.hardware.analysis import design_of
 from tenon.flows.hardware.design import MEMORY
 from tenon.hw.accelerator import engine_classes
 from tenon.hw.buffers import activation_buffer, parameter_buffer, vector_buffer, weight_buffer
+from tenon.hw.encoding import ENCODING
 from tenon.hw.presets import preset
 
 
@@ -43,7 +44,7 @@ def test_shapes_are_those_of_the_parts():
             here = [other for other in (*buffers, *parameters) if other.role == buffer.role]
             bank = Shape(8 * buffer.line, buffer.size // buffer.line // buffer.banks, 8)
             assert shapes[f"tenon_{buffer.role}"] == [bank] * (buffer.banks * len(here))
-        bits = [kind.mnemonic(p).bits for kind in engine_classes(p).values()]
+        bits = [ENCODING.used(kind.mnemonic(p)) for kind in engine_classes(p).values()]
         assert [shape.width for shape in shapes["tenon_engine_queue"]] == bits
 
 
