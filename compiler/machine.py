@@ -18,6 +18,8 @@ from tenon.compiler.select import Pattern, Route, Template, patterns_of, routes,
 
 __all__ = ["Machine"]
 
+_TABLE_BYTES = 256
+_FEW_TABLES = 2  # where their memory is not theirs alone
 _SPARE_COLUMNS = 3  # by how many columns a kernel may be filled up
 _PLAIN = {"stride_h": 1, "stride_w": 1, "dilation_h": 1, "dilation_w": 1, "pad_top": 0, "pad_left": 0, "zx": 0, "zw": 0}
 
@@ -166,8 +168,24 @@ class Machine:
         """The memory that holds an operand of a convolution (or ``table``)."""
         return {**self.epilogue.memory, **self.products.memory}[operand]
 
+    @cached_property
+    def tables(self) -> list[int]:
+        """Addresses that tables of bytes may have: of all words, or of a few where their memory holds operands too."""
+        places = range(0, self.graph.memory_bytes[self.memory("table")] - _TABLE_BYTES + 1, _TABLE_BYTES)
+        return list(places[:_FEW_TABLES] if self._shared_tables else places)
+
+    @cached_property
+    def _shared_tables(self) -> bool:
+        routes = self.products, self.epilogue, self.elementwise, self.numbers, *([self.windows] if self.windows else ())
+        return self.memory("table") in {memory for route in routes for operand, memory in route.memory.items() if operand != "table"}
+
+    def floor(self, memory: str) -> int:
+        """Where a memory's operands may begin: behind its tables, if it has any."""
+        shared = self._shared_tables and memory == self.memory("table")
+        return math.ceil(_FEW_TABLES * _TABLE_BYTES / self.alignment) * self.alignment if shared else 0
+
     def size(self, memory: str) -> int:
-        """Bytes of a memory that a layer may use."""
+        """Where a memory ends for a layer: what others keep there lies beyond."""
         return self.graph.memory_bytes[memory] - self.reserved.get(memory, 0)
 
     @cached_property
@@ -189,8 +207,10 @@ class Machine:
     @cached_property
     def alignment(self) -> int:
         """Bytes at whose multiples buffers begin: words of every memory, and the bus."""
-        return math.lcm(self.graph.bus_bytes, *(m.word_bytes for m in self.graph.memories
-                                                if m.name in self.graph.memory_bytes and m.name != self.memory("table")))
+        words = {name: self.graph.memory(name).word_bytes for name in self.graph.memory_bytes}
+        if not self._shared_tables:
+            del words[self.memory("table")]
+        return math.lcm(self.graph.bus_bytes, *words.values())
 
 
 def _narrowness(route: Route) -> tuple[int, int]:

@@ -11,9 +11,6 @@ from tenon.compiler.machine import Machine
 
 __all__ = ["check_supported"]
 
-#: Operands of layers that are given places in a memory without a look at the others.
-_APART = {"x": "activations", "w": "weights", "acc": "sums", "bias": "constants", "y": "results", "table": "tables"}
-
 
 def check_supported(machine: Machine) -> None:
     """Raises CompileError, in one line, for a machine that no program can be made for."""
@@ -27,12 +24,6 @@ def check_supported(machine: Machine) -> None:
 
 def _problems(machine: Machine) -> Iterator[str]:
     graph = machine.graph
-    holds: dict[str, str] = {}
-    for operand, what in _APART.items():
-        memory = machine.memory(operand)
-        if memory in holds:
-            yield f"{holds[memory]} and {what} must have memories of their own, not both {memory}"
-        holds[memory] = what
     ahead = graph.sequencer.token_limit - graph.sequencer.queue_depth - 1
     if ahead < 1:
         yield (f"a token's limit of {graph.sequencer.token_limit} must be at least {graph.sequencer.queue_depth + 2}: queues hold "

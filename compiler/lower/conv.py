@@ -16,8 +16,9 @@ from tenon.compiler.lower.constants import digest_of
 from tenon.compiler.lower.conv_plan import ConvPlan, Spot, Step
 from tenon.compiler.lower.emitter import Emitter
 from tenon.compiler.lower.margin import surround
-from tenon.compiler.lower.slots import CONTENTS, Slots, TooSmall
+from tenon.compiler.lower.slots import Slots
 from tenon.compiler.lower.tiles import BoxWalks, Walk, binary32, box_walks, element
+from tenon.compiler.placement import CONTENTS, TooSmall
 from tenon.compiler.placing import Tile
 
 __all__ = ["lower_conv"]

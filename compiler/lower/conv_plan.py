@@ -14,9 +14,9 @@ from tenon.compiler.home import Home
 from tenon.compiler.ir import Conv, Graph
 from tenon.compiler.layer import Layer
 from tenon.compiler.layout import Layout, column_layout, dense
-from tenon.compiler.lower.slots import CONTENTS, TooSmall
 from tenon.compiler.lower.tiles import Box, cut, tile_layout
 from tenon.compiler.machine import Machine
+from tenon.compiler.placement import Demand, allocate
 
 __all__ = ["MANY", "ConvChoices", "ConvPlan", "Spot", "Step"]
 
@@ -363,31 +363,14 @@ class ConvPlan:
             sizes["r"] = self.y_layout(self.residual, self.spots[0], 0).bytes
         units = {"x": len(self.spots) * self.x_chunks, "bias": math.ceil(len(self.channel_tiles) / self.constant_group),
                  "w": sum(math.ceil(span / self.choices.chunk_w) for span in spans)}
-        found = {}
-        for what, size in sizes.items():
-            memory = self.machine.memory(what)
-            found[what] = memory, self._bases(what, memory, size, units.get(what, 0))
-        return found
+        c = self.choices
+        shared = 2 if "r" in sizes else 1  # results and residual operands together
+        most = {"x": c.slots_x, "w": c.slots_w, "acc": c.slots_acc, "y": max(c.slots_y // shared, 1), "r": max(c.slots_y // shared, 1)}
+        return allocate(self.machine, [
+            Demand(what, self.machine.memory(what), size, min(most.get(what, MANY), units.get(what, MANY)),
+                   spread=what in ("acc", "y", "r"), high=self.from_top and what in ("x", "w", "bias")) for what, size in sizes.items()])
 
     @cached_property
     def x_chunks(self) -> int:
         """Units of activations of one spatial tile."""
         return math.ceil(self.blocks / self.choices.chunk_x)
-
-    def _bases(self, what: str, memory: str, size: int, units: int) -> list[int]:
-        total = self.machine.size(memory)
-        size = math.ceil(size / self.machine.alignment) * self.machine.alignment
-        start, room = 0, total
-        slots = {"x": self.choices.slots_x, "w": self.choices.slots_w, "acc": self.choices.slots_acc, "y": self.choices.slots_y,
-                 "r": self.choices.slots_y}
-        most = slots.get(what, MANY)
-        if what in ("y", "r") and self.residual is not None and self.machine.memory("r") == self.machine.memory("y"):  # they share it
-            start, room, most = (0 if what == "y" else total // 2), total // 2, max(most // 2, 1)
-        if size > room:
-            raise TooSmall(f"buffer {memory} too small for {CONTENTS[what]}: {size} of {room} bytes")
-        if what in ("acc", "y", "r"):  # apart, and in turn, so that different engines use different banks
-            count = next(c for c in (4, 2, 1) if c <= most and c * size <= room)
-            spread = room // count // self.machine.alignment * self.machine.alignment
-            return [start + i * spread for i in range(count)]
-        count = min(room // size, units, most)
-        return [total - (i + 1) * size if self.from_top else i * size for i in range(count)]

@@ -20,10 +20,11 @@ from tenon.compiler.lower.boxes import Boxes
 from tenon.compiler.lower.emitter import Emitter
 from tenon.compiler.lower.margin import surround
 from tenon.compiler.lower.pooling import Window, parts, pool_operator, window_of
-from tenon.compiler.lower.slots import CONTENTS, Slots, TooSmall
+from tenon.compiler.lower.slots import Slots
 from tenon.compiler.lower.tiles import Box, Walk, binary32, box_start, cut, element, padded_walks, tile_layout
 from tenon.compiler.machine import Machine
 from tenon.compiler.pair import Largest, Multiply
+from tenon.compiler.placement import CONTENTS, Demand, TooSmall, allocate
 from tenon.compiler.placing import Tile
 
 __all__ = ["PassChoices", "PassPlan", "lower_pass"]
@@ -97,20 +98,9 @@ class PassPlan:
         if self.sliding:
             memory = {**memory, **self.machine.windows.memory}
             sizes["acc"] = self.gathered(self.boxes[0]).bytes
-        place = {name: memory.get(name, memory["a"]) for name in sizes}
-        found: dict[str, tuple[str, list[int]]] = {}
-        used: dict[str, int] = {}
-        for name, size in sizes.items():
-            step = math.ceil(size / self.machine.alignment) * self.machine.alignment
-            base = used.get(place[name], 0)
-            found[name] = place[name], [base + i * step for i in range(self.choices.depth)]
-            used[place[name]] = base + step * self.choices.depth
-        for name, total in used.items():
-            if total > self.machine.size(name):
-                raise TooSmall(f"buffer {name} too small for {self.choices.depth} tiles of "
-                               + " and ".join(f"{sizes[k]} bytes of {k}" for k in sizes if place[k] == name)
-                               + f": {total} of {self.machine.size(name)} bytes")
-        return found
+        depth = self.choices.depth
+        return allocate(self.machine, [Demand(name, memory.get(name, memory["a"]), size, depth, least=depth)
+                                       for name, size in sizes.items()])
 
 
 def lower_pass(plan: PassPlan, out: Emitter, table: int | None) -> None:

@@ -15,10 +15,10 @@ from tenon.compiler.lower.emitter import Emitter
 from tenon.compiler.lower.move import MoveChoices, lower_move
 from tenon.compiler.lower.rows import lower_rows
 from tenon.compiler.lower.rows_plan import RowsChoices, RowsPlan
-from tenon.compiler.lower.slots import TooSmall
 from tenon.compiler.machine import Machine
 from tenon.compiler.mapping import Mapping
 from tenon.compiler.move import Move
+from tenon.compiler.placement import TooSmall
 from tenon.compiler.product import Matrices
 from tenon.compiler.rows import Rows
 
@@ -46,7 +46,7 @@ def lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
     address = None
     if table is not None:
         memory = machine.memory("table")
-        address = number % (machine.size(memory) // _TABLE_BYTES) * _TABLE_BYTES
+        address = machine.tables[number % len(machine.tables)]
         data = table.table.astype("uint8").tobytes()
         out.load_run(_TABLE_BYTES, (out.fixed, constants.put(data)), (memory, address), ("table",))
     try:

@@ -37,14 +37,15 @@ def lower_move(machine: Machine, layer: Layer, homes: dict[str, Home], choices: 
     """
     kernel: Move = layer.main
     memory = machine.elementwise.memory["y"]
-    size = machine.size(memory) // choices.slots // machine.alignment * machine.alignment
+    floor = machine.floor(memory)
+    size = (machine.size(memory) - floor) // choices.slots // machine.alignment * machine.alignment
     y = homes[layer.writes]
     turn = 0
 
     def slot() -> int:
         nonlocal turn
         turn += 1
-        return (turn - 1) % choices.slots * size
+        return floor + (turn - 1) % choices.slots * size
 
     if kernel.fill is not None:
         _fill(y, kernel.fill & 255, (memory, slot()), size, out)

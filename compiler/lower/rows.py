@@ -42,7 +42,6 @@ class _Lowering:
     def __init__(self, plan: RowsPlan, out: Emitter):
         self.plan, self.out, self.boxes, self.kernel = plan, out, Boxes(out), plan.kernel
         self.x_type = element(plan.graph.tensors[plan.kernel.x].dtype)
-        plan.check()
         # First all chunks of a tile, then all of them again; and once more if what was made of them did not stay.
         phases, chunks = 2 if plan.once else 3, len(plan.chunks)
         uses = {(t, i): [(t * phases + p) * chunks + i for p in range(phases)] for t in range(len(plan.tiles)) for i in range(chunks)}
@@ -133,8 +132,7 @@ class _SoftmaxLowering(_Lowering):
         super().__init__(plan, out)
         self.codelet = softmax(self.x_type)
         self.table_memory = plan.machine.memory("table")
-        self.slots = plan.machine.size(self.table_memory) // _TABLE_BYTES
-        self.tables: list[int | None] = [None] * self.slots  # which plane's table each place holds
+        self.tables: list[int | None] = [None] * len(plan.machine.tables)  # which plane's table each place holds
 
     def run(self) -> None:
         width = self.plan.choices.tile_c * self.plan.block
@@ -173,11 +171,12 @@ class _SoftmaxLowering(_Lowering):
 
     def table(self, plane: int) -> int:
         """Address of a plane's table, which is brought in unless it is there."""
-        place = plane % self.slots
+        place = plane % len(self.tables)
+        address = self.plan.machine.tables[place]
         if self.tables[place] != plane:
-            self.constant(self.kernel.planes[plane], (self.table_memory, place * _TABLE_BYTES), ("table",))
+            self.constant(self.kernel.planes[plane], (self.table_memory, address), ("table",))
             self.tables[place] = plane
-        return place * _TABLE_BYTES
+        return address
 
     def parts(self, chunk: int) -> None:
         e, part = self.region("e", chunk), self.region("part")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from tenon.compiler.home import Home
 from tenon.compiler.ir import Graph
 from tenon.compiler.layer import Layer
 from tenon.compiler.layout import Layout, dense
-from tenon.compiler.lower.slots import TooSmall
 from tenon.compiler.lower.tiles import Box, cut, tile_layout
 from tenon.compiler.machine import Machine
+from tenon.compiler.placement import Demand, TooSmall, allocate
 from tenon.compiler.placing import Tile
 from tenon.compiler.rows import PLANES, Softmax, run_of
 
@@ -63,11 +64,22 @@ class RowsPlan:
         self.tiles = [(a * self.block, b * self.block) for a, b in cut(math.ceil(columns / self.block), choices.tile_c)]
         self.chunks = cut(self.length, choices.runs * self.run)
         self.parts = math.ceil(self.length / self.run)
-        self._used = {self.bytes: 0, self.numbers: 0}
-        self.regions: dict[str, list[Region]] = {}
+        self._demands: list[tuple[Demand, Layout]] = []
         (self._softmax if isinstance(self.kernel, Softmax) else self._normalise)()
-        self._keep_chunks("y", self.y, choices.depth)
-        self._keep_chunks("x", self.x, None)
+        self._keep_chunks("y", self.y, choices.depth, choices.depth)
+        self._keep_chunks("x", self.x, 1, len(self.tiles) * len(self.chunks))
+
+    @cached_property
+    def regions(self) -> dict[str, list[Region]]:
+        """Where each operand lies, and how often.
+
+        Raises
+        ------
+        TooSmall
+            If a memory cannot hold its regions.
+        """
+        found = allocate(self.machine, [demand for demand, _ in self._demands])
+        return {d.what: [Region(d.memory, base, layout) for base in found[d.what][1]] for d, layout in self._demands}
 
     @property
     def piece(self) -> int:
@@ -123,31 +135,17 @@ class RowsPlan:
 
     def _keep(self, name: str, axes: Sequence[tuple[str, int, int]], *, numbers: bool = True, times: int = 1) -> None:
         """Takes room for ``times`` of an operand."""
-        memory = self.numbers if numbers else self.bytes
         layout = dense(axes, _NUMBER if numbers else 1)
-        self.regions[name] = [Region(memory, self._take(memory, layout.bytes), layout) for _ in range(times)]
+        self._demands.append((Demand(name, self.numbers if numbers else self.bytes, layout.bytes, times, least=times), layout))
 
-    def _keep_chunks(self, source: str, home: Home, times: int | None) -> None:
-        """Room for ``times`` chunks of a tensor; for as many as there are, if they fit, when not said."""
+    def _keep_chunks(self, source: str, home: Home, least: int, most: int) -> None:
+        """Room for chunks of a tensor: as many as fit."""
         layout = tile_layout(home, self.box(0, 0), self.block)
-        if times is None:
-            free = self.machine.size(self.bytes) - self._used[self.bytes]
-            times = max(1, min(free // layout.bytes, len(self.tiles) * len(self.chunks)))
-        self.regions[source] = [Region(self.bytes, self._take(self.bytes, layout.bytes), layout) for _ in range(times)]
-
-    def _take(self, memory: str, size: int) -> int:
-        base = self._used[memory]
-        self._used[memory] = base + math.ceil(size / self.machine.alignment) * self.machine.alignment
-        return base
+        self._demands.append((Demand(source, self.bytes, layout.bytes, most, least=least), layout))
 
     @property
     def fits(self) -> bool:
-        return all(used <= self.machine.size(memory) for memory, used in self._used.items())
-
-    def check(self) -> None:
-        """Raises TooSmall if a memory cannot hold its regions."""
-        for memory, used in self._used.items():
-            if used > self.machine.size(memory):
-                held: Mapping[str, int] = {n: sum(r.layout.bytes for r in rs) for n, rs in self.regions.items() if rs[0].memory == memory}
-                raise TooSmall(f"buffer {memory} too small for " + ", ".join(f"{size} bytes of {name}" for name, size in held.items())
-                               + f": {used} of {self.machine.size(memory)} bytes")
+        try:
+            return bool(self.regions)
+        except TooSmall:
+            return False

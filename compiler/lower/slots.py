@@ -6,18 +6,10 @@ import bisect
 from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
 
-__all__ = ["CONTENTS", "Slots", "TooSmall"]
+__all__ = ["Slots"]
 
 _NEVER = 1 << 60
 _SOON = 1  # steps ahead for which room is made at any price
-
-#: What the kinds of units are called in messages.
-CONTENTS = {"x": "the activations of a tile", "w": "the weights of a tile", "bias": "the constants of a tile",
-            "acc": "the sums of a tile", "y": "the results of a tile", "r": "the residual operand of a tile"}
-
-
-class TooSmall(Exception):
-    """A buffer cannot hold what a mapping wants it to."""
 
 
 class Slots:

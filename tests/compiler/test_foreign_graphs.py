@@ -9,7 +9,7 @@ import pytest
 
 from tenon.acg.errors import CovenantError
 from tenon.acg.graph import Graph as Covenant
-from tenon.compiler import network
+from tenon.compiler import placement
 from tenon.compiler.checker import IllegalProgram
 from tenon.compiler.compile import compile_graph
 from tenon.compiler.errors import CompileError
@@ -91,17 +91,28 @@ def test_what_changes_nothing_is_not_refused(kind):
         assert mismatches(program, graph, random_inputs(graph)) == 0, what
 
 
-def test_one_memory_for_two_operands_is_wrong_where_it_is_not_refused(monkeypatch):
-    """So the test above would see it."""
-    monkeypatch.setattr(network, "check_supported", lambda machine: None)
+def merged(count):
+    """Small networks on machines of which two memories are one."""
     graph, seen = small_network(1), Counter()
-    for seed in range(40):
+    for seed in range(count):
         what, covenant = ALTERATIONS["memories merged"](COVENANTS[BASES[seed % 4]], random.Random(seed))
         try:
             seen["wrong" if mismatches(compile_graph(graph, covenant, effort=1), graph, random_inputs(graph)) else "right"] += 1
         except (CompileError, IllegalProgram):
             seen["refused"] += 1
-    assert seen["wrong"] > 3, seen
+    return seen
+
+
+def test_two_operands_in_one_memory():
+    assert merged(40) == {"right": 40}
+
+
+def test_two_operands_in_one_place_are_wrong(monkeypatch):
+    """So the tests above would see it."""
+    parts = placement._parts
+    monkeypatch.setattr(placement, "_parts", lambda machine, memory, demands: [
+        (max(low - 64, 0), high) for low, high in parts(machine, memory, demands)])
+    assert merged(20)["wrong"] > 3
 
 
 @pytest.mark.parametrize(("change", "message"), [
