@@ -16,12 +16,14 @@ import numpy as np
 from tenon.compiler.home import Home
 from tenon.compiler.ir import Conv, Graph, Pool
 from tenon.compiler.layer import Layer
+from tenon.compiler.lower.chain import ChainChoices, chain_plans
 from tenon.compiler.lower.conv_plan import MANY
 from tenon.compiler.lower.depthwise_plan import is_depthwise
 from tenon.compiler.lower.rows_plan import RowsChoices, RowsPlan
 from tenon.compiler.machine import Machine
 from tenon.compiler.mapping import Mapping
 from tenon.compiler.move import Move
+from tenon.compiler.placement import TooSmall
 from tenon.compiler.product import Matrices
 from tenon.compiler.rows import Rows
 from tenon.compiler.space import Space
@@ -77,6 +79,8 @@ def estimated(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Hom
 
 def _cycles(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], point: dict[str, np.ndarray]) -> np.ndarray:
     """By the kind of the layer's kernel."""
+    if layer.before:
+        return _chain(machine, graph, layer, homes, point)
     windowed = isinstance(layer.main, Conv) and is_depthwise(machine, layer.main)
     kinds = ((Conv, _depthwise if windowed else _conv), (Rows, _rows), (Move, _move))
     estimate = next((e for kind, e in kinds if isinstance(layer.main, kind)), _pass)
@@ -85,7 +89,9 @@ def _cycles(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home]
 
 def _completed(layer: Layer, homes: dict[str, Home], space: Space, picked: dict, fixed: dict) -> Mapping:
     """With the choices that are not estimated."""
-    if fixed:
+    if fixed and layer.before:
+        picked = picked | {name: value for name, value in UNESTIMATED.items() if name in fixed}
+    elif fixed:
         apart = homes[layer.main.x].block > 0
         picked = picked | UNESTIMATED | {"ramp": int(apart and picked.get("stage") == "box")}
     return Mapping({c.name: picked[c.name] for c in space.choices})
@@ -234,6 +240,23 @@ def _depthwise(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Ho
     edges = (x_share * x_bytes + y_share * y_bytes) / bus + vectors * words * kh
     total = np.maximum(np.maximum(sums, vector), np.maximum(traffic.beats, issue)) + edges
     return np.where(fits, total + _OVERLAPPED * traffic.beats + _ISSUED * issue + _START_CYCLES + _TAIL_CYCLES, np.inf)
+
+
+def _chain(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], p: dict[str, np.ndarray]) -> np.ndarray:
+    """Few tiles are quick to dispatch, many are soon begun and ended."""
+    shape = np.broadcast_shapes(*(v.shape for v in p.values()))
+    cycles = []
+    for values in zip(*(np.broadcast_to(v, shape).ravel().tolist() for v in p.values())):
+        choices = ChainChoices(**dict(zip(p, values)))
+        try:
+            plans = chain_plans(machine, graph, layer.chain, homes, choices)
+        except TooSmall:
+            cycles.append(np.inf)
+            continue
+        steps = sum(len(plan.steps) for plan in plans)
+        tile = choices.tile_h * choices.tile_w * choices.chunk * machine.block
+        cycles.append(3 * steps * machine.graph.sequencer.issue_cycles + tile)
+    return np.reshape(cycles, shape)
 
 
 def _rows(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], p: dict[str, np.ndarray]) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tenon.compiler.ir import Add, Conv, Graph, Kernel, Lookup
 
@@ -17,6 +17,9 @@ class Layer:
 
     ``sums``: a name for sums that several layers add to, each for a part of the reduction; the first ``begins`` them, the
     last ``finishes``, and may have no ``products`` of its own.
+
+    ``before``: layers that are executed with it, tile by tile (``compiler.chaining``): each reads what the one before makes, the first
+    what the whole reads, and this one is the last.
     """
 
     main: Kernel
@@ -27,10 +30,17 @@ class Layer:
     begins: bool = True
     finishes: bool = True
     products: bool = True
+    before: tuple[Layer, ...] = ()
+
+    @property
+    def chain(self) -> tuple[Layer, ...]:
+        """All layers that it consists of."""
+        return (*self.before, replace(self, before=()))
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
-        return tuple(k for k in (self.main, self.add, self.lookup) if k is not None)
+        mine = (k for k in (self.main, self.add, self.lookup) if k is not None)
+        return (*(k for layer in self.before for k in layer.kernels), *mine)
 
     @property
     def name(self) -> str:
@@ -56,7 +66,8 @@ class Layer:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return (*(self.main.inputs if self.products else ()), *((self.residual,) if self.add else ()))
+        main = self.before[0].main if self.before else self.main
+        return (*(main.inputs if self.products else ()), *((self.residual,) if self.add else ()))
 
 
 def layers_of(graph: Graph, pieces: Collection[str] = ()) -> list[Layer]:

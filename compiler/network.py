@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import functools
 import math
+from collections.abc import Callable
 from collections.abc import Mapping as Mapped
 
 import numpy as np
 
 from tenon.acg.graph import Graph as Covenant
 from tenon.acg.parts import Role
+from tenon.compiler.chaining import chained
 from tenon.compiler.chains import unchained
 from tenon.compiler.code import Code
 from tenon.compiler.columns import by_columns
@@ -32,9 +34,10 @@ from tenon.compiler.product import Matrices
 from tenon.compiler.program import LayerRecord, Placed, Program
 from tenon.compiler.regroup import regrouped
 from tenon.compiler.residence import Residence, may_stay, residents, room_of
-from tenon.compiler.search import search
+from tenon.compiler.search import cycles_of, search
 from tenon.compiler.space import Choice, Space, space_of
 from tenon.compiler.supported import check_supported
+from tenon.compiler.timing import available
 from tenon.compiler.tokens import place_tokens
 from tenon.compiler.touched import touched_bytes
 from tenon.compiler.turn import Turn, turned
@@ -43,6 +46,7 @@ from tenon.compiler.twins import twin_of, twinned, twins_of
 __all__ = ["MOST_INSTRUCTIONS", "Network"]
 
 MOST_INSTRUCTIONS = 1 << 18  # of a program: dispatching more would take longer than whole networks do
+_GLANCE = 8  # mappings that are timed to see whether layers are quicker together
 _PAGE = 4096  # bytes between which no burst passes
 
 
@@ -79,9 +83,10 @@ class Network:
         constants = self.constants()
         self.fixed = {name: constants.place(*tensor) for name, tensor in self._tensors.items()}
         self._machines: dict[tuple, Machine] = {}
-        self._arrange = functools.partial(_arranged, machine, graph, parts, schedule, on_chip, {})
         self._machine, self._parts = machine, parts
         self._searched: dict[tuple, Mapping] = {}
+        self._glanced: dict[tuple, float] = {}
+        self._arrange = functools.partial(_arranged, machine, graph, parts, schedule, self._chained if on_chip else None, {})
         self.places: tuple[Choice, ...] = ()
         self._lay_out({})
         if on_chip:
@@ -119,6 +124,24 @@ class Network:
                 self._machines[key] = Machine(self.covenant, reserved, self._machine.selected)
             self.machines.append(self._machines[key])
         self.turns = _turns(self.graph, self.layers, self.homes)
+
+    def _chained(self, graph: Graph, layers: list[Layer]) -> list[Layer]:
+        """The layers, those that are quicker together as one."""
+        homes, _ = homes_of(graph, layers, self._machine, self._parts, None, self.fixed)
+
+        def cycles(layer: Layer) -> float:
+            """Of the best of a few mappings."""
+            key = _shape(layer, graph, homes)
+            if key not in self._glanced:
+                try:
+                    found = search(self._machine, graph, layer, homes, effort=_GLANCE)
+                    self._glanced[key] = cycles_of(self._machine, graph, layer, homes, found) if available() else 1
+                except CompileError:
+                    self._glanced[key] = math.inf
+            return self._glanced[key]
+
+        pieces = {name for pieces in self._parts.values() for _, name in pieces}
+        return chained(self._machine, graph, layers, pieces, cycles)
 
     def constants(self) -> Constants:
         """The constant segment as far as no mapping changes it: the graph's constant tensors."""
@@ -193,9 +216,9 @@ class Network:
         layer, machine, graph, homes = self.layers[number], self.machines[number], self.graph, self.homes
         macs = sum(graph.macs(k) for k in layer.kernels) if layer.products else 0
         written = (layer.y,) if layer.finishes else ()
-        outputs = homes[layer.writes].shape
-        reads = {n: touched_bytes(layer.main, homes[n].shape, outputs) if n in layer.main.inputs else math.prod(homes[n].shape)
-                 for n in layer.inputs}
+        head = layer.chain[0].main
+        outputs = graph.tensors[head.y].shape
+        reads = {n: touched_bytes(head, homes[n].shape, outputs) if n in head.inputs else math.prod(homes[n].shape) for n in layer.inputs}
         traffic = sum(size for n, size in (reads | {n: math.prod(homes[n].shape) for n in written}).items() if not homes[n].on_chip)
         traffic += sum(k.weight.size for k in layer.kernels if isinstance(k, Conv) and layer.products)
         peak = self.covenant.peak_macs_per_cycle
@@ -215,24 +238,27 @@ def _turns(graph: Graph, layers: list[Layer], homes: dict[str, Home]) -> list[in
         if isinstance(layer.main, Matrices):
             count += sum(1 for _ in layer.main.matrices(graph, layer, homes))
         else:
-            count += isinstance(layer.main, Conv) and layer.products
+            count += sum(isinstance(each.main, Conv) and each.products for each in layer.chain)
     return turns
 
 
-def _arranged(machine: Machine, plain: Graph, parts: dict, schedule: str, on_chip: bool, orders: dict[tuple, list[str]],
-              places: Mapped[str, str]) -> tuple[Graph, list[Layer], Residence]:
-    """The graph, its layers in order, and what stays on chip between them. ``orders``: as ``ordered`` has them."""
+def _arranged(machine: Machine, plain: Graph, parts: dict, schedule: str, chain: Callable[[Graph, list[Layer]], list[Layer]] | None,
+              orders: dict[tuple, list[str]], places: Mapped[str, str]) -> tuple[Graph, list[Layer], Residence]:
+    """The graph, its layers in order, and what stays on chip between them. ``chain``: makes one of layers that are executed together; None
+    if nothing may stay on chip. ``orders``: as ``ordered`` has them."""
     whole: set[str] = set()
     twins = [name for name, place in places.items() if place == "both"]
     leave = {name for name, place in places.items() if place == "dram"}
     while True:
         graph = twinned(plain, twins)
         layers = layers_of(graph, {name for pieces in parts.values() for _, name in pieces})
-        room = room_of(machine) if on_chip else {}
-        if on_chip:
+        room = room_of(machine) if chain else {}
+        if chain:
             layers = in_parts(machine, graph, layers, parts, room[machine.memory("acc")], whole)
         layers = ordered(graph, layers, parts, machine.block, schedule, orders)
-        if not on_chip:
+        if chain:
+            layers = chain(graph, layers)
+        else:
             return graph, layers, Residence({}, ())
         residence = residents(machine, graph, layers, parts, room, leave)
         single = {name for name in twins if not {name, twin_of(name)} <= residence.homes.keys()}

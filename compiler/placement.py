@@ -33,6 +33,7 @@ class Demand:
     least: int = 1
     spread: bool = False
     high: bool = False
+    user: str = ""  # the unit that is not to wait for others' banks
 
 
 def allocate(machine: Machine, demands: Sequence[Demand]) -> dict[str, tuple[str, list[int]]]:
@@ -47,23 +48,47 @@ def allocate(machine: Machine, demands: Sequence[Demand]) -> dict[str, tuple[str
     found = {}
     for memory in dict.fromkeys(d.memory for d in demands):
         mine = [d for d in demands if d.memory == memory]
-        for d, (low, high) in zip(mine, _parts(machine, memory, mine), strict=True):
-            found[d.what] = memory, _slots(machine, d, low, high)
+        for low, high, some in _banks(machine, memory, mine):
+            for d, (first, end) in zip(some, _parts(machine, memory, some, low, high), strict=True):
+                found[d.what] = memory, _slots(machine, d, first, end)
     return found
+
+
+def _banks(machine: Machine, memory: str, demands: Sequence[Demand]) -> list[tuple[int, int, list[Demand]]]:
+    """Banks of a memory, for what different units use where both have room so: first and last address, exclusive, and whose it is."""
+    low, high = machine.floor(memory), machine.size(memory)
+    users = list(dict.fromkeys(d.user for d in demands))
+    banks = machine.graph.memory(memory).banks
+    if not 1 < len(users) <= banks:
+        return [(low, high, list(demands))]
+    size, shares = machine.graph.memory_bytes[memory] // banks, dict.fromkeys(users, 1)
+    wanted = {user: sum(_aligned(machine, d.size) * _count(d, _BUFFERED) for d in demands if d.user == user) for user in users}
+    for _ in range(banks - len(users)):
+        shares[max(users, key=lambda user: wanted[user] / shares[user])] += 1
+    parts, begin = [], 0
+    for user in users:
+        end = begin + shares[user] * size
+        parts.append((max(low, begin), min(high, end), [d for d in demands if d.user == user]))
+        begin = end
+    fits = all(sum(_aligned(machine, d.size) * d.least for d in mine) <= end - first for first, end, mine in parts)
+    return parts if fits else [(low, high, list(demands))]
 
 
 def _aligned(machine: Machine, size: int) -> int:
     return math.ceil(size / machine.alignment) * machine.alignment
 
 
-def _parts(machine: Machine, memory: str, demands: Sequence[Demand]) -> list[tuple[int, int]]:
-    """First and last address, exclusive, of each operand's part of a memory."""
-    low, high = machine.floor(memory), machine.size(memory)
+def _count(d: Demand, units: int) -> int:
+    return max(d.least, min(units, d.most))
+
+
+def _parts(machine: Machine, memory: str, demands: Sequence[Demand], low: int, high: int) -> list[tuple[int, int]]:
+    """First and last address, exclusive, of each operand's part of ``low..high`` in a memory."""
     if len(demands) == 1:
         return [(low, high)]
     sizes = [_aligned(machine, d.size) for d in demands]
     for count in (_BUFFERED, 1):
-        counts = [max(d.least, min(count, d.most)) for d in demands]
+        counts = [_count(d, count) for d in demands]
         wanted = [size * n for size, n in zip(sizes, counts)]
         if sum(wanted) <= high - low:
             break

@@ -133,6 +133,8 @@ def _candidates(machine: Machine, graph: Graph, layers: Sequence[Layer], parts) 
         if len(memories) > 1 or None in memories:
             continue
         (memory,) = memories
+        if any(layer.before for layer in layers[first:max(number for _, number in readers) + 1]):
+            continue  # those take all that there is
         shape = graph.tensors[name].shape
         margin = tuple(map(max, zip(*(_margin(machine, layers[number], shape) for _, number in readers))))
         top, left, bottom, right = margin
@@ -147,13 +149,15 @@ def _candidates(machine: Machine, graph: Graph, layers: Sequence[Layer], parts) 
 
 def _writes(layer: Layer) -> bool:
     """Whether the layer's results can go anywhere on chip."""
-    return isinstance(layer.main, (Conv, *_PASSES))
+    return isinstance(layer.main, (Conv, *_PASSES)) and not layer.before
 
 
 def _wanted(machine: Machine, layer: Layer, name: str, *, piece: bool) -> str | None:
     """The memory out of which a layer reads a tensor, or a ``piece`` of it; None if it must come from DRAM."""
     k = layer.main
     places = []
+    if layer.before:
+        return None
     if isinstance(k, Conv):
         places += [machine.memory("x")] * (k.x == name) + [machine.memory("r")] * (layer.residual == name)
         if layer.residual == name and piece:

@@ -22,7 +22,7 @@ from tenon.compiler.space import Space, space_of
 from tenon.compiler.timing import available, time_program
 from tenon.compiler.tokens import token_masks
 
-__all__ = ["DEFAULT_EFFORT", "neighbours", "search"]
+__all__ = ["DEFAULT_EFFORT", "cycles_of", "neighbours", "search"]
 
 DEFAULT_EFFORT = 64  # mappings of a layer that are timed
 _FIRST = 4  # of them the most promising ones, which differ in kind where they can
@@ -47,11 +47,10 @@ def search(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
         effort = 1
 
     def cycles(mapping: Mapping) -> int:
-        code = lower(machine, graph, layer, homes, mapping, Constants())
         if effort == 1:
+            lower(machine, graph, layer, homes, mapping, Constants())
             return 0
-        twice, _ = joined(machine.graph, [code, code])
-        return time_program(machine.graph, twice, masks=token_masks(machine.graph, twice)).cycles
+        return cycles_of(machine, graph, layer, homes, mapping)
 
     best, least, timed = _first(machine, graph, layer, homes, space, cycles, min(effort, _FIRST))
     wider = [_neighbours, _pairs]
@@ -71,6 +70,13 @@ def search(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
                 best, least, around = mapping, found, wider[:]
                 break
     return best
+
+
+def cycles_of(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], mapping: Mapping) -> int:
+    """What the layer takes, twice in a row."""
+    code = lower(machine, graph, layer, homes, mapping, Constants())
+    twice, _ = joined(machine.graph, [code, code])
+    return time_program(machine.graph, twice, masks=token_masks(machine.graph, twice)).cycles
 
 
 def _first(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], space: Space, cycles,

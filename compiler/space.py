@@ -94,6 +94,11 @@ _BETWEEN = (Choice("slots_x", (1, 2, 3, 4, 8, MANY), between=True), Choice("slot
 
 def space_of(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home]) -> Space:
     """The space of a layer. Every point can be given to ``lower``, which makes a program of it or says why not."""
+    if layer.before:
+        _, h, w, _ = homes[layer.writes].shape
+        between = math.ceil(graph.tensors[layer.before[-1].y].shape[3] / machine.block)
+        return Space((Choice("tile_n", (1,)), Choice("tile_h", _cuts(h)), Choice("tile_w", (w,)), Choice("chunk", _cuts(between)),
+                      Choice("ahead", (2, 4, 8, 16)), _EARLY, Choice("slots_acc", (1, 2)), Choice("slots_y", (1, 2, 4))))
     if isinstance(layer.main, Move):
         return Space((Choice("slots", (2, 4, 8)),))
     if isinstance(layer.main, Rows):

@@ -1,8 +1,8 @@
-"""The accumulators: words of int32 sums in two banks, with a read and a write port for each engine that uses them."""
+"""The accumulators: words of int32 sums in banks, with a read and a write port for each engine that uses them."""
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,16 +10,14 @@ from tenon.hw import emit
 from tenon.hw.memory import Memory
 from tenon.hw.params import SystolicParams
 
-__all__ = ["ACCUMULATOR_BANKS", "Accumulators"]
-
-ACCUMULATOR_BANKS = 2
+__all__ = ["Accumulators"]
 
 #: Ports in order of priority, and the engines that they belong to. The first of each is always granted.
 _READS, _WRITES = {"m": "MATRIX", "v": "VECTOR", "x": "WINDOW"}, {"w": "MATRIX", "xw": "WINDOW"}
 
 
 class Accumulators(wiring.Component):
-    """Two banks, picked by the top bit of the word's address, each with one read and one write per cycle.
+    """Banks, picked by the top bits of the word's address, each with one read and one write per cycle.
 
     A port is granted in the cycle it asks unless a port before it uses the same bank in the same direction. MATRIX
     comes first and cannot wait, so it has no grant. Reading what is being written gives either value.
@@ -63,8 +61,9 @@ class Accumulators(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         p = self.params
-        banks = [emit.instance(m, f"bank{b}", Memory(width=32 * p.cols, depth=p.acc_words // ACCUMULATOR_BANKS,
-                                                     lane_bits=32 * p.window_lanes)) for b in range(ACCUMULATOR_BANKS)]
+        banks = [emit.instance(m, f"bank{b}", Memory(width=32 * p.cols, depth=p.acc_words // p.accumulator_banks,
+                                                     lane_bits=32 * p.window_lanes)) for b in range(p.accumulator_banks)]
+        high = (p.accumulator_banks - 1).bit_length()  # bits that pick a bank
         enable, data, grant = ({name: getattr(self, f"{name}_{what}", None) for name in (*_READS, *_WRITES)}
                                for what in ("en", "data", "grant"))
         enable["w"], address_w = Signal(name="w_en_then"), Signal.like(self.w_addr, name="w_addr_then", reset_less=True)
@@ -80,18 +79,18 @@ class Accumulators(wiring.Component):
                 used, line, word, mask = 0, 0, 0, 0
                 wants = {name: Signal(name=f"{name}_wants{b}") for name in ports}
                 for name in ports:
-                    m.d.comb += wants[name].eq(enable[name] & (address[name][-1] == b))
+                    m.d.comb += wants[name].eq(enable[name] & (address[name][-high:] == b))
                     if name == "xw":
                         free = Signal(name=f"bank{b}_free", init=1)
-                        m.d.sync += free.eq(~(self.w_en & (self.w_addr[-1] == b)))
-                        with m.If(address[name][-1] == b):
+                        m.d.sync += free.eq(~(self.w_en & (self.w_addr[-high:] == b)))
+                        with m.If(address[name][-high:] == b):
                             m.d.comb += grant[name].eq(free)
                     elif grant[name] is not None:
-                        with m.If(address[name][-1] == b):
+                        with m.If(address[name][-high:] == b):
                             m.d.comb += grant[name].eq(~used)
                     used |= wants[name]
                 for name in reversed(ports):
-                    line = Mux(wants[name], address[name][:-1], line)
+                    line = Mux(wants[name], address[name][:-high], line)
                     if ports is _WRITES:
                         parts = self._parts[name]
                         word = Mux(wants[name], data[name].replicate(parts), word)
@@ -103,9 +102,9 @@ class Accumulators(wiring.Component):
                     m.d.comb += [bank.w_en.eq(mask), bank.w_addr.eq(line), bank.w_data.eq(word)]
 
         for name in _READS:
-            from_bank = Signal(reset_less=True, name=f"{name}_bank")
-            m.d.sync += from_bank.eq(address[name][-1])
-            line = Mux(from_bank, banks[1].r_data, banks[0].r_data)
+            from_bank = Signal(high, reset_less=True, name=f"{name}_bank")
+            m.d.sync += from_bank.eq(address[name][-high:])
+            line = Array(bank.r_data for bank in banks)[from_bank] if len(banks) > 2 else Mux(from_bank, banks[1].r_data, banks[0].r_data)
             if self._parts[name] > 1:
                 from_part = Signal.like(part[name], name=f"{name}_part", reset_less=True)
                 m.d.sync += from_part.eq(part[name])

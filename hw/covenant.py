@@ -7,7 +7,6 @@ from tenon.acg import precedence as precedence_note
 from tenon.acg.graph import Edge, Graph, Kind, Memory, Role, Segment, Unit
 from tenon.acg.sequencer import QueueSequencer
 from tenon.hw.accelerator import engine_classes
-from tenon.hw.accumulators import ACCUMULATOR_BANKS
 from tenon.hw.buffers import VECTOR_BANKS, activation_banks, memory_bytes
 from tenon.hw.bursts import burst_limit
 from tenon.hw.dispatch import issue_cycles
@@ -31,7 +30,7 @@ def covenant(params: SystolicParams) -> Graph:
     p = params
     sizes = memory_bytes(p)
     word = {"ACT": p.rows, "WGT": p.cols, "ACC": 4 * p.cols, "VEC": p.cols, "PAR": 4 * p.cols, "TAB": 256}
-    banks = {"ACT": activation_banks(p), "ACC": ACCUMULATOR_BANKS, "VEC": VECTOR_BANKS}
+    banks = {"ACT": activation_banks(p), "ACC": p.accumulator_banks, "VEC": VECTOR_BANKS}
     memories = tuple(Memory(n, word[n], sizes[n] // word[n], banks.get(n, 1)) for n in word)
     dram = Memory("DRAM", 1, 2**p.address_bits, kind=Kind.DRAM)
     units = (Unit("LOAD"), Unit("MATRIX", ordered=("ACC",), peak_macs_per_cycle=p.peak_macs_per_cycle), Unit("VECTOR"), Unit("STORE"))

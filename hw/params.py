@@ -33,7 +33,9 @@ class SystolicParams:
     activation_bytes: int = parameter(128 * 1024, 1024, 2**20, "activation buffer", power_of_two=True)
     weight_bytes: int = parameter(128 * 1024, 1024, 2**20, "weight buffer", power_of_two=True)
     weight_ports: int = parameter(2, 1, 2, "ports of the weight buffer's memory: 2 read and write in a cycle; with 1 LOAD waits for reads")
-    accumulator_bytes: int = parameter(64 * 1024, 1024, 2**22, "accumulators (int32), both banks", power_of_two=True)
+    accumulator_bytes: int = parameter(64 * 1024, 1024, 2**22, "accumulators (int32), all banks", power_of_two=True)
+    accumulator_banks: int = parameter(2, 2, 4, "banks of the accumulators; with 4 every engine can have one of its own",
+                                       power_of_two=True)
     vector_bytes: int = parameter(64 * 1024, 1024, 2**20, "vector buffer, all four banks", power_of_two=True)
     parameter_bytes: int = parameter(16 * 1024, 1024, 2**20, "per-channel constants", power_of_two=True)
     window_taps: int = parameter(3, 0, 4, "multipliers in each lane of WINDOW; 0: no WINDOW")

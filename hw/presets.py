@@ -27,7 +27,7 @@ PRESETS: dict[str, SystolicParams] = {
             vector_bytes=32 * _KIB, parameter_bytes=8 * _KIB, product_register=1, accumulator_register=1,
             clock_gating=0,
         ),
-        SystolicParams(name="edge16"),
+        SystolicParams(name="edge16", accumulator_banks=4),
         SystolicParams(name="edge16_small", lanes=4, window_taps=0),
         SystolicParams(
             name="edge32", rows=32, cols=32, lanes=32, bus_bits=256,

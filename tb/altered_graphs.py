@@ -24,7 +24,7 @@ def altered(graph: Graph, seed: int, most: int = 3) -> tuple[str, Graph]:
         kind = rng.choice(list(ALTERATIONS))
         what, graph = ALTERATIONS[kind](graph, rng)
         said.append(f"{kind}: {what}")
-    return "; ".join(said), trimmed(graph)
+    return "; ".join(said), trimmed(replace(graph, notes={}))  # which tell of the machine that it was
 
 
 def _on_chip(graph: Graph) -> list[Memory]:

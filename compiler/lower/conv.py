@@ -15,6 +15,7 @@ from tenon.compiler.lower.boxes import Boxes
 from tenon.compiler.lower.constants import digest_of
 from tenon.compiler.lower.conv_plan import ConvPlan, Spot, Step
 from tenon.compiler.lower.emitter import Emitter
+from tenon.compiler.lower.made import Made
 from tenon.compiler.lower.margin import surround
 from tenon.compiler.lower.slots import Slots
 from tenon.compiler.lower.tiles import BoxWalks, Walk, binary32, box_walks, element
@@ -37,12 +38,20 @@ def lower_conv(plan: ConvPlan, out: Emitter, table: int | None) -> None:
     CompileError, TooSmall
         If no instruction does what is needed, or a buffer is too small.
     """
-    _Lowering(plan, out, table).run()
+    ConvLowering(plan, out, table).run()
 
 
-class _Lowering:
-    def __init__(self, plan: ConvPlan, out: Emitter, table: int | None):
+class ConvLowering:
+    """A layer's instructions, step by step. ``source``: what makes its activations, tile by tile, if nothing else has; ``sink``: whose
+    activations its results are."""
+
+    def __init__(self, plan: ConvPlan, out: Emitter, table: int | None, source: ConvLowering | None = None):
         self.plan, self.out, self.boxes, self.table = plan, out, Boxes(out), table
+        self.made, self.sink = Made(self, source) if source is not None else None, None
+        if source is not None:
+            source.sink = self
+        self.step = self.fetched = 0
+        self.before = [0]  # transfers of the steps before each that came ahead of their own step
         self.machine = plan.machine
         k, layer = plan.kernel, plan.layer
         tensors = plan.graph.tensors
@@ -65,6 +74,7 @@ class _Lowering:
         self.needed = self.needs()
         self.w_block_bytes = [plan.w_block_bytes(channel) for channel in range(len(plan.channel_tiles))]
         self.forms: dict[tuple, int] = {}
+        self.ends: dict[tuple[int, int], int] = {}  # of each tile
         self.others = [(what, home) for what, home in (("y", plan.y), ("r", plan.residual)) if home is not None]  # beside the sums
         uses: dict[str, dict] = {what: {} for what in plan.slots}
         for what, needed in self.needed.items():
@@ -84,46 +94,68 @@ class _Lowering:
         """What is fetched for each step, by its kind."""
         plan = self.plan
         spots, channels, lows, highs, _, lasts = zip(*plan.steps)
+        firsts = lows
         # Biases, zero-points and scales of a tile stay from its first step to its last.
         needed = {"bias": [((c // plan.constant_group,), c, c + 1) for c in channels]}
         if plan.layer.products:
             needed["w"] = list(zip(plan.w_units, lows, highs))
-            whole = plan.windows and not plan.x.block
-            needed["x"] = list(zip(plan.x_units, *(([0] * len(lows), [1] * len(lows)) if whole else (lows, highs))))
+            if plan.made:  # a tile at a time
+                lows, highs = spots, [s + 1 for s in spots]
+            elif plan.windows and not plan.x.block:
+                lows, highs = [0] * len(lows), [1] * len(lows)
+            needed["x"] = list(zip(plan.x_units, lows, highs))
             if plan.x.resident:
-                needed["x"] = [None if plan.held(low) else need for low, need in zip(lows, needed["x"])]
+                needed["x"] = [None if plan.held(low) else need for low, need in zip(firsts, needed["x"])]
         if "r" in plan.slots:
             needed["r"] = [((s, c), 0, 1) if last else None for s, c, last in zip(spots, channels, lasts)]
         return needed
 
     def run(self) -> None:
-        plan, steps = self.plan, self.plan.steps
-        # Transfers beyond those of the next step wait in their engine's queue; with more of them than it holds,
-        # dispatch would stop in front of the next step itself.
-        room = self.machine.graph.sequencer.queue_depth - _KINDS
-        fetched = 0
-        early = [0]  # transfers of the steps before each that came ahead of their own step
-        for first in range(min(plan.choices.early, len(steps))):
+        self.begin()
+        self.advance(len(self.plan.steps))
+
+    def begin(self) -> None:
+        """Constants that come before any activations: while the layer before still works."""
+        for first in range(min(self.plan.choices.early, len(self.plan.steps))):
             if not self.fetch(first, 0, _CONSTANT):
                 break
-        for now, step in enumerate(steps):
-            while fetched <= now:
-                self.fetch(fetched, now)
-                fetched += 1
-                early.append(early[-1])
+
+    def make(self, spot: int, channel: int) -> None:
+        """Everything up to the end of a tile."""
+        if (spot, channel) not in self.ends:
+            self.ends = {(step.spot, step.channel): k + 1 for k, step in enumerate(self.plan.steps)}
+        self.advance(self.ends[spot, channel])
+
+    def advance(self, until: int) -> None:
+        """The steps before ``until``, and what later ones need, as far as there is room."""
+        plan, steps = self.plan, self.plan.steps
+        for now in range(self.step, until):
+            step = steps[now]
+            while self.fetched <= now:
+                self.fetch(self.fetched, now)
+                self.fetched += 1
+                self.before.append(self.before[-1])
             if now == 0 and plan.y.on_chip and plan.layer.finishes:
                 surround(self.out, plan.y, plan.graph.tensors[plan.layer.y].zero_point & 255)
             if plan.layer.products:
                 self.sum(step, now)
+            self.step = now + 1
             if step.last and plan.layer.finishes:
                 self.finish(step, now)
-            last = min(len(steps), now + 1 + plan.choices.ahead)
-            while fetched < last and early[fetched] - early[min(now + 2, fetched)] <= room:
-                before = len(self.out)
-                if not self.fetch(fetched, now):
-                    break
-                fetched += 1
-                early.append(early[-1] + len(self.out) - before)
+            self.fetch_ahead(now)
+
+    def fetch_ahead(self, now: int) -> None:
+        """What steps after ``now`` need."""
+        # Transfers beyond those of the next step wait in their engine's queue; with more of them than it holds,
+        # dispatch would stop in front of the next step itself.
+        before, room = self.before, self.machine.graph.sequencer.queue_depth - _KINDS
+        last = min(len(self.plan.steps), now + 1 + self.plan.choices.ahead)
+        while self.fetched < last and before[self.fetched] - before[min(now + 2, self.fetched)] <= room:
+            length = len(self.out)
+            if not self.fetch(self.fetched, now):
+                break
+            self.fetched += 1
+            before.append(before[-1] + len(self.out) - length)
 
     def fetch(self, wanted: int, now: int, kinds: tuple[str, ...] = tuple(CONTENTS)) -> bool:
         """Brings in what step ``wanted`` needs of these kinds; False if some of it has no room yet."""
@@ -131,6 +163,8 @@ class _Lowering:
             if needed[wanted] is None or what not in kinds:
                 continue
             slots, (unit, low, high) = self.slots[what], needed[wanted]
+            if what == "x" and self.made is not None and not self.made.room(unit, low, self.step):
+                return False
             if unit not in slots.place and not slots.claim(unit, wanted, now):
                 if wanted == now:
                     raise TooSmall(f"buffer {slots.memory} too small for {CONTENTS[what]} beside what it holds")
@@ -216,6 +250,10 @@ class _Lowering:
 
     def fetch_x(self, step: Step, unit, low: int, high: int) -> None:
         plan = self.plan
+        if self.made is not None:
+            for tile in range(low, high):
+                self.made.make(unit, tile)
+            return
         spot, home, tile = plan.spots[step.spot], plan.x, plan.x_layout(unit)
         near = self.slots["x"].base(unit)
         note = "activations of tile %d", step.spot
@@ -297,7 +335,8 @@ class _Lowering:
         if self.needed["x"][now] is not None:
             slots, (unit, _, _) = self.slots["x"], self.needed["x"][now]
             tile = plan.x_layout(unit)
-            return slots.memory, tile, slots.touch(unit, now) + self.chunk(tile, step.low - plan.x_blocks(unit)[0])
+            begin = tile.offset(h=plan.ring.start(step.spot)) if plan.ring else 0
+            return slots.memory, tile, slots.touch(unit, now) + begin + self.chunk(tile, step.low - plan.x_blocks(unit)[0])
         home, first = plan.held(step.low)
         box = plan.x_box(plan.spots[step.spot], step.low - first, step.high - step.low)
         return home.segment, home.layout, home.offset + home.layout.offset(n=box.n[0], h=box.h[0], w=box.w[0], c=box.c[0])
@@ -322,28 +361,35 @@ class _Lowering:
 
     def finish(self, step: Step, now: int) -> None:
         """Turns a tile's sums into results and stores them."""
-        plan, slots = self.plan, self.slots
-        spot, unit, extent = plan.spots[step.spot], (step.spot, step.channel), plan.channel_tiles[step.channel][1]
-        bases = [*self.constant_bases(step.channel, now), self.totals(step)]
+        plan, unit = self.plan, (step.spot, step.channel)
+        constants = self.constant_bases(step.channel, now)
+        if self.sink is not None:
+            for piece in self.sink.made.pieces(*unit):
+                self.finish_rows(step, constants, piece.first, piece.rows, {"y": (piece.tile, piece.base)})
+            return
+        places, slots = {}, self.slots
         for what, home in self.others:
             if what in slots:
                 slots[what].claim(unit, now, now)
-            bases.append(slots[what].touch(unit, now) if what in slots else self.corner(home, step))
+                layout = plan.y_layout(home, plan.spots[step.spot], step.channel)
+                places[what] = Tile(slots[what].memory, layout), slots[what].touch(unit, now)
+            else:
+                places[what] = Tile(home.segment, home.layout), self.corner(home, step)
+        self.finish_rows(step, constants, 0, plan.extents[step.spot][1], places)
+        if not plan.y.on_chip:
+            near, layout = (slots["y"].memory, slots["y"].base(unit)), places["y"][0].layout
+            self.boxes.store(plan.y, plan.y_box(plan.spots[step.spot], step.channel), layout, near, ("tile %d, channel tile %d", *unit))
+
+    def finish_rows(self, step: Step, constants: list[int], first: int, rows: int, places: dict[str, tuple[Tile, int]]) -> None:
+        """Some rows of a tile's sums. ``places``: of results and residual operand."""
+        totals, (n, _, w), oc = self.totals_tile(step), self.plan.extents[step.spot], self.plan.channel_tiles[step.channel][1]
+        bases = [*constants, self.totals(step) + (totals.layout.offset(h=first) if first else 0), *(base for _, base in places.values())]
         if self.table is not None:
             bases.append(self.table)
-        key = plan.extents[step.spot], extent
+        key = (n, rows, w, oc, totals, *(tile for tile, _ in places.values()))
         if key not in self.forms:
-            tiles = self.constant_tiles(step.channel) | {"acc": self.totals_tile(step)}
-            for what, home in self.others:
-                staged = what in slots
-                tiles[what] = (Tile(slots[what].memory, plan.y_layout(home, spot, step.channel)) if staged
-                               else Tile(home.segment, home.layout))
+            tiles = self.constant_tiles(step.channel) | {"acc": totals} | {what: tile for what, (tile, _) in places.items()}
             if self.table is not None:
                 tiles["table"] = Tile(self.machine.memory("table"), dense([("i", 256, 1)]))
-            extents = dict(zip(("n", "oh", "ow", "oc"), (*plan.extents[step.spot], extent)))
-            self.forms[key] = self.out.form(self.codelet, "finish", tiles, extents, self.attributes)
-        note = "tile %d, channel tile %d", *unit
-        self.out.append(self.forms[key], bases, note)
-        if not plan.y.on_chip:
-            near = slots["y"].memory, slots["y"].base(unit)
-            self.boxes.store(plan.y, plan.y_box(spot, step.channel), plan.y_layout(plan.y, spot, step.channel), near, note)
+            self.forms[key] = self.out.form(self.codelet, "finish", tiles, {"n": n, "oh": rows, "ow": w, "oc": oc}, self.attributes)
+        self.out.append(self.forms[key], bases, ("tile %d, channel tile %d", step.spot, step.channel))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from tenon.compiler.layout import Layout, column_layout, dense
 from tenon.compiler.lower.tiles import Box, cut, tile_layout
 from tenon.compiler.machine import Machine
 from tenon.compiler.placement import Demand, allocate
+from tenon.compiler.select import Route
 
 __all__ = ["MANY", "ConvChoices", "ConvPlan", "Spot", "Step"]
 
@@ -65,15 +67,42 @@ class Step(NamedTuple):
     last: bool
 
 
+class Ring(NamedTuple):
+    """A buffer of rows that are made ``new`` at a time, for windows that reach ``halo`` rows back: it holds ``bands`` times as many.
+
+    What a tile adds takes the place of what ``bands`` tiles before added, which windows need until ``reach`` tiles later; and once more,
+    behind its end, what windows of the first tiles of its next round reach back to, where those of the round's first tiles were.
+    """
+
+    new: int
+    halo: int
+    bands: int
+
+    @property
+    def reach(self) -> int:
+        """Tiles before one that its windows need."""
+        return math.ceil(self.halo / self.new)
+
+    @property
+    def rows(self) -> int:
+        return self.new * self.bands + self.halo
+
+    def start(self, tile: int) -> int:
+        """The row that a tile's windows begin at."""
+        return tile % self.bands * self.new
+
+
 class ConvPlan:
     """Tiles, steps and units of one layer, and where each kind of unit finds room on chip. Emits nothing.
 
     ``weights``: where they live, if they are no constants but a tensor; the kernel then has their shape alone.
-    ``columns``: that tensor's rows are what others' columns are.
+    ``columns``: that tensor's rows are what others' columns are. ``spots``: which tiles are made, in this order, of a result that goes
+    straight into the activations of another layer. ``made``: so do this one's activations come; ``sharers``: layers that share memories.
     """
 
     def __init__(self, machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], choices: ConvChoices,
-                 turn: int = 0, weights: Home | None = None, columns: bool = False):
+                 turn: int = 0, weights: Home | None = None, columns: bool = False, spots: Sequence[Spot] | None = None):
+        self.given, self.made, self.sinks, self.sharers = spots, False, spots is not None, 1
         self.machine, self.graph, self.layer, self.choices = machine, graph, layer, choices
         # Layers take turns, so that one's weights can come while the last ones are in use.
         self.from_top = (turn % 2 == 1) == (choices.begin == "turn")
@@ -104,6 +133,8 @@ class ConvPlan:
 
     @cached_property
     def spots(self) -> list[Spot]:
+        if self.given is not None:
+            return list(self.given)
         n, h, w, _ = self.y.shape
         c = self.choices
         return [Spot(a, b, d) for a in cut(n, c.tile_n) for b in cut(h, c.tile_h) for d in cut(w, c.tile_w)]
@@ -186,9 +217,32 @@ class ConvPlan:
         return (home, first // self.granule) if home.on_chip else None
 
     @cached_property
+    def ring(self) -> Ring | None:
+        """How rows of activations that are made stay from tile to tile; None where no window reaches from one into another."""
+        if not self.made or len(self.spots) < 2:
+            return None
+        first, second = (self.x_box(spot, 0, 1).h for spot in self.spots[:2])
+        halo = sum(first) - second[0]
+        if halo <= 0:
+            return None
+        reach = math.ceil(halo / (first[1] - halo))
+        return Ring(first[1] - halo, halo, 2 * reach + (self.x_chunks == 1))
+
+    def new_rows(self, spot: int) -> tuple[int, int]:
+        """Rows of the operand that a tile needs and none before did, padding among them: first and last, exclusive."""
+        first, extent = self.x_box(self.spots[spot], 0, 1).h
+        if self.ring and spot:
+            return sum(self.x_box(self.spots[spot - 1], 0, 1).h), first + extent
+        return first, first + extent
+
+    @cached_property
     def x_units(self) -> list[tuple[int, int]]:
-        """Of each step the unit of activations: spatial tile and chunk."""
-        return [(spot, low // self.choices.chunk_x) for spot, _, low, _, _, _ in self.steps]
+        """Of each step the unit of activations."""
+        return [self.x_unit(spot, low // self.choices.chunk_x) for spot, _, low, _, _, _ in self.steps]
+
+    def x_unit(self, spot: int, chunk: int) -> tuple[int, int]:
+        """Spatial tile and chunk; where rows stay, all tiles are in one."""
+        return 0 if self.ring else spot, chunk
 
     def x_blocks(self, unit: tuple[int, int]) -> tuple[int, int]:
         """First block and number of blocks of a unit."""
@@ -215,6 +269,8 @@ class ConvPlan:
         spot = self.spots[unit[0]]
         low, count = self.x_blocks(unit)
         box = self.x_box(spot, low, count)
+        if self.ring:
+            box = box._replace(h=(0, self.ring.rows))
         if self.windows:
             box = Box(spot.n, (0, spot.h[1]), (0, spot.w[1]), box.c)
             if not self.x.block:
@@ -278,6 +334,11 @@ class ConvPlan:
         parts = full.reshape(*self.taps, high - low, self.granule // lanes_in, lanes_in, extent // lanes_out, lanes_out)
         return parts.transpose(2, 5, 0, 1, 3, 4, 6).tobytes()
 
+    @property
+    def route(self) -> Route:
+        """What sums the products."""
+        return self.machine.products
+
     def products(self, x_type: str, w_type: str) -> Codelet:
         """The codelet whose statements ``start`` and ``resume`` sum the products."""
         return conv(x_type, w_type, zero_per_channel=self.zero_per_channel)
@@ -305,7 +366,7 @@ class ConvPlan:
     @cached_property
     def constant_group(self) -> int:
         """Channel tiles whose constants make up one unit: all if there is room."""
-        room = self.machine.size(self.machine.memory("bias")) // 2
+        room = self.machine.size(self.machine.memory("bias")) // (2 * self.sharers)
         return max(1, min(len(self.channel_tiles), room // self.constant_bytes))
 
     @cached_property
@@ -340,35 +401,42 @@ class ConvPlan:
 
     @cached_property
     def slots(self) -> dict[str, tuple[str, list[int]]]:
-        """Memory and slot bases of those of ``x w bias acc y r`` that do not stay on chip anyway.
+        """Memory and slot bases of ``demands``.
 
         Raises
         ------
         TooSmall
             If a memory cannot hold one unit.
         """
+        return allocate(self.machine, self.demands)
+
+    @property
+    def demands(self) -> list[Demand]:
+        """Room for those of ``x w bias acc y r`` that do not stay on chip anyway."""
         spans = [high - low for low, high in map(self.span, range(len(self.channel_tiles)))]
-        # The first tile is the largest; tiles at the edges may be smaller.
         sizes = {}
+        largest = max(range(len(self.spots)), key=lambda s: math.prod(self.extents[s]))
         if self.layer.products and any(self.held(step.low) is None for step in self.steps):
-            sizes["x"] = max(self.x_layout((0, chunk)).bytes for chunk in range(self.x_chunks))
+            sizes["x"] = max(self.x_layout((largest, chunk)).bytes for chunk in range(self.x_chunks))
         if self.layer.products:
             sizes["w"] = max(min(self.choices.chunk_w, span) * self.w_block_bytes(c) for c, span in enumerate(spans))
         sizes["bias"] = self.constant_bytes * self.constant_group
         if not self.sums:
-            sizes["acc"] = self.acc_layout(self.spots[0], 0).bytes
-        if not self.y.on_chip and self.layer.finishes:
-            sizes["y"] = self.y_layout(self.y, self.spots[0], 0).bytes
+            sizes["acc"] = self.acc_layout(self.spots[largest], 0).bytes
+        if not self.y.on_chip and self.layer.finishes and not self.sinks:
+            sizes["y"] = self.y_layout(self.y, self.spots[largest], 0).bytes
         if self.residual and not self.residual.on_chip:
-            sizes["r"] = self.y_layout(self.residual, self.spots[0], 0).bytes
-        units = {"x": len(self.spots) * self.x_chunks, "bias": math.ceil(len(self.channel_tiles) / self.constant_group),
+            sizes["r"] = self.y_layout(self.residual, self.spots[largest], 0).bytes
+        units = {"x": self.x_chunks if self.ring else len(self.spots) * self.x_chunks,
+                 "bias": math.ceil(len(self.channel_tiles) / self.constant_group),
                  "w": sum(math.ceil(span / self.choices.chunk_w) for span in spans)}
         c = self.choices
         shared = 2 if "r" in sizes else 1  # results and residual operands together
         most = {"x": c.slots_x, "w": c.slots_w, "acc": c.slots_acc, "y": max(c.slots_y // shared, 1), "r": max(c.slots_y // shared, 1)}
-        return allocate(self.machine, [
+        return [
             Demand(what, self.machine.memory(what), size, min(most.get(what, MANY), units.get(what, MANY)),
-                   spread=what in ("acc", "y", "r"), high=self.from_top and what in ("x", "w", "bias")) for what, size in sizes.items()])
+                   least=self.x_chunks if self.ring and what == "x" else 1, spread=what in ("acc", "y", "r"),
+                   high=self.from_top and what in ("x", "w", "bias")) for what, size in sizes.items()]
 
     @cached_property
     def x_chunks(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -13,9 +13,10 @@ from tenon.compiler.home import Home
 from tenon.compiler.ir import Conv, Graph
 from tenon.compiler.layer import Layer
 from tenon.compiler.layout import Layout, dense
-from tenon.compiler.lower.conv_plan import ConvChoices, ConvPlan, Step
+from tenon.compiler.lower.conv_plan import ConvChoices, ConvPlan, Spot, Step
 from tenon.compiler.lower.tiles import cut
 from tenon.compiler.machine import Machine
+from tenon.compiler.select import Route
 
 __all__ = ["DepthwisePlan", "is_depthwise"]
 
@@ -34,9 +35,9 @@ class DepthwisePlan(ConvPlan):
     """
 
     def __init__(self, machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], choices: Mapping[str, int | str],
-                 turn: int = 0):
+                 turn: int = 0, spots: Sequence[Spot] | None = None):
         whole = choices["tile_c"]
-        super().__init__(machine, graph, layer, homes, ConvChoices(**choices, chunk_x=whole, chunk_w=whole, ramp=0), turn)
+        super().__init__(machine, graph, layer, homes, ConvChoices(**choices, chunk_x=whole, chunk_w=whole, ramp=0), turn, spots=spots)
         k = self.kernel
         lanes = machine.window_lanes
         self.kw = machine.window_columns(self.kh, self.kw, k.strides, k.dilations)
@@ -86,6 +87,10 @@ class DepthwisePlan(ConvPlan):
         lanes = self.machine.window_lanes
         parts = full.reshape(self.kh, self.kw, extent // lanes, lanes)
         return parts.transpose(2, 0, 1, 3).tobytes()
+
+    @property
+    def route(self) -> Route:
+        return self.machine.windows
 
     def products(self, x_type: str, w_type: str) -> Codelet:
         return depthwise(x_type, w_type, zero_per_channel=self.zero_per_channel)

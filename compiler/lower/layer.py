@@ -6,6 +6,7 @@ from tenon.compiler.code import Code
 from tenon.compiler.home import Home
 from tenon.compiler.ir import Conv, Graph, Lookup
 from tenon.compiler.layer import Layer
+from tenon.compiler.lower.chain import ChainChoices, lower_chain
 from tenon.compiler.lower.constants import Constants
 from tenon.compiler.lower.conv import lower_conv
 from tenon.compiler.lower.conv_plan import ConvChoices, ConvPlan
@@ -42,15 +43,21 @@ def lower(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], 
         Naming layer and nodes: a buffer is too small, or no instruction does what is needed.
     """
     out = Emitter(machine, f"{layer.name} ({', '.join(n for k in layer.kernels for n in k.nodes) or layer.op})", constants)
-    table = layer.main if isinstance(layer.main, Lookup) else layer.lookup
-    address = None
-    if table is not None:
-        memory = machine.memory("table")
-        address = machine.tables[number % len(machine.tables)]
-        data = table.table.astype("uint8").tobytes()
-        out.load_run(_TABLE_BYTES, (out.fixed, constants.put(data)), (memory, address), ("table",))
+    tables = [each.main if isinstance(each.main, Lookup) else each.lookup for each in layer.chain]
+    if sum(table is not None for table in tables) > len(machine.tables):
+        raise out.fail("it has more tables than there is room for")
+    addresses = []
+    for table in tables:
+        address = machine.tables[(number + len(addresses)) % len(machine.tables)] if table is not None else None
+        addresses.append(address)
+        if table is not None:
+            data = table.table.astype("uint8").tobytes()
+            out.load_run(_TABLE_BYTES, (out.fixed, constants.put(data)), (machine.memory("table"), address), ("table",))
     try:
-        _lower(machine, graph, layer, homes, mapping, turn, out, address)
+        if layer.before:
+            lower_chain(machine, graph, layer.chain, homes, ChainChoices(**mapping.choices), turn, out, addresses)
+        else:
+            _lower(machine, graph, layer, homes, mapping, turn, out, addresses[0])
     except TooSmall as reason:
         raise out.fail(f"{reason}; a configuration with a larger one may hold it") from None
     return out.code()

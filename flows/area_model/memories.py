@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from tenon.hw.accelerator import engine_classes
-from tenon.hw.accumulators import ACCUMULATOR_BANKS
 from tenon.hw.array import OPERAND_BITS, SystolicArray
 from tenon.hw.buffers import VECTOR_BANKS, activation_banks
 from tenon.hw.bursts import burst_limit
@@ -64,7 +63,7 @@ def memories(p: SystolicParams) -> dict[str, list[Shape]]:
         "weight_buffer": banks(p.weight_bytes, line, 1),
         "vector_buffer_x": banks(p.vector_bytes, line, VECTOR_BANKS), "vector_buffer_y": banks(p.vector_bytes, line, VECTOR_BANKS),
         "parameter_buffer": (3 if p.window_taps else 4) * parameters,
-        "accumulators": banks(p.accumulator_bytes, 32 * p.cols, ACCUMULATOR_BANKS, 32 * p.window_lanes),
+        "accumulators": banks(p.accumulator_bytes, 32 * p.cols, p.accumulator_banks, 32 * p.window_lanes),
         "lane": p.lanes * banks(256 * p.tables, line, 1),
         "control": [Shape(32, p.markers, 32)],
         "engine_queue": [Shape(bits, p.queue_depth, bits) for bits in instructions],

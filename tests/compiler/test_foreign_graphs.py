@@ -110,8 +110,8 @@ def test_two_operands_in_one_memory():
 def test_two_operands_in_one_place_are_wrong(monkeypatch):
     """So the tests above would see it."""
     parts = placement._parts
-    monkeypatch.setattr(placement, "_parts", lambda machine, memory, demands: [
-        (max(low - 64, 0), high) for low, high in parts(machine, memory, demands)])
+    monkeypatch.setattr(placement, "_parts", lambda machine, memory, demands, low, high: [
+        (max(first - 64, 0), end) for first, end in parts(machine, memory, demands, low, high)])
     assert merged(20)["wrong"] > 3
 
 

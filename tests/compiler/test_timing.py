@@ -57,7 +57,7 @@ def test_banks(name):
 def test_banks_in_layers(name):
     """And where layers overlap, with forms of instructions whose addresses differ from tile to tile."""
     net = Network("mixed", 1)
-    there = net.conv("stem", net.input("x", (1, 3, 12, 12)), 32, (3, 3))
+    there = net.conv("stem", net.input("x", (2, 3, 12, 12)), 32, (3, 3))
     for number in range(3):
         there = net.conv(f"point{number}", net.conv(f"deep{number}", there, 32, (3, 3), depthwise=True), 32)
     program = compile_graph(read_graph(net.model([there])), GRAPHS[name], on_chip=True, effort=1).instructions

@@ -7,13 +7,13 @@ from tenon.acg.encoding import Header
 from tenon.hw.bus_guard import BusGuard
 from tenon.hw.covenant import covenant
 from tenon.hw.load import LoadEngine
-from tenon.hw.presets import preset
+from tenon.hw.params import SystolicParams
 from tenon.tb.functional import Instruction
 from tenon.tb.model import Deadlock, simulate_program
 from tenon.tb.random_banks import without_precedence
 from tenon.tb.transfers import transfer_of
 
-GRAPH = covenant(preset("edge16"))
+GRAPH = covenant(SystolicParams(accumulator_banks=2))
 LOAD, MATRIX, VECTOR, STORE = (GRAPH.mnemonic(name) for name in ("LOAD", "MATRIX", "VECTOR", "STORE"))
 ON_CHIP = frozenset(GRAPH.memory_bytes)
 WHOLE = {"y_lim": 1, "x_lim": 1}

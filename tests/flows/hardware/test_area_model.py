@@ -121,11 +121,12 @@ def test_the_sum_is_that_of_the_modules():
 
 def test_conditions(monkeypatch):
     """It says that it is a model; and what it was not fitted to."""
-    said = area_model().predict(preset("edge16")).conditions
+    said = area_model().predict(preset("edge8")).conditions
     assert said.startswith(f"a model, fitted on {MADE['date']} to ") and MADE["yosys"] in said and "beyond" not in said
     assert ("older hardware" in said) == (model.hardware_hash() != MADE["hardware"])
     assert area_model().predict(SystolicParams(rows=64, activation_bytes=2**18, accumulator_bytes=2**19)).conditions.endswith(
         "beyond what it was fitted to: rows = 64, accumulator_bytes = 524288")
+    assert area_model().predict(preset("edge16")).conditions.endswith("beyond what it was fitted to: accumulator_banks = 4")
     monkeypatch.setattr(model, "hardware_hash", lambda: "another")
     assert "; fitted to an older hardware" in area_model().predict(preset("tiny")).conditions
 
