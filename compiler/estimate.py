@@ -243,7 +243,7 @@ def _depthwise(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Ho
 
 
 def _chain(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], p: dict[str, np.ndarray]) -> np.ndarray:
-    """Few tiles are quick to dispatch, many are soon begun and ended."""
+    """Few tiles are quick to dispatch, many soon begun and ended; sums are finished while others are made, if there is room for both."""
     shape = np.broadcast_shapes(*(v.shape for v in p.values()))
     cycles = []
     for values in zip(*(np.broadcast_to(v, shape).ravel().tolist() for v in p.values())):
@@ -255,7 +255,9 @@ def _chain(machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home],
             continue
         steps = sum(len(plan.steps) for plan in plans)
         tile = choices.tile_h * choices.tile_w * choices.chunk * machine.block
-        cycles.append(3 * steps * machine.graph.sequencer.issue_cycles + tile)
+        single = [plan for plan in plans if len(plan.slots["acc"][1]) == 1 and len(plan.tiles) > 1]
+        alone = sum(math.prod(plan.y.shape) // machine.channel_lanes * _word_cycles(machine) for plan in single)
+        cycles.append(3 * steps * machine.graph.sequencer.issue_cycles + tile + 2 * alone)
     return np.reshape(cycles, shape)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tenon.compiler.home import Home
-from tenon.compiler.ir import Graph
+from tenon.compiler.ir import Conv, Graph, Kernel, Pool
 from tenon.compiler.layer import Layer
 from tenon.compiler.layout import blocked
 from tenon.compiler.lower.conv import ConvLowering
@@ -18,10 +18,12 @@ from tenon.compiler.lower.conv_plan import ConvChoices, ConvPlan
 from tenon.compiler.lower.depthwise_plan import DepthwisePlan, is_depthwise
 from tenon.compiler.lower.emitter import Emitter
 from tenon.compiler.lower.made import made_spots
+from tenon.compiler.lower.pool_plan import PoolPlan
+from tenon.compiler.lower.pooling import gathers
 from tenon.compiler.machine import Machine
 from tenon.compiler.placement import allocate
 
-__all__ = ["ChainChoices", "chain_plans", "lower_chain"]
+__all__ = ["ChainChoices", "chain_plans", "lower_chain", "slides"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,13 @@ def chain_plans(machine: Machine, graph: Graph, layers: Sequence[Layer], homes: 
     return plans
 
 
+def slides(machine: Machine, graph: Graph, kernel: Kernel) -> bool:
+    """Whether an instruction slides windows over each channel for it."""
+    if isinstance(kernel, Pool):
+        return gathers(machine, kernel, graph.tensors[kernel.x].shape)
+    return isinstance(kernel, Conv) and is_depthwise(machine, kernel)
+
+
 def _plans(machine: Machine, graph: Graph, layers: Sequence[Layer], homes: dict[str, Home], choices: ChainChoices,
            turn: int) -> list[ConvPlan]:
     """First to last."""
@@ -85,11 +94,12 @@ def _plans(machine: Machine, graph: Graph, layers: Sequence[Layer], homes: dict[
     plans: list[ConvPlan] = []
     for k in reversed(range(len(layers))):
         layer, last = layers[k], k == len(layers) - 1
-        spots = None if last else [spot for spot in made_spots(plans[-1]) if spot is not None]
+        spots = None if last else made_spots(plans[-1])
         whole = math.ceil(graph.tensors[layer.y].shape[3] / machine.block)
         tile_c = whole if last else plans[-1].choices.chunk_x
-        if is_depthwise(machine, layer.main):
-            plan = DepthwisePlan(machine, graph, layer, homes, {**common, "tile_c": tile_c}, turn + k, spots)
+        if slides(machine, graph, layer.main):
+            kind = PoolPlan if isinstance(layer.main, Pool) else DepthwisePlan
+            plan = kind(machine, graph, layer, homes, {**common, "tile_c": tile_c}, turn + k, spots)
         else:
             blocks = math.ceil(graph.tensors[layer.main.x].shape[3] / machine.block)
             chunk = min(c.chunk, blocks) if k else blocks

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 
-from tenon.compiler.codelets import conv
 from tenon.compiler.home import Home
 from tenon.compiler.layout import Layout, dense
 from tenon.compiler.lower.boxes import Boxes
@@ -18,7 +17,7 @@ from tenon.compiler.lower.emitter import Emitter
 from tenon.compiler.lower.made import Made
 from tenon.compiler.lower.margin import surround
 from tenon.compiler.lower.slots import Slots
-from tenon.compiler.lower.tiles import BoxWalks, Walk, binary32, box_walks, element
+from tenon.compiler.lower.tiles import BoxWalks, Walk, box_walks
 from tenon.compiler.placement import CONTENTS, TooSmall
 from tenon.compiler.placing import Tile
 
@@ -53,26 +52,9 @@ class ConvLowering:
         self.step = self.fetched = 0
         self.before = [0]  # transfers of the steps before each that came ahead of their own step
         self.machine = plan.machine
-        k, layer = plan.kernel, plan.layer
-        tensors = plan.graph.tensors
-        residual_type = tensors[layer.residual].dtype if layer.add else "uint8"
-        self.weight_type = "i8" if k.lowest_weight < 0 else "u8"
-        self.products = plan.products(element(tensors[k.x].dtype), self.weight_type)
-        self.codelet = conv(element(tensors[k.x].dtype), self.weight_type, scale_per_channel=plan.scale_per_channel,
-                            zero_per_channel=plan.zero_per_channel, residual=layer.side or None,
-                            residual_type=element(residual_type), table=layer.lookup is not None)
-        dense_windows = plan.windows
-        (sh, sw), (dh, dw) = ((1, 1), (1, 1)) if dense_windows else (k.strides, k.dilations)
-        self.attributes: dict[str, int | float] = {
-            "stride_h": sh, "stride_w": sw, "dilation_h": dh, "dilation_w": dw, "pad_top": 0, "pad_left": 0,
-            "zx": int(k.zx), "zw": int(k.zw[0]), "zy": int(k.zy), "lo": int(k.lo), "hi": int(k.hi), "scale": binary32(k.scale[0]),
-        }
-        if layer.add:
-            a = layer.add
-            self.attributes |= {"ra": binary32(a.ra), "rb": binary32(a.rb), "fixed": binary32(a.fixed), "sum_lo": int(a.lo),
-                                "sum_hi": int(a.hi)}
+        self.products, self.codelet, self.attributes = plan.operators()
         self.needed = self.needs()
-        self.w_block_bytes = [plan.w_block_bytes(channel) for channel in range(len(plan.channel_tiles))]
+        self.w_block_bytes = [plan.w_block_bytes(channel) for channel in range(len(plan.channel_tiles))] if plan.weighted else []
         self.forms: dict[tuple, int] = {}
         self.ends: dict[tuple[int, int], int] = {}  # of each tile
         self.others = [(what, home) for what, home in (("y", plan.y), ("r", plan.residual)) if home is not None]  # beside the sums
@@ -96,9 +78,10 @@ class ConvLowering:
         spots, channels, lows, highs, _, lasts = zip(*plan.steps)
         firsts = lows
         # Biases, zero-points and scales of a tile stay from its first step to its last.
-        needed = {"bias": [((c // plan.constant_group,), c, c + 1) for c in channels]}
+        needed = {"bias": [((c // plan.constant_group,), c, c + 1) for c in channels]} if plan.constant_words else {}
         if plan.layer.products:
-            needed["w"] = list(zip(plan.w_units, lows, highs))
+            if plan.weighted:
+                needed["w"] = list(zip(plan.w_units, lows, highs))
             if plan.made:  # a tile at a time
                 lows, highs = spots, [s + 1 for s in spots]
             elif plan.windows and not plan.x.block:
@@ -261,7 +244,7 @@ class ConvLowering:
             near += self.chunk(tile, low - plan.x_blocks(unit)[0])
             note = "activations of tile %d, blocks %d..%d", step.spot, low, high - 1
         walks = (lambda _home, _box, tile: self.window_walks(spot, tile, high - low)) if plan.windows else box_walks
-        self.boxes.load(home, plan.x_box(spot, low, high - low), tile, (self.slots["x"].memory, near), note, fill=plan.kernel.zx & 255,
+        self.boxes.load(home, plan.x_box(spot, low, high - low), tile, (self.slots["x"].memory, near), note, fill=plan.fill,
                         walks=walks)
 
     def chunk(self, tile: Layout, block: int) -> int:
@@ -297,11 +280,15 @@ class ConvLowering:
     def constant_tiles(self, channel: int) -> dict[str, Tile]:
         """Biases, zero-points and scales of a channel tile."""
         plan = self.plan
+        if not plan.constant_words:
+            return {}
         tile = Tile(self.slots["bias"].memory, dense([("oc", plan.channel_tiles[channel][1], 1)], 4))
         return {name: tile for name in ["bias"] + ["zero"] * plan.zero_per_channel + ["scale"] * plan.scale_per_channel}
 
     def constant_bases(self, channel: int, now: int) -> list[int]:
         """Where each of them begins, when step ``now`` uses them."""
+        if not self.plan.constant_words:
+            return []
         slots, (unit, _, _) = self.slots["bias"], self.needed["bias"][now]
         base = slots.touch(unit, now)
         return [base + offset for offset in self.constant_offsets[channel]]
@@ -309,23 +296,26 @@ class ConvLowering:
     def sum(self, step: Step, now: int) -> None:
         """Adds one chunk of products to a tile's sums."""
         plan = self.plan
-        (w_unit, _, _), tile_unit = self.needed["w"][now], (step.spot, step.channel)
+        tile_unit = step.spot, step.channel
         if "acc" in self.slots:
             if not self.slots["acc"].claim(tile_unit, now, now):
                 raise TooSmall(f"buffer {self.slots['acc'].memory} too small for {CONTENTS['acc']} beside what it holds")
             self.slots["acc"].touch(tile_unit, now)
-        blocks = step.low - plan.w_low(w_unit)
-        w_count = min(plan.choices.chunk_w, plan.span(step.channel)[1] - step.low + blocks)
         memory, layout, x_base = self.operand(step, now)
-        bases = [*self.constant_bases(step.channel, now), x_base, self.totals(step),
-                 self.slots["w"].touch(w_unit, now) + blocks * self.w_block_bytes[step.channel]]
+        bases, w_count = [*self.constant_bases(step.channel, now), x_base, self.totals(step)], 0
+        if plan.weighted:
+            w_unit, _, _ = self.needed["w"][now]
+            blocks = step.low - plan.w_low(w_unit)
+            w_count = min(plan.choices.chunk_w, plan.span(step.channel)[1] - step.low + blocks)
+            bases.append(self.slots["w"].touch(w_unit, now) + blocks * self.w_block_bytes[step.channel])
         begins = step.first and plan.layer.begins
         key = begins, plan.extents[step.spot], plan.channel_tiles[step.channel][1], step.high - step.low, w_count, id(layout)
         if key not in self.forms:
             tiles = self.constant_tiles(step.channel) | {"x": Tile(memory, layout), "acc": self.totals_tile(step)}
-            tiles["w"] = Tile(self.slots["w"].memory, plan.w_layout(step.channel, w_count))
+            if plan.weighted:
+                tiles["w"] = Tile(self.slots["w"].memory, plan.w_layout(step.channel, w_count))
             extents = dict(zip(("n", "oh", "ow"), plan.extents[step.spot])) | plan.product_extents(step)
-            self.forms[key] = self.out.form(self.products, "start" if begins else "resume", tiles, extents, self.attributes)
+            self.forms[key] = self.out.form(self.products, plan.statements[0 if begins else 1], tiles, extents, self.attributes)
         self.out.append(self.forms[key], bases, ("tile %d, channel tile %d, blocks %d..%d", *tile_unit, step.low, step.high - 1))
 
     def operand(self, step: Step, now: int) -> tuple[str, Layout, int]:

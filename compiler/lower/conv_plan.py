@@ -15,7 +15,7 @@ from tenon.compiler.home import Home
 from tenon.compiler.ir import Conv, Graph
 from tenon.compiler.layer import Layer
 from tenon.compiler.layout import Layout, column_layout, dense
-from tenon.compiler.lower.tiles import Box, cut, tile_layout
+from tenon.compiler.lower.tiles import Box, binary32, cut, element, tile_layout
 from tenon.compiler.machine import Machine
 from tenon.compiler.placement import Demand, allocate
 from tenon.compiler.select import Route
@@ -97,11 +97,12 @@ class ConvPlan:
 
     ``weights``: where they live, if they are no constants but a tensor; the kernel then has their shape alone.
     ``columns``: that tensor's rows are what others' columns are. ``spots``: which tiles are made, in this order, of a result that goes
-    straight into the activations of another layer. ``made``: so do this one's activations come; ``sharers``: layers that share memories.
+    straight into the activations of another layer; those for one of its tiles together. ``made``: so do this one's activations come;
+    ``sharers``: layers that share memories.
     """
 
     def __init__(self, machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], choices: ConvChoices,
-                 turn: int = 0, weights: Home | None = None, columns: bool = False, spots: Sequence[Spot] | None = None):
+                 turn: int = 0, weights: Home | None = None, columns: bool = False, spots: Sequence[Sequence[Spot]] | None = None):
         self.given, self.made, self.sinks, self.sharers = spots, False, spots is not None, 1
         self.machine, self.graph, self.layer, self.choices = machine, graph, layer, choices
         # Layers take turns, so that one's weights can come while the last ones are in use.
@@ -111,9 +112,8 @@ class ConvPlan:
         self.x, self.y = homes[self.kernel.x], homes[layer.writes]
         self.residual = homes[layer.residual] if layer.add else None
         self.sums = homes.get(layer.sums)  # where all sums stay until the last part has added its own
-        k = self.kernel
-        self.kh, self.kw, self.group_in, self.channels_out = k.weight.shape
-        self.group_out = self.channels_out // k.group
+        self.kh, self.kw, self.group_in, self.channels_out = self.weight_shape
+        self.group_out = self.channels_out // self.group
         self.block = machine.block
         lanes = machine.reduction_lanes
         channels = self.x.shape[3]
@@ -129,12 +129,45 @@ class ConvPlan:
         self.blocks = math.ceil(self.reduction / self.granule)
         self.words = self.block // machine.channel_lanes  # output words per block
 
+    weighted = True  # whether it multiplies
+    statements = "start", "resume"  # what begins sums, and what goes on with them
+
+    @property
+    def weight_shape(self) -> tuple[int, int, int, int]:
+        return self.kernel.weight.shape
+
+    @property
+    def group(self) -> int:
+        return self.kernel.group
+
+    @property
+    def fill(self) -> int:
+        """The byte that padding consists of."""
+        return self.kernel.zx & 255
+
+    def operators(self) -> tuple[Codelet, Codelet, dict[str, int | float]]:
+        """The codelet that sums, the one whose ``finish`` makes results of sums, and the attributes of both."""
+        k, layer, tensors = self.kernel, self.layer, self.graph.tensors
+        x_type, w_type = element(tensors[k.x].dtype), "i8" if k.lowest_weight < 0 else "u8"
+        finish = conv(x_type, w_type, scale_per_channel=self.scale_per_channel, zero_per_channel=self.zero_per_channel,
+                      residual=layer.side or None, residual_type=element(tensors[layer.residual].dtype if layer.add else "uint8"),
+                      table=layer.lookup is not None)
+        (sh, sw), (dh, dw) = ((1, 1), (1, 1)) if self.windows else (k.strides, k.dilations)
+        attributes: dict[str, int | float] = {
+            "stride_h": sh, "stride_w": sw, "dilation_h": dh, "dilation_w": dw, "pad_top": 0, "pad_left": 0,
+            "zx": int(k.zx), "zw": int(k.zw[0]), "zy": int(k.zy), "lo": int(k.lo), "hi": int(k.hi), "scale": binary32(k.scale[0]),
+        }
+        if layer.add:
+            a = layer.add
+            attributes |= {"ra": binary32(a.ra), "rb": binary32(a.rb), "fixed": binary32(a.fixed), "sum_lo": int(a.lo), "sum_hi": int(a.hi)}
+        return self.products(x_type, w_type), finish, attributes
+
     # Tiles and steps.
 
     @cached_property
     def spots(self) -> list[Spot]:
         if self.given is not None:
-            return list(self.given)
+            return [spot for spots in self.given for spot in spots]
         n, h, w, _ = self.y.shape
         c = self.choices
         return [Spot(a, b, d) for a in cut(n, c.tile_n) for b in cut(h, c.tile_h) for d in cut(w, c.tile_w)]
@@ -159,7 +192,7 @@ class ConvPlan:
         return [self._span(channel) for channel in range(len(self.channel_tiles))]
 
     def _span(self, channel: int) -> tuple[int, int]:
-        if self.kernel.group == 1:
+        if self.group == 1:
             return 0, self.blocks
         first, extent = self.channel_tiles[channel]
         last = min(first + extent, self.channels_out) - 1
@@ -167,12 +200,22 @@ class ConvPlan:
         return low // self.granule, math.ceil(high / self.granule)
 
     @cached_property
-    def steps(self) -> list[Step]:
+    def tiles(self) -> list[tuple[int, int]]:
+        """Spatial and channel tile, in the order in which they are made."""
         spots, channels = range(len(self.spots)), range(len(self.channel_tiles))
-        if self.choices.order == "spatial":
-            tiles = [(s, c) for s in spots for c in channels]
-        else:
-            tiles = [(s, c) for c in channels for s in spots]
+        if self.choices.order == "channels":
+            return [(s, c) for c in channels for s in spots]
+        if self.given is None:
+            return [(s, c) for s in spots for c in channels]
+        found, first = [], 0
+        for group in self.given:
+            found += [(first + k, c) for c in channels for k in range(len(group))]
+            first += len(group)
+        return found
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        tiles = self.tiles
         steps: list[Step] = []
         known: dict[tuple[int, int], list[tuple[int, int, bool, bool]]] = {}
         for k, (s, c) in enumerate(tiles):
@@ -324,7 +367,7 @@ class ConvPlan:
         if self.windows and not self.x.block:
             flat = k.weight[..., first:last].reshape(-1, last - first)
             full[0, 0, :len(flat), :last - first] = flat
-        elif k.group == 1:
+        elif self.group == 1:
             full[:, :, :self.group_in, :last - first] = k.weight[..., first:last]
         else:
             for o in range(first, last):
@@ -418,9 +461,10 @@ class ConvPlan:
         largest = max(range(len(self.spots)), key=lambda s: math.prod(self.extents[s]))
         if self.layer.products and any(self.held(step.low) is None for step in self.steps):
             sizes["x"] = max(self.x_layout((largest, chunk)).bytes for chunk in range(self.x_chunks))
-        if self.layer.products:
+        if self.layer.products and self.weighted:
             sizes["w"] = max(min(self.choices.chunk_w, span) * self.w_block_bytes(c) for c, span in enumerate(spans))
-        sizes["bias"] = self.constant_bytes * self.constant_group
+        if self.constant_words:
+            sizes["bias"] = self.constant_bytes * self.constant_group
         if not self.sums:
             sizes["acc"] = self.acc_layout(self.spots[largest], 0).bytes
         if not self.y.on_chip and self.layer.finishes and not self.sinks:
@@ -428,7 +472,7 @@ class ConvPlan:
         if self.residual and not self.residual.on_chip:
             sizes["r"] = self.y_layout(self.residual, self.spots[largest], 0).bytes
         units = {"x": self.x_chunks if self.ring else len(self.spots) * self.x_chunks,
-                 "bias": math.ceil(len(self.channel_tiles) / self.constant_group),
+                 "bias": math.ceil(len(self.channel_tiles) / self.constant_group) if self.constant_words else 0,
                  "w": sum(math.ceil(span / self.choices.chunk_w) for span in spans)}
         c = self.choices
         shared = 2 if "r" in sizes else 1  # results and residual operands together

@@ -35,15 +35,18 @@ class DepthwisePlan(ConvPlan):
     """
 
     def __init__(self, machine: Machine, graph: Graph, layer: Layer, homes: dict[str, Home], choices: Mapping[str, int | str],
-                 turn: int = 0, spots: Sequence[Spot] | None = None):
+                 turn: int = 0, spots: Sequence[Sequence[Spot]] | None = None):
         whole = choices["tile_c"]
         super().__init__(machine, graph, layer, homes, ConvChoices(**choices, chunk_x=whole, chunk_w=whole, ramp=0), turn, spots=spots)
-        k = self.kernel
         lanes = machine.window_lanes
-        self.kw = machine.window_columns(self.kh, self.kw, k.strides, k.dilations)
+        self.kw = self.columns_of_window()
         self.taps = self.kh, self.kw
         self.granule = min(self.block, math.ceil(self.channels_out / lanes) * lanes)
         self.blocks = math.ceil(self.channels_out / self.granule)
+
+    def columns_of_window(self) -> int:
+        """Columns of a kernel, with those that it is filled up with."""
+        return self.machine.window_columns(self.kh, self.kw, self.kernel.strides, self.kernel.dilations)
 
     @cached_property
     def channel_tiles(self) -> list[tuple[int, int]]:
@@ -60,11 +63,7 @@ class DepthwisePlan(ConvPlan):
 
     @cached_property
     def steps(self) -> list[Step]:
-        spots, channels = range(len(self.spots)), range(len(self.channel_tiles))
-        tiles = [(s, c) for s in spots for c in channels]
-        if self.choices.order == "channels":
-            tiles = [(s, c) for c in channels for s in spots]
-        return [Step(s, c, *self.span(c), True, True) for s, c in tiles]
+        return [Step(s, c, *self.span(c), True, True) for s, c in self.tiles]
 
     def w_layout(self, channel: int, count: int) -> Layout:
         lanes = self.machine.window_lanes

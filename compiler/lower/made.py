@@ -28,16 +28,19 @@ class Piece(NamedTuple):
     base: int
 
 
-def made_spots(plan: ConvPlan) -> list[Spot | None]:
-    """What is made of the operand for each tile of a layer: what no tile before has had made, padding apart; None if that is nothing."""
+def made_spots(plan: ConvPlan) -> list[list[Spot]]:
+    """What is made of the operand for each tile of a layer: what no tile before has had made, padding apart; in parts of as many rows as
+    later tiles add, at most."""
     _, h, w, _ = plan.x.shape
-    found: list[Spot | None] = []
+    found: list[list[Spot]] = []
     for k, spot in enumerate(plan.spots):
         box = plan.x_box(spot, 0, 1)
         low, high = plan.new_rows(k)
-        rows, columns = (max(low, 0), min(high, h)), (max(box.w[0], 0), min(sum(box.w), w))
-        some = rows[0] < rows[1] and columns[0] < columns[1]
-        found.append(Spot(box.n, (rows[0], rows[1] - rows[0]), (columns[0], columns[1] - columns[0])) if some else None)
+        low, high = max(low, 0), min(high, h)
+        first, end = max(box.w[0], 0), min(sum(box.w), w)
+        most = plan.ring.new if plan.ring else max(high - low, 1)
+        cuts = [*range(high, low, -most), low][::-1] if low < high and first < end else []
+        found.append([Spot(box.n, (a, b - a), (first, end - first)) for a, b in zip(cuts, cuts[1:])])
     return found
 
 
@@ -46,10 +49,10 @@ class Made:
 
     def __init__(self, lowering: ConvLowering, source: ConvLowering):
         self.lowering, self.plan, self.source = lowering, lowering.plan, source
-        self.spots = made_spots(self.plan)
-        numbers = [k for k, spot in enumerate(self.spots) if spot is not None]
-        self.number = {k: number for number, k in enumerate(numbers)}  # of the source's tile, by ours
-        self.ours = numbers
+        self.ours = [tile for tile, spots in enumerate(made_spots(self.plan)) for _ in spots]  # of each of the source's tiles
+        self.theirs: dict[int, list[int]] = {}
+        for number, tile in enumerate(self.ours):
+            self.theirs.setdefault(tile, []).append(number)
         self.over = {(step.spot, unit): k + 1 for k, (step, unit) in enumerate(zip(self.plan.steps, self.plan.x_units))}
 
     def room(self, unit: tuple[int, int], tile: int, done: int) -> bool:
@@ -60,8 +63,8 @@ class Made:
     def make(self, unit: tuple[int, int], tile: int) -> None:
         """Appends what makes a chunk of a tile."""
         self._pad(unit, tile)
-        if tile in self.number:
-            self.source.make(self.number[tile], unit[1])
+        for number in self.theirs.get(tile, ()):
+            self.source.make(number, unit[1])
 
     def pieces(self, number: int, chunk: int) -> Iterator[Piece]:
         """Where the source's tile goes."""
@@ -86,7 +89,7 @@ class Made:
         return Tile(slots.memory, layout), slots.base(unit) + layout.offset(h=row, w=column)
 
     def _pad(self, unit: tuple[int, int], tile: int) -> None:
-        plan, out, fill = self.plan, self.lowering.out, self.plan.kernel.zx & 255
+        plan, out, fill = self.plan, self.lowering.out, self.plan.fill
         _, height, width, _ = plan.x.shape
         box, layout, slots = plan.x_box(plan.spots[tile], 0, 1), plan.x_layout(unit), self.lowering.slots["x"]
         near = slots.memory, slots.base(unit)

@@ -9,14 +9,14 @@ from tenon.compiler import network
 from tenon.compiler.chaining import chained
 from tenon.compiler.compile import compile_graph
 from tenon.compiler.errors import CompileError
-from tenon.compiler.ir import Add, Graph, Lookup, output_size
+from tenon.compiler.ir import Add, Graph, Lookup, Pool, output_size
 from tenon.compiler.lower import made
 from tenon.compiler.mapping import Mapping, NetworkMapping
 from tenon.tb.kernel_networks import COVENANTS, conv, mismatches, random_inputs, tensor
 
 
 def random_chain(seed):
-    """Up to three convolutions, the middle one depthwise; an addition to the last, or tables behind any."""
+    """Up to three layers, the middle one a depthwise convolution or pooling, others convolutions; an addition to the last, or tables."""
     rng = np.random.default_rng(seed)
     channels = [int(rng.choice([3, 8, 12, 20])), hidden := int(rng.choice([8, 20, 36])), hidden, int(rng.choice([5, 16, 20]))]
     kinds = [("first", "middle", "last"), ("first", "middle"), ("middle", "last")][seed % 3]
@@ -33,12 +33,21 @@ def random_chain(seed):
             pads = rng.integers(0, (kernel[0] + 1) // 2, 4) if rng.random() < 0.8 else np.zeros(4)
             window = {"strides": tuple(int(n) for n in rng.choice([1, 1, 2], 2)), "pads": tuple(int(p) for p in pads),
                       "dilations": (int(rng.choice([1, 1, 2])), 1)}
+        pooled = kind == "middle" and rng.random() < 0.3
         if kind == "middle":
             window["group"] = hidden
         probe = conv(rng, x, tensor("probe", 1, 1, 1, out, dtype=dtype), kernel, channels_out=out, **window)
         if min(output_size(x.shape, kernel, probe)) < 1:
             return random_chain(seed + 1000)
         y = tensor(f"t{k}", 1, *output_size(x.shape, kernel, probe), out, dtype=dtype, zero_point=int(rng.integers(0, 9)))
+        if pooled:
+            y = tensor(y.name, *y.shape, dtype=dtype, zero_point=x.zero_point)
+            lo, hi = y.bounds
+            kernels.append(Pool(f"pool{k}", (f"pool{k}",), "MaxPool", True, "max", x.name, y.name, kernel, *(
+                window[name] for name in ("strides", "pads", "dilations")), lo=lo, hi=hi))
+            tensors.append(y)
+            x = y
+            continue
         kernels.append(conv(rng, x, y, kernel, channels_out=out, per_channel=bool(rng.random() < 0.5), zw=(int(rng.integers(-3, 3)),),
                             **window))
         tensors.append(y)
@@ -50,7 +59,7 @@ def random_chain(seed):
             y = again
         x = y
     inputs = ["x"]
-    if kinds[-1] == "last" and rng.random() < 0.4 and isinstance(kernels[-1], type(kernels[0])):
+    if kinds[-1] == "last" and rng.random() < 0.4 and kernels[-1].op == "Conv":
         other, total = tensor("other", *x.shape, dtype=dtype), tensor("sum", *x.shape, dtype=dtype)
         lo, hi = total.bounds
         kernels.append(Add("add", ("add",), "Add", True, x.name, "other", "sum", 0.7, 0.6, -1.0, lo, hi))
@@ -96,6 +105,7 @@ def runs(name, count):
             seen[len(whole[0].chain)] += 1
             seen["one tile" if mapping.layers[whole[0].name].choices["tile_h"] == graph.tensors[whole[0].y].shape[1] else "tiles"] += 1
             seen["add"] += bool(whole[0].add)
+            seen["pool"] += any(isinstance(layer.main, Pool) for layer in whole[0].chain)
             seen["table"] += any(layer.lookup is not None for layer in whole[0].chain)
     return seen
 
@@ -104,7 +114,7 @@ def runs(name, count):
 def test_random_chains_under_random_mappings(chains, name):
     seen = runs(name, 45)
     assert not seen["wrong"] and seen["right"] > 40, seen
-    assert min(seen[kind] for kind in (2, 3, "one tile", "tiles", "add", "table")) > 3, seen
+    assert min(seen[kind] for kind in (2, 3, "one tile", "tiles", "add", "table", "pool")) > 3, seen
 
 
 def test_a_row_that_is_not_written_again_is_missed(chains, monkeypatch):
