@@ -59,6 +59,9 @@ class Graph:
     def memory(self, name: str) -> Memory:
         return next(m for m in self.memories if m.name == name)
 
+    def unit(self, name: str) -> Unit:
+        return next(u for u in self.units if u.name == name)
+
     def mnemonic(self, name: str) -> Mnemonic:
         return next(m for m in self.mnemonics if m.name == name)
 

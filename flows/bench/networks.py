@@ -35,19 +35,27 @@ CONFIG = "edge16"
 
 @dataclass(frozen=True)
 class Goal:
-    """A network of the zoo, and what it must keep to: cycles in RTL, CPU seconds of compiling and of functional simulation."""
+    """A network of the zoo, and what it must keep to: cycles in RTL, CPU seconds of compiling and of functional simulation. ``on_chip``:
+    tensors stay there between layers, where they fit."""
 
     network: str
     most_cycles: int | None = None  # None: it is not run in RTL
     compile_seconds: float | None = None
     functional_seconds: float | None = None
+    on_chip: bool = False
+
+    @property
+    def title(self) -> str:
+        return self.network + (" --on-chip" if self.on_chip else "")
 
 
 IN_RTL = (
     Goal("resnet18", 7_290_000),
     Goal("resnet50", 16_330_000, compile_seconds=30, functional_seconds=10),
     Goal("mobilenet_v2", 1_902_000),
+    Goal("mobilenet_v2", 1_400_000, on_chip=True),
     Goal("squeezenet", 1_579_000),
+    Goal("squeezenet", 1_450_000, on_chip=True),
     Goal("bert_encoder", 4_283_000),
     Goal("resnet8", 59_100),
     Goal("dscnn", 24_580),
@@ -80,7 +88,7 @@ class Network:
     @property
     def problems(self) -> list[str]:
         """What does not hold."""
-        name, goal, found = self.goal.network, self.goal, []
+        name, goal, found = self.goal.title, self.goal, []
         for report in filter(None, (self.functional, self.rtl)):
             if not report.comparison.passed or not report.comparison.total.elements:
                 found.append(f"{name} in {report.simulator}: {report.comparison.first_difference or 'nothing compared'}")
@@ -93,20 +101,20 @@ class Network:
         return found
 
 
-def _job(network: str) -> Job:
+def _job(goal: Goal) -> Job:
     """The network compiled for ``CONFIG``, with one input."""
-    return prepare(f"zoo:{network}", preset(CONFIG), runs=1)
+    return prepare(f"zoo:{goal.network}", preset(CONFIG), runs=1, on_chip=goal.on_chip)
 
 
-def modelled(network: str) -> Sequence[LayerLine]:
+def modelled(goal: Goal) -> Sequence[LayerLine]:
     """Its layers, timed by the cycle model."""
-    report, _ = run(_job(network), Simulator.MODEL)
+    report, _ = run(_job(goal), Simulator.MODEL)
     return report.layers
 
 
 def _measured(goal: Goal) -> Network:
     began = time.process_time()
-    job = _job(goal.network)
+    job = _job(goal)
     compiled = time.process_time()
     functional, _ = run(job, Simulator.FUNCTIONAL)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -143,8 +151,8 @@ def measure_networks(progress: Callable[[str], None] = say) -> list[Network]:
     """All of them, one after the other: seconds are measured."""
     found = []
     for goal in (*IN_RTL, *_ALONE):
-        progress(f"network {goal.network}")
-        found.append(kept(f"network-{goal.network}", measure_network, goal))
+        progress(f"network {goal.title}")
+        found.append(kept(f"network-{goal.title}", measure_network, goal))
     return found
 
 
@@ -153,7 +161,8 @@ def network_page(networks: Sequence[Network], from_nothing: float) -> str:
     lines = [
         "# Whole networks", "",
         f"Written by `python -m tenon.flows.bench.networks` (part of `make bench`); do not edit. Networks of `tenon zoo` on `{CONFIG}`, "
-        "standard DRAM, every layer, every tensor against ONNX Runtime. *One step*: of operators that the reference computes in float, "
+        "standard DRAM, every layer, every tensor that is somewhere as a whole (with `--on-chip` many are not) against ONNX Runtime. "
+        "*One step*: of operators that the reference computes in float, "
         "which may differ by one step; *after*: computed from those. A test fails if a layer's modelled cycles grow by more than 1 % "
         "over this page.", "",
         "| network | cycles in RTL | at most | of 256 MACs | cycle model | exact, differ | one step, differ | after, differ |",
@@ -164,7 +173,7 @@ def network_page(networks: Sequence[Network], from_nothing: float) -> str:
         c = shown.comparison
         error = f" ({100 * (n.model.cycles / n.rtl.cycles - 1):+.1f} %)" if n.rtl else ""
         used = n.rtl.utilization if n.rtl else n.model.utilization
-        cells = [n.goal.network, _count(n.rtl and n.rtl.cycles), _count(n.goal.most_cycles), f"{100 * used:.1f} %",
+        cells = [n.goal.title, _count(n.rtl and n.rtl.cycles), _count(n.goal.most_cycles), f"{100 * used:.1f} %",
                  f"{n.model.cycles:,}{error}", *(_tally(t) for t in (c.exact, c.step, c.after))]
         lines.append(f"| {' | '.join(cells)} |")
     lines += [
@@ -172,13 +181,13 @@ def network_page(networks: Sequence[Network], from_nothing: float) -> str:
         "CPU seconds of one core, and the most memory that compiling and functional simulation took. Seconds of a shared machine "
         "are rough.", "",
         "| network | compile | at most | functional simulation | at most | memory, MiB |", "|---|---|---|---|---|---|",
-        *(f"| {n.goal.network} | {n.compile_seconds:.1f} s | {_seconds(n.goal.compile_seconds)} | {n.functional_seconds:.1f} s | "
+        *(f"| {n.goal.title} | {n.compile_seconds:.1f} s | {_seconds(n.goal.compile_seconds)} | {n.functional_seconds:.1f} s | "
           f"{_seconds(n.goal.functional_seconds)} | {n.memory_bytes >> 20:,} |" for n in networks), "",
         f"`tenon run zoo:{FROM_NOTHING} --config {CONFIG}` and `tenon report`, with an empty cache, so that network and simulator are "
         f"built, too: {from_nothing:.0f} s of wall-clock time, at most {_MOST_SECONDS} s on two idle cores.", "",
     ]
     for n in (n for n in networks if n.rtl):
-        lines += [f"## {n.goal.network}", "", "| layer | operator | modelled | RTL |", "|---|---|---|---|",
+        lines += [f"## {n.goal.title}", "", "| layer | operator | modelled | RTL |", "|---|---|---|---|",
                   *(f"| {m.name} | {m.op} | {_count(m.cycles)} | {_count(r.cycles)} |" for m, r in zip(n.model.layers, n.rtl.layers)), ""]
     return "\n".join(lines)
 
@@ -200,9 +209,9 @@ def _count(value: int | None) -> str:
 def read_table(page: str) -> dict[str, list[tuple[str, int]]]:
     """Layers and their modelled cycles, by network, out of the page."""
     found: dict[str, list[tuple[str, int]]] = {}
-    for title, text in re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", page, re.M | re.S):
+    for title, text in re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", page, re.M | re.S):
         rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in text.splitlines() if line.startswith("| ")]
-        if title in {goal.network for goal in IN_RTL}:
+        if title in {goal.title for goal in IN_RTL}:
             found[title] = [(name, int(cycles.replace(",", ""))) for name, _, cycles, _ in rows[1:]]
     return found
 

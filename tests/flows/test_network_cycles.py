@@ -27,10 +27,10 @@ def test_a_layer_that_grows_is_seen():
     assert grown(table["dscnn"], [("a", 1011), ("c", 1)]) == ["a: 1,011 cycles, 1,000 on the page", "c: 1 cycles, 0 on the page"]
 
 
-@pytest.mark.parametrize("network", [goal.network for goal in IN_RTL])
-def test_modelled_cycles_are_those_of_the_page(network):
-    table = read_table(_PAGE.read_text(encoding="utf-8"))[network]
-    layers = modelled(network)
+@pytest.mark.parametrize("goal", IN_RTL, ids=lambda goal: goal.title)
+def test_modelled_cycles_are_those_of_the_page(goal):
+    table = read_table(_PAGE.read_text(encoding="utf-8"))[goal.title]
+    layers = modelled(goal)
     assert not grown(table, [(layer.name, layer.cycles) for layer in layers]), \
         "if that is meant, run python -m tenon.flows.bench.networks -o docs/networks.md"
     assert sum(layer.cycles for layer in layers) <= (1 + _GROWTH) * sum(cycles for _, cycles in table)
