@@ -44,6 +44,7 @@ class Encoding:
 
     bits: int
     header: tuple[tuple[str, int, int], ...]
+    address_bits: int = 0  # of a field that is an address
 
     @property
     def bytes(self) -> int:
@@ -55,7 +56,7 @@ class Encoding:
 
     def places(self, mnemonic: Mnemonic) -> tuple[Place, ...]:
         """Each of an instruction's own fields."""
-        return _places(mnemonic.fields, max(offset + width for _, offset, width in self.header))
+        return _places(mnemonic.fields, max(offset + width for _, offset, width in self.header), self.address_bits)
 
     def used(self, mnemonic: Mnemonic) -> int:
         """Bits of an instruction that mean something: the common ones and its own."""
@@ -111,9 +112,10 @@ class Encoding:
 
 
 @functools.cache
-def _places(fields: tuple[Field, ...], offset: int) -> tuple[Place, ...]:
+def _places(fields: tuple[Field, ...], offset: int, address_bits: int) -> tuple[Place, ...]:
     places = []
     for f in fields:
-        places.append((f, offset, f.width, f.signed))
-        offset += f.width
+        width = address_bits if f.kind == "address" else f.width
+        places.append((f, offset, width, f.signed))
+        offset += width
     return tuple(places)

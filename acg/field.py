@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 from functools import cached_property
 
-__all__ = ["EncodingError", "Field", "extent", "integer", "option", "real", "stride"]
+__all__ = ["EncodingError", "Field", "address", "extent", "integer", "option", "real", "stride"]
 
 
 class EncodingError(ValueError):
@@ -17,7 +17,8 @@ class EncodingError(ValueError):
 @dataclass(frozen=True)
 class Field:
     """An integer in ``low..high`` (encoded as its distance from a positive ``low``, in two's complement if ``low``
-    is negative), an ``enum`` (its index), or a ``f32`` (its bits). ``low`` of an extent is 1."""
+    is negative), an ``enum`` (its index), or a ``f32`` (its bits). ``low`` of an extent is 1. An ``address`` is an integer that a stream of
+    the sequencer gives (``acg.sequencer``): encoded is which."""
 
     name: str
     low: int
@@ -79,6 +80,11 @@ class Field:
         if self.signed and bits >> (self.width - 1):
             bits -= 1 << self.width
         return bits + max(self.low, 0)
+
+
+def address(name: str, high: int) -> Field:
+    """An address that a stream gives."""
+    return Field(name, 0, high, "address")
 
 
 def integer(name: str, low: int, high: int) -> Field:

@@ -7,12 +7,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from tenon.acg.encoding import Encoding
 from tenon.acg.errors import CovenantError
 from tenon.acg.mnemonic import Mnemonic
 from tenon.acg.parts import Edge, Kind, Memory, Role, Segment, Unit
 from tenon.acg.reading import each, name_in, number_in, of_keys, one_of, whole_in
-from tenon.acg.sequencer import QueueSequencer
-from tenon.acg.serial import mnemonic_from, mnemonic_to, sequencer_from, sequencer_to
+from tenon.acg.sequencer import PacketSequencer, QueueSequencer
+from tenon.acg.sequencer_serial import sequencer_from, sequencer_to
+from tenon.acg.serial import mnemonic_from, mnemonic_to
 from tenon.acg.validate import validate
 
 __all__ = ["Edge", "Graph", "Kind", "Memory", "Role", "Segment", "Unit"]
@@ -31,7 +33,7 @@ class Graph:
     memories: tuple[Memory, ...]
     units: tuple[Unit, ...]
     edges: tuple[Edge, ...]
-    sequencer: QueueSequencer
+    sequencer: QueueSequencer | PacketSequencer
     mnemonics: tuple[Mnemonic, ...]
     segments: tuple[Segment, ...]
     bus_bytes: int
@@ -64,6 +66,14 @@ class Graph:
 
     def mnemonic(self, name: str) -> Mnemonic:
         return next(m for m in self.mnemonics if m.name == name)
+
+    def encoding(self, mnemonic: Mnemonic) -> Encoding:
+        """Of an instruction: every one's, its slot's, or its background unit's."""
+        if isinstance(self.sequencer, QueueSequencer):
+            return self.sequencer.encoding
+        parts = [*((slot.units, slot.encoding) for slot in self.sequencer.slots),
+                 *(((b.unit,), b.encoding) for b in self.sequencer.background)]
+        return next(encoding for units, encoding in parts if mnemonic.unit in units)
 
     @property
     def fingerprint(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tenon.acg.encoding import Header
 from tenon.acg.graph import Graph
 from tenon.acg.mnemonic import Mnemonic
+from tenon.acg.sequencer import QueueSequencer
 from tenon.acg.text import effect_text
 
 __all__ = ["disassemble", "instruction_text", "isa_page"]
@@ -46,25 +47,37 @@ def disassemble(image: bytes, graph: Graph) -> Iterator[str]:
 
 def isa_page(graph: Graph) -> str:
     """The instruction set of a covenant in Markdown: encoding, effect, rules and cost of every instruction."""
-    encoding = graph.sequencer.encoding
-    head = ", ".join(f"`{name}` {offset + width - 1}:{offset}" for name, offset, width in encoding.header)
-    lines = [
-        f"# Instructions of {graph.name}", "",
-        f"An instruction has {encoding.bits} bits, little endian; the header comes first: {head}. `waits`, `release` and "
-        "`done` are masks of tokens: consumed before the instruction is issued, signalled when its operands have been read, "
-        "signalled when its results are visible. Opcode 0 ends the program. In effects, brackets hold byte addresses; `choose` picks by "
-        "a field, `sum` and `largest` are over the loops that they begin with, `lookup` reads one of 256 elements, `at` is an index "
-        "form as a number. Integers are int32, numbers with a point binary32, rounded to nearest even, subnormals flushed.", "",
-    ]
+    lines = [f"# Instructions of {graph.name}", "", " ".join([
+        *(_of_queues if isinstance(graph.sequencer, QueueSequencer) else _of_packets)(graph),
+        "In effects, brackets hold byte addresses; `choose` picks by a field, `sum` and `largest` are over the loops that they begin with,",
+        "`lookup` reads one of 256 elements, `at` is an index form as a number. Integers are int32, numbers with a point binary32,",
+        "rounded to nearest even, subnormals flushed."]), ""]
     for m in graph.mnemonics:
         lines += [f"## {m.name}", "", f"Opcode {m.opcode}, unit {m.unit}.", "", "```", effect_text(m.effect), "```", "",
                   "| bits | field | values |", "|---|---|---|"]
-        for f, offset, width, _ in encoding.places(m):
+        for f, offset, width, _ in graph.encoding(m).places(m):
             values = "binary32" if f.kind == "f32" else ", ".join(f"{i} {c}" for i, c in enumerate(f.choices)) or \
-                f"{f.low}..{f.high}" + (f", less {f.low}" if f.low > 0 else "")
+                f"{f.low}..{f.high}" + (f", less {f.low}" if f.low > 0 else "") + (" from a stream" if f.kind == "address" else "")
             lines.append(f"| {offset + width - 1}:{offset} | `{f.name}` | {values} |")
         lines.append("")
         lines += [f"Rule: `{rule}`\n" for rule in m.rules]
         lines += [f"- {what}: `{text}` cycles" for what, text in m.timing.terms()]
         lines.append("")
     return "\n".join(lines)
+
+
+def _of_queues(graph: Graph) -> list[str]:
+    encoding = graph.sequencer.encoding
+    head = ", ".join(f"`{name}` {offset + width - 1}:{offset}" for name, offset, width in encoding.header)
+    return [f"An instruction has {encoding.bits} bits, little endian; the header comes first: {head}.",
+            "`waits`, `release` and `done` are masks of tokens: consumed before the instruction is issued, signalled when its operands",
+            "have been read, signalled when its results are visible. Opcode 0 ends the program."]
+
+
+def _of_packets(graph: Graph) -> list[str]:
+    s = graph.sequencer
+    slots = ", ".join(f"`{slot.name}` {slot.offset + slot.encoding.bits - 1}:{slot.offset} ({', '.join(slot.units)})" for slot in s.slots)
+    return [f"A packet has {s.packet_bits} bits, little endian: {slots}, the sequencer's own from bit {s.control} on (`acg/packet.py`).",
+            "One packet is issued a cycle, and nothing is interlocked: a result is seen by packets that come `visible` later.",
+            f"{', '.join(b.unit for b in s.background)} go on beside packets;",
+            "their instructions are data of the packets behind the one that starts them."]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tenon.acg.access import ELEMENT_BYTES
@@ -13,7 +13,9 @@ from tenon.acg.expr import Aff, Choose, Expr, Load, Lookup, Loop, Op, Reduce, Va
 from tenon.acg.field import Field
 from tenon.acg.mnemonic import Mnemonic, accesses
 from tenon.acg.ops import OPS
+from tenon.acg.packet import CONTROL_BITS
 from tenon.acg.parts import Kind, Role
+from tenon.acg.sequencer import PacketSequencer
 
 if TYPE_CHECKING:
     from tenon.acg.graph import Graph
@@ -43,12 +45,11 @@ def _problems(graph: Graph) -> Iterator[str]:
     for role in Role:
         if role not in there:
             yield f"there is no segment for {role}"
-    yield from _twice("opcodes", (str(m.opcode) for m in graph.mnemonics))
-    numbers = {key: value for key, value in vars(graph.sequencer).items() if key != "encoding"}
+    numbers = {key: value for key, value in vars(graph.sequencer).items() if type(value) is int and key != "control"}
     for what, value in (("bus_bytes", graph.bus_bytes), *numbers.items()):
         if value < 1:
             yield f"{what} must be at least 1, not {value}"
-    yield from _of_encoding(graph)
+    yield from (_of_packets if isinstance(graph.sequencer, PacketSequencer) else _of_queues)(graph)
     for m in graph.memories:
         if min(m.word_bytes, m.words, m.banks) < 1:
             yield f"memory {m.name} must have words, bytes in them and banks"
@@ -64,23 +65,57 @@ def _problems(graph: Graph) -> Iterator[str]:
     yield from _of_ways(graph)
 
 
-def _of_encoding(graph: Graph) -> Iterator[str]:
-    """What instructions begin with fits, and so do they."""
-    encoding: Encoding = graph.sequencer.encoding
+def _of_queues(graph: Graph) -> Iterator[str]:
+    """Instructions fit, and name every token and time stamp."""
+    encoding = graph.sequencer.encoding
+    yield from _of_encoding(encoding, graph.mnemonics)
     if encoding.bits % 8:
         yield f"an instruction must have whole bytes, not {encoding.bits} bits"
-    end = 0
-    for name, offset, width in sorted(encoding.header, key=lambda place: place[1]):
-        if offset < end or width < 1:
-            yield f"the encoding's {name} must have bits of its own"
-        end = offset + width
     for what, most in (("tokens", encoding.place("waits")[1]), ("marks", 1 << encoding.place("mark")[1])):
         if getattr(graph.sequencer, what) > most:
             yield f"{what} must be at most {most}, as many as an instruction can name, not {getattr(graph.sequencer, what)}"
     if len({encoding.place(mask)[1] for mask in ("waits", "release", "done")}) > 1:
         yield "waits, release and done of the encoding must be of the same tokens"
+
+
+def _of_packets(graph: Graph) -> Iterator[str]:
+    """Slots lie beside each other in a packet, and every unit is in one of them or in the background."""
+    sequencer = graph.sequencer
+    units = [u.name for u in graph.units]
+    places = [(slot.offset, slot.encoding.bits, slot.name) for slot in sequencer.slots]
+    end = 0
+    for offset, bits, name in sorted([*places, (sequencer.control, CONTROL_BITS, "control")]):
+        if offset < end:
+            yield f"slot {name} begins at bit {offset}, where another one goes to {end}"
+        end = offset + bits
+    if end > sequencer.packet_bits or sequencer.packet_bits % 8:
+        yield f"a packet's {sequencer.packet_bits} bits must be whole bytes, and at least the {end} of its slots"
+    issued = [unit for slot in sequencer.slots for unit in slot.units] + [b.unit for b in sequencer.background]
+    for unit in dict.fromkeys([*issued, *units]):
+        if unit not in units:
+            yield f"the sequencer begins instructions of {unit}, which there is not"
+        elif issued.count(unit) != 1:
+            yield f"unit {unit} must be in one slot or in the background, not in {issued.count(unit)}"
+    for slot in sequencer.slots:
+        if slot.encoding.address_bits not in (0, sequencer.address_field_bits):
+            yield f"an address of slot {slot.name} must have {sequencer.address_field_bits} bits, not {slot.encoding.address_bits}"
+        yield from _of_encoding(slot.encoding, [m for m in graph.mnemonics if m.unit in slot.units])
+    for b in sequencer.background:
+        yield from _of_encoding(b.encoding, [m for m in graph.mnemonics if m.unit == b.unit])
+        if b.encoding.bits % sequencer.packet_bits:
+            yield f"instructions of {b.unit} must be whole packets, not {b.encoding.bits} bits"
+
+
+def _of_encoding(encoding: Encoding, mnemonics: Sequence[Mnemonic]) -> Iterator[str]:
+    """What instructions begin with fits, and so do they."""
+    yield from _twice("opcodes", (str(m.opcode) for m in mnemonics))
+    end = 0
+    for name, offset, width in sorted(encoding.header, key=lambda place: place[1]):
+        if offset < end or width < 1:
+            yield f"the encoding's {name} must have bits of its own"
+        end = offset + width
     opcodes = (1 << encoding.place("opcode")[1]) - 1
-    for m in graph.mnemonics:
+    for m in mnemonics:
         if not 0 < m.opcode <= opcodes:
             yield f"{m.name}'s opcode must be in 1..{opcodes}, not {m.opcode}"
         if encoding.used(m) > encoding.bits:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tenon.acg.errors import CovenantError
+from tenon.acg.sequencer import QueueSequencer
 from tenon.acg.validate import validate
 from tenon.compiler.errors import CompileError
 from tenon.compiler.machine import Machine
@@ -24,6 +25,9 @@ def check_supported(machine: Machine) -> None:
 
 def _problems(machine: Machine) -> Iterator[str]:
     graph = machine.graph
+    if not isinstance(graph.sequencer, QueueSequencer):
+        yield "no networks are compiled to packets yet"
+        return
     ahead = graph.sequencer.token_limit - graph.sequencer.queue_depth - 1
     if ahead < 1:
         yield (f"a token's limit of {graph.sequencer.token_limit} must be at least {graph.sequencer.queue_depth + 2}: queues hold "

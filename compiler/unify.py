@@ -20,13 +20,24 @@ __all__ = ["Binding", "is_float", "unify"]
 class Binding:
     """What has been found: ``values`` of fields, ``forms`` of the effect, each beside the node of the statement (or the number)
     whose form it has to equal, ``reductions``, with the statement's or None where it has none, and which operand of the statement
-    each of the effect's reads (and ``tables``) stands for."""
+    each of the effect's reads (and ``tables``) stands for.
+
+    Reads of ``registers`` may stand for any expression of their type: ``cuts`` pairs such an expression of the statement with the read."""
 
     values: Mapping[str, object]
     forms: tuple[tuple[Expr | int, Aff], ...] = ()
     reductions: tuple[tuple[Reduce | None, Reduce], ...] = ()
     reads: tuple[tuple[Load, Load], ...] = ()
     tables: tuple[tuple[Lookup, Lookup], ...] = ()
+    registers: frozenset[str] = frozenset()
+    cuts: tuple[tuple[Expr, Load], ...] = ()
+
+    def cut(self, ours: Expr, theirs: Load) -> Binding | None:
+        """With a read of a register as what holds ``ours``; None if it holds something else already, or cannot."""
+        for known, effect in self.cuts:
+            if _alike(effect, theirs):
+                return self if known is ours else None
+        return replace(self, cuts=(*self.cuts, (ours, theirs))) if _holds(theirs.operand.element, ours) else None
 
     def bind(self, name: str, value: object) -> Binding | None:
         """With ``name`` bound, or None if it is already bound to something else."""
@@ -87,6 +98,10 @@ def unify(ours: Expr, theirs: Expr, b: Binding) -> Iterator[Binding]:
 def _direct(ours: Expr, theirs: Expr, b: Binding) -> Iterator[Binding]:
     if isinstance(theirs, Val):
         yield from _value(ours, theirs, b)
+    elif isinstance(theirs, Load) and theirs.operand.name in b.registers:
+        bound = b.cut(ours, theirs)
+        if bound:
+            yield bound
     elif isinstance(theirs, Load):
         if isinstance(ours, Load) and ours.operand.element == theirs.operand.element:
             if _names(ours.operand.name, theirs.operand.name):
@@ -154,6 +169,10 @@ def _neutral(ours: Expr, theirs: Expr, b: Binding) -> Iterator[Binding]:
             for bound in _constant(p, 1.0, b):
                 yield from _all(ours.args, (x, q), bound)
                 yield from _all(ours.args[::-1], (x, q), bound)
+        elif b.registers:  # of queue machines' chains, whose slots pass a value on anyway, it would be one way more
+            for one in _constant(p, 1.0, b):
+                for bound in _constant(q, -0.0, one):
+                    yield from unify(ours, x, bound)
 
 
 def _with(ours: Expr, kept: Expr, dropped: Expr, neutral: float, b: Binding) -> Iterator[Binding]:
@@ -168,11 +187,30 @@ def _constant(theirs: Expr, value: float, b: Binding) -> Iterator[Binding]:
         for k, alternative in enumerate(theirs.alternatives):
             if chosen is None or chosen == k:
                 yield from _constant(alternative, value, b.bind(theirs.field, k))
+    elif isinstance(theirs, Load) and theirs.operand.name in b.registers:
+        bound = b.cut(Val(value, "f32" if isinstance(value, float) else "i32"), theirs)
+        if bound:
+            yield bound
     elif isinstance(theirs, Val):
         if isinstance(value, float) and theirs.element == "f32":
             yield from _float(value, theirs, b)
         elif isinstance(value, int) and theirs.element == "i32":
             yield b.pair(value, Aff.of(theirs.value))
+
+
+def _holds(element: str, ours: Expr) -> bool:
+    """Whether a register's elements of this type can be what ``ours`` is."""
+    if isinstance(ours, Load):
+        return ours.operand.element == element
+    if isinstance(ours, Val):
+        number = ours.value
+        if element == "f32" or ours.element == "f32":
+            return element == ours.element
+        return isinstance(number, int) and {"u8": 0, "i8": -128, "i32": -(1 << 31)}[element] <= number <= {
+            "u8": 255, "i8": 127, "i32": (1 << 31) - 1}[element]
+    if isinstance(ours, Op) and ours.name == "u8" or isinstance(ours, Lookup):
+        return element == "u8"
+    return element == ("f32" if is_float(ours) else "i32")
 
 
 def is_float(expr: Expr) -> bool:

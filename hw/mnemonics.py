@@ -5,8 +5,11 @@ Every number comes from the parameters or from the engine whose latency it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tenon.acg.expr import Aff, Choose, Expr, Load, Lookup, Loop, Nest, Op, Operand, Reduce, Val, field
 from tenon.acg.mnemonic import Field, Mnemonic, Timing, extent, integer, option, real, stride
+from tenon.hw.packet.params import VectorParams
 from tenon.hw.params import SystolicParams
 
 __all__ = ["WINDOW_ROWS", "load", "matrix", "store", "vector", "window", "window_words"]
@@ -222,8 +225,8 @@ def _dma(base: str, loops: dict[str, Loop], b: Loop) -> Aff:
     return _walk(base, loops, *reversed(_LEVELS)) + b
 
 
-def load(p: SystolicParams, *, latency: int = 0) -> Mnemonic:
-    """Runs of ``n`` bytes from DRAM into an on-chip memory; bytes outside the guard are filled.
+def load(p: SystolicParams | VectorParams, *, memories: Sequence[str] = ("ACT", "WGT", "VEC", "PAR", "TAB"), latency: int = 0) -> Mnemonic:
+    """Runs of ``n`` bytes from DRAM into one of ``memories``; bytes outside the guard are filled.
 
     The guard is two coordinates, Y and X, affine in all levels; X may also step along the run.
     """
@@ -233,12 +236,11 @@ def load(p: SystolicParams, *, latency: int = 0) -> Mnemonic:
     inside = Op("and", (Op("within", (Val(y), Val(field("y_lim")))),
                         Op("within", (Choose("x_run", (Val(x), Val(x + b))), Val(field("x_lim"))))))
     source = Choose("seg", tuple(Load(Operand(s.upper(), "u8", (1,)), (_dma("s", loops, b),)) for s in _SEGMENTS))
-    destination = Choose("mem", tuple(Load(Operand(m, "u8", (1,)), (_dma("d", loops, b),))
-                                      for m in ("ACT", "WGT", "VEC", "PAR", "TAB")))
+    destination = Choose("mem", tuple(Load(Operand(m, "u8", (1,)), (_dma("d", loops, b),)) for m in memories))
     effect = Nest((*(loops[n] for n in reversed(_LEVELS)), b), destination,
                   Op("select", (inside, source, Val(field("fill")))))
     fields = (
-        option("mem", "act", "wgt", "vec", "par", "tab"), option("seg", *_SEGMENTS), integer("fill", 0, 255),
+        option("mem", *(m.lower() for m in memories)), option("seg", *_SEGMENTS), integer("fill", 0, 255),
         _flag("x_run"), extent("n"), *(extent(f"n_{n}") for n in _LEVELS),
         integer("s", *_DRAM), *(stride(f"s_{n}", 32) for n in _LEVELS),
         integer("d", *_BYTE_ADDRESS), *(stride(f"d_{n}", 24) for n in _LEVELS),
@@ -248,12 +250,12 @@ def load(p: SystolicParams, *, latency: int = 0) -> Mnemonic:
     return Mnemonic("LOAD", 1, "LOAD", fields, effect, _dma_timing(p, latency))
 
 
-def store(p: SystolicParams, *, latency: int = 0) -> Mnemonic:
-    """Runs of ``n`` bytes from the vector buffer into DRAM."""
+def store(p: SystolicParams | VectorParams, *, memory: str = "VEC", latency: int = 0) -> Mnemonic:
+    """Runs of ``n`` bytes from ``memory`` into DRAM."""
     loops, b = _levels(*_LEVELS), Loop("b", "n")
     destination = Choose("seg", tuple(Load(Operand(s.upper(), "u8", (1,)), (_dma("d", loops, b),)) for s in _SEGMENTS))
     effect = Nest((*(loops[n] for n in reversed(_LEVELS)), b), destination,
-                  Load(Operand("VEC", "u8", (1,)), (_dma("s", loops, b),)))
+                  Load(Operand(memory, "u8", (1,)), (_dma("s", loops, b),)))
     fields = (
         option("seg", *_SEGMENTS), extent("n"), *(extent(f"n_{n}") for n in _LEVELS),
         integer("s", *_BYTE_ADDRESS), *(stride(f"s_{n}", 24) for n in _LEVELS),
@@ -262,7 +264,7 @@ def store(p: SystolicParams, *, latency: int = 0) -> Mnemonic:
     return Mnemonic("STORE", 4, "STORE", fields, effect, _dma_timing(p, latency))
 
 
-def _dma_timing(p: SystolicParams, latency: int) -> Timing:
+def _dma_timing(p: SystolicParams | VectorParams, latency: int) -> Timing:
     # A run takes a cycle per word of the bus that it touches on chip; aligned runs are assumed.
     runs, beats = "n_l0 * n_l1 * n_l2 * n_l3", f"((n + {p.bus_bytes - 1}) // {p.bus_bytes})"
     return Timing(occupancy=f"{runs} * {beats}", visible=str(latency))

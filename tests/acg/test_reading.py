@@ -41,7 +41,8 @@ def test_anything_anywhere():
 
 @pytest.mark.parametrize(("change", "message"), [
     (lambda d: d["mnemonics"][1]["fields"].append({"name": "spare", "low": -9, "high": -3}), "high of MATRIX.spare must be a whole number"),
-    (lambda d: d["mnemonics"][1]["fields"].append({"name": "spare", "kind": "int"}), "kind of MATRIX.spare must be f32, not 'int'"),
+    (lambda d: d["mnemonics"][1]["fields"].append({"name": "spare", "kind": "int"}),
+     "kind of MATRIX.spare must be f32 or address, not 'int'"),
     (lambda d: d["mnemonics"][1]["fields"].append({"name": "spare", "choices": []}), "choices of MATRIX.spare must be different ones"),
     (lambda d: d["mnemonics"][1].update(comment="x"), "an instruction has an unknown key 'comment'; known are name, opcode"),
     (lambda d: d["mnemonics"][1].update(rules=["n_n % n_m0 == 0"]), "MATRIX: a formula must consist of fields"),

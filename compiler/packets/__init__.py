@@ -1,0 +1,1 @@
+"""Programs of packets: a statement over a scratchpad becomes a loop of packets that keeps registers, latencies and streams in order."""
