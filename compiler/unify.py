@@ -210,6 +210,8 @@ def _holds(element: str, ours: Expr) -> bool:
             "u8": 255, "i8": 127, "i32": (1 << 31) - 1}[element]
     if isinstance(ours, Op) and ours.name == "u8" or isinstance(ours, Lookup):
         return element == "u8"
+    if isinstance(ours, Op) and ours.name in ("max", "min") and element in ("u8", "i8"):
+        return all(_holds(element, arg) for arg in ours.args)
     return element == ("f32" if is_float(ours) else "i32")
 
 

@@ -10,12 +10,12 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tenon.acg.expr import Aff, Choose, Expr, Load, Op, Reduce, Val, remade, walk
+from tenon.acg.expr import Aff, Choose, Expr, Load, Op, Reduce, Val, walk
 from tenon.acg.graph import Graph, Kind
 from tenon.acg.mnemonic import Mnemonic
 from tenon.compiler.unify import Binding, unify
 
-__all__ = ["Cover", "Covers", "Step", "canonical", "key"]
+__all__ = ["Cover", "Covers", "Step", "key"]
 
 _MOST_BINDINGS = 16
 _NUMBER_COST = 0.001  # of a number in a register: between covers that are alike, one with fewer
@@ -108,8 +108,8 @@ class Covers:
         operands, reads, cost = {}, {}, float(m.timing.cycles("occupancy", m.complete({})))
         for ours, theirs in b.cuts:
             name = _base(theirs)
-            if not _lanes(m, theirs) and self.lane in _loops(ours):
-                return None  # one register for all lanes cannot hold what differs between them
+            if not _lanes(m, theirs) and self.lane in _loops(ours) or _lanes(m, theirs) and isinstance(ours, Val):
+                return None  # one element for all lanes cannot hold what differs between them, and a number is one element
             found = self.of(ours, theirs.operand.element)
             if found is None or name in operands:
                 return None
@@ -122,25 +122,6 @@ class Covers:
         if any(name not in fields or not fields[name].low <= value <= fields[name].high for name, value in values.items()):
             return None
         return Step(m, values, operands, reads, _base(target), target, reductions, cost)
-
-
-def canonical(expr: Expr) -> Expr:
-    """An equal expression in the words of machines that have bytes as numbers: ``f32(x - k) = f32(x) + -k`` of a byte, exactly."""
-    known: dict[int, Expr] = {}
-
-    def visit(e: Expr) -> Expr:
-        if id(e) not in known:
-            known[id(e)] = rebuilt(e)
-        return known[id(e)]
-
-    def rebuilt(e: Expr) -> Expr:
-        if isinstance(e, Op) and e.name == "f32" and isinstance(e.args[0], Op) and e.args[0].name == "sub":
-            x, k = e.args[0].args
-            if isinstance(x, Load) and x.operand.element in ("u8", "i8") and isinstance(k, Val) and isinstance(k.value, int):
-                return Op("add", (Op("f32", (x,)), Val(float(-k.value), "f32"))) if k.value else Op("f32", (x,))
-        return remade(e, visit)
-
-    return visit(expr)
 
 
 def _loops(expr: Expr) -> set[str]:

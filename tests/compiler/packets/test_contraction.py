@@ -5,17 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tenon.acg.expr import Load, Nest, remade
-from tenon.acg.interpret import run as interpret
-from tenon.acg.packet import Base, End, Level, Packet, decode_packet, encode_packet
 from tenon.compiler.codelets import conv
 from tenon.compiler.errors import CompileError
 from tenon.compiler.layout import dense
 from tenon.compiler.packets.contraction import contraction
-from tenon.compiler.placing import Tile, place
+from tenon.compiler.packets.statement import whole
 from tenon.hw.packet.covenant import packet_covenant
 from tenon.hw.packet.presets import PACKET_PRESETS
-from tenon.tb.packets.simulate import PacketSimulator
+from tests.compiler.packets.kernels import executed, placed, slower
 
 GRAPHS = {name: packet_covenant(p) for name, p in PACKET_PRESETS.items()}
 ATTRIBUTES = {"dilation_h": 1, "dilation_w": 1, "pad_top": 0, "pad_left": 0, "zx": 3, "zw": 0, "zy": 5, "lo": 0, "hi": 255,
@@ -27,10 +24,7 @@ def statement(**options):
     codelet = conv(**options)
     finish, start = codelet.statements["finish"], codelet.statements["start"]
 
-    def whole(e):
-        return start.expr if isinstance(e, Load) and e.operand.name == "acc" else remade(e, whole)
-
-    return codelet, Nest(finish.loops, finish.destination, whole(finish.expr))
+    return codelet, whole(start, finish)
 
 
 def run(graph, out, channels, kernel, strides, on=None, **options):
@@ -50,28 +44,12 @@ def run(graph, out, channels, kernel, strides, on=None, **options):
     names = [name for name in layouts if name in codelet.dims and there.get(name, True)]
     rng = np.random.default_rng(h * w + ic)
     zeros = {"zx": int(rng.integers(-128, 128) if options["x_type"] == "i8" else rng.integers(0, 256))}
-    extents = {"n": 1, "oh": h, "ow": w, "oc": oc, "kh": kh, "kw": kw, "ic": ic}
-    nest = place(nest, codelet.dims, {n: Tile("SPM", layouts[n]) for n in names}, extents,
-                 ATTRIBUTES | {"stride_h": sh, "stride_w": sw, "scale": 0.0008} | zeros)
-    kernel = contraction(graph, nest)
-    simulator, base, at = PacketSimulator(on or graph), {}, 1024
-    spm = simulator.memories["SPM"]
-    for name in names:
-        base[name], at = at, at + -(-layouts[name].bytes // 512) * 512 + 512
-    spm[:] = rng.integers(0, 256, spm.size, dtype=np.uint8)
-    spm[base["bias"]:][:4 * oc] = rng.integers(-3000, 3000, oc, dtype=np.int32).view(np.uint8)
-    if "scale" in base:
-        spm[base["scale"]:][:4 * oc] = rng.uniform(0.0003, 0.001, oc).astype(np.float32).view(np.uint8)
-    spm[:len(kernel.scalars)] = np.frombuffer(kernel.scalars, np.uint8)
-    expected = spm.copy()
-    interpret(nest, base, {"SPM": expected})
-    program = [Packet(control=Base(0, 0))]
-    for number, stream in enumerate(kernel.streams, 1):
-        program += [Packet(control=Level(number, k, extent, step // 16)) for k, (extent, step) in enumerate(stream.levels)]
-        program.append(Packet(control=Base(number, (base[stream.base] + stream.offset) // 16)))
-    program += [*kernel.setup, *kernel.packets, Packet(control=End())]
-    found = simulator.run([decode_packet(graph, encode_packet(graph, p)) for p in program], {})
-    return int((simulator.memories["SPM"] != expected).sum()), found.packets, h * w * oc // block * kh * kw * ic // 4
+    contents = {"bias": rng.integers(-3000, 3000, oc, dtype=np.int32), "scale": rng.uniform(0.0003, 0.001, oc).astype(np.float32)}
+    layouts = {name: layouts[name] for name in names}
+    nest = placed(nest, codelet.dims, layouts, {"n": 1, "oh": h, "ow": w, "oc": oc, "kh": kh, "kw": kw, "ic": ic},
+                  ATTRIBUTES | {"stride_h": sh, "stride_w": sw, "scale": 0.0008} | zeros)
+    found = executed(on or graph, contraction(graph, nest), nest, layouts, rng, {k: v for k, v in contents.items() if k in layouts})
+    return found.wrong, found.packets, h * w * oc // block * kh * kw * ic // 4
 
 
 PLAIN = {"x_type": "u8", "w_type": "i8", "scale_per_channel": True}
@@ -101,10 +79,7 @@ def test_nearly_every_packet_has_a_product(out, channels, kernel, share):
 @pytest.mark.parametrize(("name", "packets"), [("VFMA", 1), ("VRND", 1), ("VDOT4", 1), ("VLD", 32), ("SLD", 32)])
 def test_latencies_that_are_longer_than_promised_are_seen(name, packets):
     """The kernel is made for one machine and executed on another, which is slower; loads come some packets sooner than they must."""
-    slower = replace(GRAPHS["vec32"], mnemonics=tuple(
-        replace(m, timing=replace(m.timing, visible=str(m.timing.cycles("visible", {}) + packets))) if m.name == name else m
-        for m in GRAPHS["vec32"].mnemonics))
-    wrong, _, _ = run(GRAPHS["vec32"], (4, 4), (32, 32), (3, 3), (1, 1), on=slower, **PLAIN)
+    wrong, _, _ = run(GRAPHS["vec32"], (4, 4), (32, 32), (3, 3), (1, 1), on=slower(GRAPHS["vec32"], name, packets), **PLAIN)
     assert wrong
 
 

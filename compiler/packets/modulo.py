@@ -1,0 +1,206 @@
+"""Modulo scheduling: a round of instructions begins every so many packets, while rounds before it still go on.
+
+The first packet after which a round may be begun (*interval*) is looked for from the least that slots allow upwards: instructions are
+placed as soon as their operands are there, those first that most comes behind; loads then as late as their readers allow. A register
+holds one round's value at a time, so no value may live longer than the interval (Rau, "Iterative modulo scheduling", 1994, has the idea;
+nothing is displaced here, a longer interval is tried instead).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from tenon.acg.graph import Graph
+from tenon.acg.mnemonic import Mnemonic
+from tenon.acg.packet import Loop, Operation, Packet, Reference
+from tenon.compiler.errors import CompileError
+
+__all__ = ["Instance", "Schedule", "Value", "schedule"]
+
+
+@dataclass(eq=False)
+class Value:
+    """What a register of ``memory`` holds for a while: written by all its ``writers``, then read."""
+
+    memory: str
+    writers: list[Instance] = field(default_factory=list)
+    readers: list[Instance] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Instance:
+    """One instruction of a round. ``places``: fields that name a value's register, each with the bytes that are added to where that is,
+    and the bytes that the field counts in. ``stream``: that of its address, if it has one."""
+
+    mnemonic: Mnemonic
+    values: dict[str, object]
+    places: dict[str, tuple[Value, int, int]] = field(default_factory=dict)
+    stream: int | None = None
+
+    def reads(self, value: Value) -> None:
+        value.readers.append(self)
+
+    def writes(self, value: Value) -> None:
+        value.writers.append(self)
+
+    @property
+    def cycles(self) -> int:
+        return self.mnemonic.timing.cycles("occupancy", self.mnemonic.complete({}))
+
+    @property
+    def visible(self) -> int:
+        return self.mnemonic.timing.cycles("visible", self.mnemonic.complete({}))
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Packets in which instances begin, all of one round; ``interval`` packets later the next round begins."""
+
+    graph: Graph
+    interval: int
+    operations: tuple[tuple[int, Operation], ...]
+
+    @property
+    def length(self) -> int:
+        return max(time for time, _ in self.operations) + 1
+
+    def packets(self, rounds: int) -> list[Packet]:
+        """So many rounds: those that begin, a loop in which all packets are alike, those that end."""
+        ahead = -(-self.length // self.interval) - 1  # rounds that go on while one begins
+        if rounds <= ahead + 1:
+            return [self._packet(at, rounds) for at in range((rounds - 1) * self.interval + self.length)]
+        begin, alike = ahead * self.interval, rounds - ahead
+        sequencer = self.graph.sequencer
+        if alike > sequencer.loop_count or self.interval > sequencer.loop_packets:
+            raise CompileError(f"a loop of {self.interval} packets {alike} times is more than the sequencer counts")
+        before = [self._packet(at, rounds) for at in range(begin)] or [Packet()]
+        before[-1] = replace(before[-1], control=Loop(alike, self.interval))  # in a packet of its own it would move what is under way
+        end = range(rounds * self.interval, (rounds - 1) * self.interval + self.length)
+        return [*before, *(self._packet(at, rounds) for at in (*range(begin, begin + self.interval), *end))]
+
+    def _packet(self, at: int, rounds: int) -> Packet:
+        return Packet(tuple(op for time, op in self.operations
+                            if time <= at and (at - time) % self.interval == 0 and (at - time) // self.interval < rounds))
+
+
+def schedule(graph: Graph, instances: Sequence[Instance], values: Sequence[Value]) -> Schedule:
+    """Instances as a round.
+
+    Raises
+    ------
+    CompileError
+        If registers do not suffice even for one round at a time.
+    """
+    busy: dict[str, int] = {}
+    for i in instances:
+        name = graph.sequencer.slot(i.mnemonic.unit).name
+        busy[name] = busy.get(name, 0) + i.cycles
+    longest = sum(i.cycles + i.visible for i in instances)
+    for interval in range(max(busy.values()), longest + 1):
+        times = _Placing(graph, instances, interval).times
+        places = times and _registers(graph, values, times, interval)
+        if places:
+            return Schedule(graph, interval, tuple(_operations(instances, times, places)))
+    raise CompileError("there are too few registers for what is computed at a time")
+
+
+class _Placing:
+    """Times of instances at one interval; ``times`` is empty if there are none."""
+
+    def __init__(self, graph: Graph, instances: Sequence[Instance], interval: int):
+        self.graph, self.interval, self.times = graph, interval, {}
+        self.taken: set[tuple[str, int]] = set()
+        self.streams: dict[int, list[int]] = {}
+        height = _heights(instances)
+        fetching = [i for i in instances if not any(i in value.readers for value, _, _ in i.places.values())]
+        rest = [i for i in instances if i not in fetching]
+        ready = {id(i): i.visible for i in fetching}  # as if every load began at 0
+        order = sorted(rest, key=lambda i: -height[id(i)])
+        if not all(self._place(i, range(t := self._sooner(i, ready), t + interval)) for i in order):
+            self.times = {}
+            return
+        for i in sorted(fetching, key=lambda i: self._later(i)):
+            last = self._later(i)
+            if not self._place(i, range(last, last - interval, -1)):
+                self.times = {}
+                return
+        first = min(self.times.values())
+        self.times = {key: time - first for key, time in self.times.items()}
+
+    def _sooner(self, i: Instance, ready: dict[int, int]) -> int:
+        """When all that it reads is there."""
+        writers = [w for value, _, _ in i.places.values() if i in value.readers for w in value.writers]
+        return max((ready[id(w)] if id(w) in ready else self.times[id(w)] + w.visible for w in writers), default=0)
+
+    def _later(self, i: Instance) -> int:
+        """When its first reader must have it begun."""
+        return min(self.times[id(r)] for value, _, _ in i.places.values() for r in value.readers) - i.visible
+
+    def _place(self, i: Instance, times: range) -> bool:
+        name = self.graph.sequencer.slot(i.mnemonic.unit).name
+        mates = self.streams.get(i.stream, []) if i.stream is not None else []
+        for time in times:
+            cells = {(name, (time + k) % self.interval) for k in range(i.cycles)}
+            near = all(abs(time - other) < self.interval for other in mates) and (
+                not mates or max(*mates, time) - min(*mates, time) < self.interval)
+            if len(cells) == i.cycles and not cells & self.taken and near:
+                self.taken |= cells
+                self.times[id(i)] = time
+                if i.stream is not None:
+                    self.streams.setdefault(i.stream, []).append(time)
+                return True
+        return False
+
+
+def _heights(instances: Sequence[Instance]) -> dict[int, int]:
+    """Packets from when each begins to when the last that needs it is seen."""
+    found: dict[int, int] = {}
+
+    def of(i: Instance) -> int:
+        if id(i) not in found:
+            behind = [r for value, _, _ in i.places.values() if i in value.writers for r in value.readers]
+            found[id(i)] = i.visible + max(map(of, behind), default=0)
+        return found[id(i)]
+
+    for i in instances:
+        of(i)
+    return found
+
+
+def _registers(graph: Graph, values: Sequence[Value], times: dict[int, int], interval: int) -> dict[int, int]:
+    """A register for each value, none for two at a time of which rounds overlap; empty if they do not suffice."""
+    lives = []
+    for value in values:
+        begin = min(times[id(w)] + w.visible for w in value.writers)
+        end = max((times[id(r)] for r in value.readers), default=begin) + 1
+        if end - begin > interval:
+            return {}
+        lives.append((end - begin, begin, value))
+    taken: dict[tuple[str, int], set[int]] = {}
+    places: dict[int, int] = {}
+    for length, begin, value in sorted(lives, key=lambda life: -life[0]):
+        cells = {(begin + k) % interval for k in range(length)}
+        register = next((r for r in range(graph.memory(value.memory).words) if not taken.get((value.memory, r), set()) & cells), None)
+        if register is None:
+            return {}
+        taken.setdefault((value.memory, register), set()).update(cells)
+        places[id(value)] = register * graph.memory(value.memory).word_bytes
+    return places
+
+
+def _operations(instances: Sequence[Instance], times: dict[int, int], places: dict[int, int]):
+    """Instances with their registers; the last access of each stream in a round steps it."""
+    last: dict[int, Instance] = {}
+    for i in instances:
+        if i.stream is not None and (i.stream not in last or times[id(i)] > times[id(last[i.stream])]):
+            last[i.stream] = i
+    for i in instances:
+        values = dict(i.values)
+        for name, (value, byte, unit) in i.places.items():
+            at = places[id(value)] + byte
+            assert at % unit == 0, f"{i.mnemonic.name}.{name} cannot name byte {at}"
+            values[name] = at // unit
+        if last.get(i.stream) is i:
+            values = {k: replace(v, step=True) if isinstance(v, Reference) else v for k, v in values.items()}
+        yield times[id(i)], Operation(i.mnemonic, values)

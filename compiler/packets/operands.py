@@ -1,0 +1,94 @@
+"""Operands of a kernel: how far each loop steps them, the streams that give their addresses, and numbers in scalar registers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tenon.acg.expr import Load, Val
+from tenon.acg.graph import Graph
+from tenon.acg.packet import Operation, Packet, Reference
+from tenon.compiler.errors import CompileError
+from tenon.compiler.packets.roles import Roles
+from tenon.compiler.packets.streams import Stream, stream_levels
+
+__all__ = ["Numbers", "Streams", "base_of", "offset_of", "steps_of"]
+
+_TYPES = {"u8": np.uint8, "i8": np.int8, "i32": np.int32, "f32": np.float32}
+
+
+def steps_of(load: Load) -> dict[str, int]:
+    """Bytes that each loop steps an access by."""
+    return {loop: factor for (loop, name), factor in load.address.terms if loop and not name}
+
+
+def base_of(load: Load) -> str:
+    """The parameter, or the instruction's field, that an access begins at."""
+    return next(name for (loop, name), _ in load.address.terms if name and not loop)
+
+
+def offset_of(load: Load) -> int:
+    """Bytes from there."""
+    return sum(factor for (loop, name), factor in load.address.terms if not loop and not name)
+
+
+class Streams:
+    """Streams of a kernel. Stream 0 is not among them: it brings in numbers."""
+
+    def __init__(self, graph: Graph):
+        self.sequencer, self.streams = graph.sequencer, []
+
+    def add(self, base: str, offset: int, levels: Sequence[tuple[int, int]], what: str) -> int:
+        """The number of a new stream. CompileError if the machine has none that steps so."""
+        if len(self.streams) + 1 >= self.sequencer.streams:
+            raise CompileError(f"more than {self.sequencer.streams - 1} operands need streams")
+        self.streams.append(Stream(base, offset, stream_levels(self.sequencer, levels, what)))
+        return len(self.streams)
+
+    def reaches(self, offset: int) -> bool:
+        """Whether an instruction can name an address so many bytes from a stream's."""
+        granules, rest = divmod(offset, self.sequencer.granule)
+        half = 1 << self.sequencer.offset_bits - 1
+        return not rest and -half <= granules < half
+
+    def reference(self, stream: int, offset: int) -> Reference:
+        """The address so many bytes from a stream's. CompileError if an instruction cannot name it."""
+        if not self.reaches(offset):
+            raise CompileError(f"an access {offset} bytes from a stream's address is none that an instruction can name")
+        return Reference(stream, offset // self.sequencer.granule)
+
+
+class Numbers:
+    """Numbers that instructions read from scalar registers, which a kernel fills at its beginning."""
+
+    def __init__(self, graph: Graph, roles: Roles):
+        self.graph, self.roles = graph, roles
+        self.held: dict[str, list[bytes]] = {}  # in each register memory
+
+    def place(self, value: Val, read: Load) -> int:
+        """What the field says that names a number's place. CompileError if there is no room."""
+        memory, element = read.operand.name, read.operand.element
+        data = _TYPES[element](value.value).tobytes()
+        places = self.held.setdefault(memory, [])
+        if data not in places:
+            places.append(data)
+        index = places.index(data)
+        if (index + 1) * len(data) > self.graph.memory_bytes[memory]:
+            raise CompileError(f"{memory} has no room for so many numbers")
+        return index
+
+    def setup(self) -> tuple[list[Packet], bytes]:
+        """Packets that bring all numbers into their registers, and the bytes that stream 0 finds them in."""
+        packets, pool, late = [], bytearray(), 0
+        granule = self.graph.sequencer.granule
+        for memory, values in self.held.items():
+            m = self.roles.load(memory)
+            width = m.effect.loops[0].extent
+            data = b"".join(values)
+            data = data.ljust(-(-len(data) // width) * width, b"\0")
+            for at in range(0, len(data), width):
+                packets.append(Packet((Operation(m, self.roles.copied(m, at // width, Reference(0, len(pool) // granule))),)))
+                pool += data[at:at + width]
+            late = max(late, m.timing.cycles("visible", {}))
+        return [*packets, *[Packet()] * late], bytes(pool)

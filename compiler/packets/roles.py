@@ -1,0 +1,77 @@
+"""What a machine with packets has: copies between the scratchpad and registers, and how many lanes compute."""
+
+from __future__ import annotations
+
+from tenon.acg.expr import Load, Nest, Reduce, walk
+from tenon.acg.graph import Graph, Kind
+from tenon.acg.mnemonic import Mnemonic, accesses
+from tenon.acg.packet import Reference
+from tenon.compiler.errors import CompileError
+
+__all__ = ["WIDTHS", "Roles", "lane_loop"]
+
+#: Bytes of an element.
+WIDTHS = {"u8": 1, "i8": 1, "i32": 4, "f32": 4}
+
+
+class Roles:
+    """Asked of the covenant once. ``near``: the memory that operands of a kernel lie in."""
+
+    def __init__(self, graph: Graph, near: str):
+        self.graph, self.near = graph, near
+        self.registers = [m.name for m in graph.memories if m.kind is Kind.REGISTERS]
+        #: Lanes of the instructions that sum products.
+        self.lanes = max((loop.extent for m in graph.mnemonics for loop in m.effect.loops
+                          if isinstance(loop.extent, int) and any(isinstance(e, Reduce) for e in walk(m.effect.expr))), default=0)
+
+    @property
+    def vectors(self) -> str:
+        """The register memory through which whole registers go from one place of the scratchpad to another."""
+        found = [r for r in self.registers if self.copies(r, write=True) and self.copies(r, write=False)]
+        if not found:
+            raise CompileError(f"nothing is loaded from {self.near} that can be stored")
+        return max(found, key=lambda r: self.graph.memory(r).word_bytes)
+
+    def copies(self, memory: str, *, write: bool) -> list[Mnemonic]:
+        """Copies into a register memory, or out of it."""
+        ways = {(self.near, not write), (memory, write)}
+        return [m for m in self.graph.mnemonics if isinstance(m.effect.expr, Load)
+                and not any(isinstance(loop.extent, str) for loop in m.effect.loops)
+                and {(a.memory, a.write) for a in accesses(m)} == ways]
+
+    def load(self, memory: str) -> Mnemonic:
+        """What fills a register, or a part of it."""
+        found = self.copies(memory, write=True)
+        if not found:
+            raise CompileError(f"no instruction loads from {self.near} into {memory}")
+        return max(found, key=lambda m: m.effect.loops[0].extent)
+
+    def store(self, memory: str, size: int) -> Mnemonic:
+        """What takes so many bytes of a register to the scratchpad."""
+        found = [m for m in self.copies(memory, write=False) if m.effect.loops[0].extent == size]
+        if not found:
+            raise CompileError(f"no instruction stores {size} bytes of {memory}")
+        return found[0]
+
+    def unit(self, read: Load) -> int:
+        """Bytes of a register memory that the field of an access counts in."""
+        return next(factor for (loop, name), factor in read.address.terms if name and not loop)
+
+    def named(self, read: Load, byte: int) -> int:
+        """What a field says for elements that are read or written from a byte of a register memory on."""
+        assert byte % self.unit(read) == 0, f"byte {byte} of {read.operand.name} is none that an instruction names"
+        return byte // self.unit(read)
+
+    def copied(self, m: Mnemonic, place: int, address: Reference) -> dict[str, object]:
+        """Fields of a copy between a register memory and an address."""
+        return {f.name: address if f.kind == "address" else place for f in m.fields}
+
+
+def lane_loop(nest: Nest, roles: Roles) -> str:
+    """The loop along which results lie side by side, as many as there are lanes. CompileError if there is none."""
+    width, target = WIDTHS[nest.destination.operand.element], nest.destination
+    steps = {loop: factor for (loop, name), factor in target.address.terms if loop and not name}
+    for loop in nest.loops:
+        if steps.get(loop.name) == width and loop.extent == roles.lanes:
+            return loop.name
+    raise CompileError(f"results must lie side by side, {roles.lanes} of them")
