@@ -109,7 +109,8 @@ def _direct(ours: Expr, theirs: Expr, b: Binding) -> Iterator[Binding]:
                 if bound:
                     yield bound
     elif isinstance(theirs, Lookup):
-        if isinstance(ours, Lookup) and ours.table.element == theirs.table.element and _names(ours.table.name, theirs.table.name):
+        place = theirs.table.name in b.registers or isinstance(ours, Lookup) and _names(ours.table.name, theirs.table.name)
+        if isinstance(ours, Lookup) and ours.table.element == theirs.table.element and place:
             yield from unify(ours.index, theirs.index, b.look_up(ours, theirs))
     elif isinstance(theirs, Reduce):
         if isinstance(ours, Reduce) and ours.op == theirs.op:

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tenon.acg.expr import Aff, Choose, Expr, Load, Op, Reduce, Val, walk
+from tenon.acg.expr import Aff, Choose, Expr, Load, Lookup, Op, Reduce, Val, walk
 from tenon.acg.graph import Graph, Kind
 from tenon.acg.mnemonic import Mnemonic
 from tenon.compiler.unify import Binding, unify
@@ -40,7 +40,8 @@ class Cover:
 @dataclass(frozen=True, eq=False)
 class Step:
     """One instruction. ``values``: its fields that are known, choices and numbers; ``operands``: by the field that names the register;
-    ``result``: the field that names the register written. ``reductions``: of the statement, beside those of the effect."""
+    ``result``: the field that names the register written. ``reductions``: of the statement, beside those of the effect, as
+    ``tables`` are."""
 
     mnemonic: Mnemonic
     values: Mapping[str, object]
@@ -49,6 +50,7 @@ class Step:
     result: str
     target: Load
     reductions: tuple[tuple[Reduce, Reduce], ...]
+    tables: tuple[tuple[Lookup, Lookup], ...]
     cost: float
 
     @property
@@ -99,6 +101,8 @@ class Covers:
     def _step(self, m: Mnemonic, target: Load, b: Binding) -> Step | None:
         values: _CHOSEN = {name: value for name, value in b.values.items() if not isinstance(value, Aff)}
         for ours, theirs in b.forms:  # numbers among an instruction's fields
+            if isinstance(ours, Lookup):
+                continue
             number = ours if isinstance(ours, int) else getattr(ours, "value", None)
             ((loop, name), factor), *more = theirs.terms or ((("", ""), 0),)
             if not isinstance(number, int) or more or loop or factor not in (0, 1) or not name and number:
@@ -121,7 +125,7 @@ class Covers:
         fields = {f.name: f for f in m.fields}
         if any(name not in fields or not fields[name].low <= value <= fields[name].high for name, value in values.items()):
             return None
-        return Step(m, values, operands, reads, _base(target), target, reductions, cost)
+        return Step(m, values, operands, reads, _base(target), target, reductions, b.tables, cost)
 
 
 def _loops(expr: Expr) -> set[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tenon.acg.expr import Load, Val
+from tenon.acg.expr import Aff, Load, Lookup, Val
 from tenon.acg.graph import Graph
 from tenon.acg.packet import Operation, Packet, Reference
 from tenon.compiler.errors import CompileError
@@ -15,6 +15,7 @@ from tenon.compiler.packets.streams import Stream, stream_levels
 
 __all__ = ["Numbers", "Streams", "base_of", "offset_of", "steps_of"]
 
+_ENTRIES = 256  # of a table of bytes
 _TYPES = {"u8": np.uint8, "i8": np.int8, "i32": np.int32, "f32": np.float32}
 
 
@@ -60,11 +61,12 @@ class Streams:
 
 
 class Numbers:
-    """Numbers that instructions read from scalar registers, which a kernel fills at its beginning."""
+    """Numbers that instructions read from scalar registers, and tables of bytes, which a kernel fills at its beginning."""
 
     def __init__(self, graph: Graph, roles: Roles):
         self.graph, self.roles = graph, roles
         self.held: dict[str, list[bytes]] = {}  # in each register memory
+        self.tables: dict[str, dict[Aff, tuple[int, int]]] = {}  # where each is, and the stream that it comes from
 
     def place(self, value: Val, read: Load) -> int:
         """What the field says that names a number's place. CompileError if there is no room."""
@@ -78,8 +80,21 @@ class Numbers:
             raise CompileError(f"{memory} has no room for so many numbers")
         return index
 
+    def table(self, ours: Lookup, theirs: Lookup, streams: Streams) -> tuple[str, int]:
+        """The field that names a table's place, and what it says. CompileError if there is no room."""
+        memory, size = theirs.table.name, _ENTRIES
+        ((_, name), unit), = theirs.base.terms
+        places = self.tables.setdefault(memory, {})
+        if ours.base not in places:
+            if (len(places) + 1) * size > self.graph.memory_bytes[memory] or size % unit:
+                raise CompileError(f"{memory} has no room for another table")
+            base = next(name for (_, name), _ in ours.base.terms if name)
+            offset = sum(factor for (_, name), factor in ours.base.terms if not name)
+            places[ours.base] = len(places), streams.add(base, offset, [], "a table")
+        return name, places[ours.base][0] * size // unit
+
     def setup(self) -> tuple[list[Packet], bytes]:
-        """Packets that bring all numbers into their registers, and the bytes that stream 0 finds them in."""
+        """Packets that bring numbers and tables into their places, and the bytes that stream 0 finds numbers in."""
         packets, pool, late = [], bytearray(), 0
         granule = self.graph.sequencer.granule
         for memory, values in self.held.items():
@@ -90,5 +105,12 @@ class Numbers:
             for at in range(0, len(data), width):
                 packets.append(Packet((Operation(m, self.roles.copied(m, at // width, Reference(0, len(pool) // granule))),)))
                 pool += data[at:at + width]
+            late = max(late, m.timing.cycles("visible", {}))
+        for memory, places in self.tables.items():
+            m, size = self.roles.load(memory), _ENTRIES
+            width = m.effect.loops[0].extent
+            for place, stream in places.values():
+                packets += [Packet((Operation(m, self.roles.copied(m, (place * size + at) // width, Reference(stream, at // granule))),))
+                            for at in range(0, size, width)]
             late = max(late, m.timing.cycles("visible", {}))
         return [*packets, *[Packet()] * late], bytes(pool)

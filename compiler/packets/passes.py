@@ -30,6 +30,8 @@ _Where = tuple[str, int, tuple[int, ...]]  # base, bytes behind it, steps of the
 def pass_kernel(graph: Graph, nest: Nest) -> Kernel:
     """The kernel of a placed statement: its operands' addresses are parameters, its results lie apart from its operands.
 
+    Its loads may reach behind an operand's end, by less than a register.
+
     Raises
     ------
     CompileError
@@ -156,6 +158,7 @@ class _Pass:
                     if (inner or len(points) > 1) and name != step.folded:
                         raise CompileError("what is summed must be operands, not computed")
                     self._read(instance, name, read, *self._value(cover, k))
+            instance.values |= dict(self.numbers.table(ours, theirs, self.streams) for ours, theirs in step.tables)
             self._place(instance, step.result, step.target, target, byte if last else 0)
             instance.writes(target)
             self.instances.append(instance)

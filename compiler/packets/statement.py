@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 from tenon.acg.expr import Aff, Expr, Load, Nest, Op, Reduce, Val, remade
+from tenon.compiler.unify import is_float
 
 __all__ = ["canonical", "raw", "unrolled", "whole"]
 
-_MOST_TERMS = 16
+_MOST_TERMS = 64
 _RANGES = {"u8": (0, 255), "i8": (-128, 127)}
 
 
@@ -25,7 +28,8 @@ def whole(start: Nest, finish: Nest) -> Nest:
 def canonical(expr: Expr) -> Expr:
     """An equal expression in the words of machines that have bytes as numbers.
 
-    ``f32(x - k) = f32(x) + -k`` of a byte, exactly; and the largest of bytes' numbers is the number of the largest byte.
+    ``f32(x - k) = f32(x) + -k`` of a byte, exactly; the largest of bytes' numbers is the number of the largest byte; and a byte that is
+    rounded to a byte is itself.
     """
     def rebuilt(e: Expr, visit: Callable[[Expr], Expr]) -> Expr:
         if isinstance(e, Op) and e.name == "f32" and isinstance(e.args[0], Op) and e.args[0].name == "sub":
@@ -35,7 +39,10 @@ def canonical(expr: Expr) -> Expr:
         e = remade(e, visit)
         if isinstance(e, Reduce) and e.op in ("max", "min") and isinstance(e.body, Op) and e.body.name == "f32" and _byte(e.body.args[0]):
             return Op("f32", (Reduce(e.op, e.loops, e.body.args[0]),))
-        return e
+        byte, kind = raw(e, "u8")
+        if kind == "u8":
+            return byte
+        return Load(replace(byte.operand, element="u8"), byte.index) if isinstance(byte, Load) else e
 
     return _everywhere(expr, rebuilt)
 
@@ -53,14 +60,22 @@ def raw(expr: Expr, element: str) -> tuple[Expr, str]:
 
 
 def unrolled(expr: Expr) -> Expr:
-    """Reductions to the largest or the least as operations on their terms, where these are few."""
+    """Reductions of few terms that no instruction makes as operations on the terms: to the largest or the least, and sums of binary32.
+
+    Those are in the order of the loops, as ``Reduce`` says; the others in an order with short ways from any term to the result.
+    """
     def rebuilt(e: Expr, visit: Callable[[Expr], Expr]) -> Expr:
         e = remade(e, visit)
-        if not isinstance(e, Reduce) or e.op not in ("max", "min") or math.prod(loop.extent for loop in e.loops) > _MOST_TERMS:
+        ordered = isinstance(e, Reduce) and e.op == "add" and is_float(e.body)
+        if not ordered and not (isinstance(e, Reduce) and e.op in ("max", "min")):
+            return e
+        if math.prod(loop.extent for loop in e.loops) > _MOST_TERMS:
             return e
         names = [loop.name for loop in e.loops]
         terms = [_at(e.body, dict(zip(names, point))) for point in itertools.product(*(range(loop.extent) for loop in e.loops))]
-        while len(terms) > 1:  # pairs of neighbours: a short way from any term to the result
+        if ordered:
+            return functools.reduce(lambda total, term: Op("add", (total, term)), terms)
+        while len(terms) > 1:
             terms = [Op(e.op, tuple(terms[k:k + 2])) if k + 1 < len(terms) else terms[k] for k in range(0, len(terms), 2)]
         return terms[0]
 

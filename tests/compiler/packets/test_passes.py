@@ -1,12 +1,15 @@
 """Passes: elementwise, pooling, depthwise; every byte of the scratchpad is what the statement says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tenon.compiler.codelets.conv import conv
 from tenon.compiler.codelets.depthwise import depthwise
-from tenon.compiler.codelets.elementwise import add, largest, multiply
-from tenon.compiler.codelets.pool import max_pool
+from tenon.compiler.codelets.elementwise import add, largest, lookup, multiply
+from tenon.compiler.codelets.pool import average_pool, global_pool, max_pool
+from tenon.compiler.errors import CompileError
 from tenon.compiler.layout import dense
 from tenon.compiler.packets.passes import pass_kernel
 from tenon.compiler.packets.statement import whole
@@ -44,16 +47,29 @@ def test_elementwise(seed):
     assert pairs(graph, seed, [add, multiply, largest][seed // 3 % 3], out, lanes(graph), kinds).wrong == 0
 
 
-def pool(graph, seed, kind, out, channels, kernel, strides, on=None):
+def pool(graph, seed, kind, out, channels, kernel, strides, on=None, codelet=max_pool):
     rng, block = np.random.default_rng(seed), lanes(graph)
-    codelet = max_pool(kind)
+    codelet = codelet(kind)
     layouts = {"x": blocked(channels, (out[0] - 1) * strides[0] + kernel[0], (out[1] - 1) * strides[1] + kernel[1], block),
                "y": blocked(channels, *out, block)}
     attributes = {"stride_h": strides[0], "stride_w": strides[1], "dilation_h": 1, "dilation_w": 1, "pad_top": 0, "pad_left": 0,
-                  "lo": BYTES[kind][0], "hi": BYTES[kind][1]}
+                  "lo": BYTES[kind][0], "hi": BYTES[kind][1], "zx": 3, "sx": 0.02, "over_count": 1 / 9, "over_scale": 37.5, "zy": 4,
+                  "scale": 0.31}
     extents = {"n": 1, "oh": out[0], "ow": out[1], "oc": channels, "kh": kernel[0], "kw": kernel[1]}
     nest = placed(codelet.statements["finish"], codelet.dims, layouts, extents, attributes)
     return executed(on or graph, pass_kernel(graph, nest), nest, layouts, rng)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_tables(seed):
+    rng = np.random.default_rng(seed)
+    graph, kind = GRAPHS[["vec16", "vec32", "vec128"][seed % 3]], ["u8", "i8"][seed // 3]
+    out, codelet = [int(n) for n in rng.integers(1, 16, 2)], lookup(kind)
+    tensor = blocked(lanes(graph), *out, lanes(graph))
+    layouts = {"x": tensor, "table": dense([("i", 256, 1)]), "y": tensor}
+    nest = placed(codelet.statements["finish"], codelet.dims, layouts, {"n": 1, "oh": out[0], "ow": out[1], "oc": lanes(graph)},
+                  {"lo": BYTES[kind][0], "hi": BYTES[kind][1]})
+    assert executed(graph, pass_kernel(graph, nest), nest, layouts, rng).wrong == 0
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -62,6 +78,15 @@ def test_pooling(seed):
     graph = GRAPHS[["vec16", "vec32", "vec128"][seed % 3]]
     out, kernel, strides = ([int(n) for n in rng.integers(1, high, 2)] for high in (7, 4, 3))
     assert pool(graph, seed, str(rng.choice(["u8", "i8"])), out, lanes(graph) * int(rng.integers(1, 3)), kernel, strides).wrong == 0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_means(seed):
+    """Sums are of numbers, in the order of the window."""
+    rng = np.random.default_rng(seed)
+    graph, codelet = GRAPHS[["vec16", "vec32"][seed % 2]], [average_pool, global_pool][seed // 2 % 2]
+    out, kernel, strides = ([int(n) for n in rng.integers(1, high, 2)] for high in (7, 4, 3))
+    assert pool(graph, seed, str(rng.choice(["u8", "i8"])), out, lanes(graph), kernel, strides, codelet=codelet).wrong == 0
 
 
 def deep(graph, seed, kinds, out, channels, kernel, strides, on=None):
@@ -119,3 +144,29 @@ def test_the_slot_that_is_needed_most_is_always_busy(case, packets):
 def test_latencies_that_are_longer_than_promised_are_seen(case, name, packets):
     """The kernel is made for one machine and executed on another, which is slower; some sums wait for their slot anyway."""
     assert CASES[case](slower(VEC32, name, packets)).wrong
+
+
+def sequenced(**values):
+    return replace(VEC32, sequencer=replace(VEC32.sequencer, **values))
+
+
+def without(name):
+    return replace(VEC32, mnemonics=tuple(m for m in VEC32.mnemonics if m.name != name))
+
+
+@pytest.mark.parametrize(("case", "message"), [
+    (lambda: pairs(without("VRND"), 1, add, (4, 4), 32), "no instructions compute it"),
+    (lambda: pairs(without("VST"), 1, add, (4, 4), 32), None),  # planes are stored one by one
+    (lambda: pairs(without("PST"), 1, add, (3, 1), 32), "no instruction stores 32 bytes of VR"),
+    (lambda: pairs(without("VDOT4"), 1, add, (4, 4), 32, on=VEC32), None),
+    (lambda: pool(VEC32, 1, "u8", (2, 2), 32, (9, 9), (1, 1)), "no instructions compute it"),
+    (lambda: pool(without("VLD"), 1, "u8", (2, 2), 32, (2, 2), (1, 1)), "no instruction loads from SPM into VR"),
+    (lambda: pairs(sequenced(streams=2), 1, add, (4, 4), 32), "more than 1 operands need streams"),
+    (lambda: pairs(sequenced(loop_count=3), 1, add, (8, 8), 32), "is more than the sequencer counts"),
+])
+def test_refusals(case, message):
+    if message is None:
+        assert case().wrong == 0
+        return
+    with pytest.raises(CompileError, match=message):
+        case()
