@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
+from tenon.acg.access import ELEMENT_BYTES
 from tenon.acg.expr import Load, Nest, Reduce
 from tenon.acg.graph import Graph
 from tenon.compiler.errors import CompileError
 from tenon.compiler.packets.cover import Covers
 from tenon.compiler.packets.operands import steps_of
-from tenon.compiler.packets.roles import WIDTHS, Roles, lane_loop
+from tenon.compiler.packets.roles import Roles, lane_loop
 from tenon.compiler.packets.statement import canonical
 
 __all__ = ["ContractionPlan"]
@@ -41,7 +42,7 @@ class ContractionPlan:
             raise CompileError("it has no sum of products")
         self.dot, = summing
         result = self.cover.step.target.operand
-        self.store = self.roles.store(result.name, WIDTHS[result.element] * self.roles.lanes)
+        self.store = self.roles.store(result.name, ELEMENT_BYTES[result.element] * self.roles.lanes)
         self.finishing = [s for s in self.cover.steps if s is not self.dot]
         self.reduce: Reduce = self.dot.reductions[0][0]
         self.extent |= {loop.name: loop.extent for loop in self.reduce.loops}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 
+from tenon.acg.access import ELEMENT_BYTES
 from tenon.acg.expr import Load, Loop, Nest, Reduce, Val, walk
 from tenon.acg.graph import Graph
 from tenon.acg.mnemonic import Mnemonic
@@ -18,7 +19,7 @@ from tenon.compiler.packets.cover import Cover, Covers, Step
 from tenon.compiler.packets.kernel import Kernel
 from tenon.compiler.packets.modulo import Instance, Value, schedule
 from tenon.compiler.packets.operands import Numbers, Streams, base_of, offset_of, steps_of
-from tenon.compiler.packets.roles import WIDTHS, Roles, lane_loop
+from tenon.compiler.packets.roles import Roles, lane_loop
 from tenon.compiler.packets.statement import canonical, raw, unrolled
 
 __all__ = ["pass_kernel"]
@@ -46,7 +47,7 @@ def pass_kernel(graph: Graph, nest: Nest) -> Kernel:
     cover, refused = found[1], None
     memory = roles.vectors if cover.step is None else cover.step.target.operand.name
     loops = _merged(nest, lane, [nest.destination, *_leaves(cover)])
-    size = roles.lanes * WIDTHS[element]
+    size = roles.lanes * ELEMENT_BYTES[element]
     for side in _sides(nest, loops, size, graph.memory(memory).word_bytes // size):
         try:
             return _Pass(graph, roles, nest.destination, lane, loops, cover, side, roles.store(memory, side * size)).kernel()
@@ -117,12 +118,12 @@ class _Pass:
         """Whether an instruction writes a whole register of bytes, all planes at once."""
         own = [loop.extent for loop in step.mnemonic.effect.loops]
         element = step.target.operand.element
-        return WIDTHS[element] * math.prod(own) == self.graph.memory(step.target.operand.name).word_bytes and WIDTHS[element] == 1
+        return ELEMENT_BYTES[element] == 1 and math.prod(own) == self.graph.memory(step.target.operand.name).word_bytes
 
     def _value(self, cover: Cover, k: int) -> tuple[Value, int]:
         """The register of result ``k``'s value of a step, and the byte in it from which on it lies."""
         step = cover.step
-        wide, width = self._wide(step), WIDTHS[step.target.operand.element]
+        wide, width = self._wide(step), ELEMENT_BYTES[step.target.operand.element]
         byte = k * self.roles.lanes * width if width == 1 else 0
         at = id(step), 0 if wide or width == 1 else k
         if (id(step), k) not in self.results:
@@ -185,7 +186,7 @@ class _Pass:
 
     def _check(self, leaf: Load, *, wide: bool) -> None:
         """An operand must lie in memory as the instruction finds it in a register."""
-        steps, width = steps_of(leaf), WIDTHS[leaf.operand.element]
+        steps, width = steps_of(leaf), ELEMENT_BYTES[leaf.operand.element]
         if steps.get(self.lane, 0) != width:
             raise CompileError("elements of an operand must lie side by side as results do")
         if wide and self.side > 1 and steps.get(self.inner, 0) != self.roles.lanes:
@@ -216,7 +217,7 @@ class _Pass:
         for instance, name, read, leaf, k, point in self.wanted:
             base, offset, steps = self._where(leaf, k, point)
             loops = *instance.mnemonic.effect.loops, *_summed(instance)
-            span = WIDTHS[read.operand.element] + sum(steps_of(read).get(loop.name, 0) * (loop.extent - 1) for loop in loops)
+            span = ELEMENT_BYTES[read.operand.element] + sum(steps_of(read).get(loop.name, 0) * (loop.extent - 1) for loop in loops)
             lines.setdefault((read.operand.name, base, steps), []).append((offset, span, instance, name, read))
         for (memory, base, steps), reads in lines.items():
             m, width = self.roles.load(memory), self.graph.memory(memory).word_bytes

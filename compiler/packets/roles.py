@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from tenon.acg.access import ELEMENT_BYTES
 from tenon.acg.expr import Load, Nest, Reduce, walk
 from tenon.acg.graph import Graph, Kind
 from tenon.acg.mnemonic import Mnemonic, accesses
 from tenon.acg.packet import Reference
 from tenon.compiler.errors import CompileError
 
-__all__ = ["WIDTHS", "Roles", "lane_loop"]
-
-#: Bytes of an element.
-WIDTHS = {"u8": 1, "i8": 1, "i32": 4, "f32": 4}
+__all__ = ["Roles", "lane_loop"]
 
 
 class Roles:
@@ -69,7 +67,7 @@ class Roles:
 
 def lane_loop(nest: Nest, roles: Roles) -> str:
     """The loop along which results lie side by side, as many as there are lanes. CompileError if there is none."""
-    width, target = WIDTHS[nest.destination.operand.element], nest.destination
+    width, target = ELEMENT_BYTES[nest.destination.operand.element], nest.destination
     steps = {loop: factor for (loop, name), factor in target.address.terms if loop and not name}
     for loop in nest.loops:
         if steps.get(loop.name) == width and loop.extent == roles.lanes:

@@ -13,7 +13,8 @@ __all__ = ["Stream", "stream_levels"]
 
 @dataclass(frozen=True)
 class Stream:
-    """Addresses that begin ``offset`` bytes behind parameter ``base``, and step along ``levels``: (extent, bytes), innermost first."""
+    """Addresses that begin ``offset`` bytes behind parameter ``base``, and step along ``levels``: (extent, bytes), innermost first. A
+    kernel steps it as often as its levels have steps, no further."""
 
     base: str
     offset: int
