@@ -214,7 +214,8 @@ class _Contraction:
         for output, total in enumerate(self.sums[parity]):
             ready = {id(self.plan.dot): (total, max(0, output - self.row + late))}  # register and when it may be read
             for s in self.plan.finishing:
-                low, values, used = 0, dict(s.values), []
+                low, used = 0, []
+                values = {**s.values, **dict(self.numbers.table(ours, theirs, self.streams) for ours, theirs in s.tables)}
                 for name, cover in s.operands.items():
                     if isinstance(cover.leaf, Val):
                         values[name] = self.numbers.place(cover.leaf, s.reads[name])

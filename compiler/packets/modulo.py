@@ -18,6 +18,8 @@ from tenon.compiler.errors import CompileError
 
 __all__ = ["Instance", "Schedule", "Value", "schedule"]
 
+_STEPS = 32  # of an interval, one is added at a time
+
 
 @dataclass(eq=False)
 class Value:
@@ -96,12 +98,13 @@ def schedule(graph: Graph, instances: Sequence[Instance], values: Sequence[Value
     for i in instances:
         name = graph.sequencer.slot(i.mnemonic.unit).name
         busy[name] = busy.get(name, 0) + i.cycles
-    longest = sum(i.cycles + i.visible for i in instances)
-    for interval in range(max(busy.values()), longest + 1):
+    interval, longest = max(busy.values()), sum(i.cycles + i.visible for i in instances)
+    while interval <= longest:
         times = _Placing(graph, instances, interval).times
         places = times and _registers(graph, values, times, interval)
         if places:
             return Schedule(graph, interval, tuple(_operations(instances, times, places)))
+        interval += 1 + interval // _STEPS
     raise CompileError("there are too few registers for what is computed at a time")
 
 

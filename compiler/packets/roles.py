@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 from tenon.acg.access import ELEMENT_BYTES
 from tenon.acg.expr import Load, Nest, Reduce, walk
 from tenon.acg.graph import Graph, Kind
@@ -9,7 +12,16 @@ from tenon.acg.mnemonic import Mnemonic, accesses
 from tenon.acg.packet import Reference
 from tenon.compiler.errors import CompileError
 
-__all__ = ["Roles", "lane_loop"]
+__all__ = ["Grain", "Roles", "lane_loop"]
+
+
+class Grain(NamedTuple):
+    """What products come in: ``lanes`` results side by side, ``summed`` products for each, ``scalars`` elements in a register of those that
+    all lanes take."""
+
+    lanes: int
+    summed: int
+    scalars: int
 
 
 class Roles:
@@ -21,6 +33,19 @@ class Roles:
         #: Lanes of the instructions that sum products.
         self.lanes = max((loop.extent for m in graph.mnemonics for loop in m.effect.loops
                           if isinstance(loop.extent, int) and any(isinstance(e, Reduce) for e in walk(m.effect.expr))), default=0)
+
+    @property
+    def grain(self) -> Grain:
+        """Of the instruction that sums products of elements for all lanes and elements for each."""
+        for m in self.graph.mnemonics:
+            sums = [e for e in walk(m.effect.expr) if isinstance(e, Reduce)]
+            own = {loop.name for loop in m.effect.loops}
+            shared = [e.operand.name for s in sums for e in walk(s.body) if isinstance(e, Load) and not own & set(e.address.loops)
+                      and {loop.name for loop in s.loops} & set(e.address.loops)]
+            if shared:
+                summed = math.prod(loop.extent for loop in sums[0].loops)
+                return Grain(self.lanes, summed, self.graph.memory(shared[0]).word_bytes)
+        raise CompileError("no instruction sums products of elements for all lanes and elements for each")
 
     @property
     def vectors(self) -> str:
