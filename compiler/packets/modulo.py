@@ -1,14 +1,15 @@
 """Modulo scheduling: a round of instructions begins every so many packets, while rounds before it still go on.
 
-The first packet after which a round may be begun (*interval*) is looked for from the least that slots allow upwards: instructions are
-placed as soon as their operands are there, those first that most comes behind; loads then as late as their readers allow. A register
-holds one round's value at a time, so no value may live longer than the interval (Rau, "Iterative modulo scheduling", 1994, has the idea;
-nothing is displaced here, a longer interval is tried instead).
+The first packet after which a round may be begun (*interval*) is looked for from the least that slots allow upwards. At each, instructions
+are placed as late as their readers allow, those first that most comes before: what a long sum takes is not there long before it. Then, as
+soon as their operands are there, those first that most comes behind, and loads as late as can be. A register holds one round's value at a
+time, so no value may live longer than the interval (Rau, "Iterative modulo scheduling", 1994, has the idea; nothing is displaced here,
+a longer interval is tried instead).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from tenon.acg.graph import Graph
@@ -100,45 +101,47 @@ def schedule(graph: Graph, instances: Sequence[Instance], values: Sequence[Value
         busy[name] = busy.get(name, 0) + i.cycles
     interval, longest = max(busy.values()), sum(i.cycles + i.visible for i in instances)
     while interval <= longest:
-        times = _Placing(graph, instances, interval).times
-        places = times and _registers(graph, values, times, interval)
-        if places:
-            return Schedule(graph, interval, tuple(_operations(instances, times, places)))
+        for soon in (False, True):
+            times = _Placing(graph, instances, interval, soon).times
+            places = times and _registers(graph, values, times, interval)
+            if places:
+                return Schedule(graph, interval, tuple(_operations(instances, times, places)))
         interval += 1 + interval // _STEPS
     raise CompileError("there are too few registers for what is computed at a time")
 
 
 class _Placing:
-    """Times of instances at one interval; ``times`` is empty if there are none."""
+    """Times of instances at one interval, as ``soon`` or as late as can be; ``times`` is empty if there are none."""
 
-    def __init__(self, graph: Graph, instances: Sequence[Instance], interval: int):
+    def __init__(self, graph: Graph, instances: Sequence[Instance], interval: int, soon: bool):
         self.graph, self.interval, self.times = graph, interval, {}
         self.taken: set[tuple[str, int]] = set()
         self.streams: dict[int, list[int]] = {}
-        height = _heights(instances)
-        fetching = [i for i in instances if not any(i in value.readers for value, _, _ in i.places.values())]
-        rest = [i for i in instances if i not in fetching]
-        ready = {id(i): i.visible for i in fetching}  # as if every load began at 0
-        order = sorted(rest, key=lambda i: -height[id(i)])
-        if not all(self._place(i, range(t := self._sooner(i, ready), t + interval)) for i in order):
-            self.times = {}
-            return
-        for i in sorted(fetching, key=lambda i: self._later(i)):
-            last = self._later(i)
-            if not self._place(i, range(last, last - interval, -1)):
-                self.times = {}
-                return
-        first = min(self.times.values())
-        self.times = {key: time - first for key, time in self.times.items()}
+        found = self._from_operands(instances) if soon else self._to_readers(instances)
+        first = min(self.times.values()) if found else 0
+        self.times = {key: time - first for key, time in self.times.items()} if found else {}
 
-    def _sooner(self, i: Instance, ready: dict[int, int]) -> int:
-        """When all that it reads is there."""
-        writers = [w for value, _, _ in i.places.values() if i in value.readers for w in value.writers]
-        return max((ready[id(w)] if id(w) in ready else self.times[id(w)] + w.visible for w in writers), default=0)
+    def _to_readers(self, instances: Sequence[Instance]) -> bool:
+        depth = _longest(instances, _writers, lambda i, w: w.visible)
+        return all(self._late(i) for i in sorted(instances, key=lambda i: -depth[id(i)]))
 
-    def _later(self, i: Instance) -> int:
+    def _from_operands(self, instances: Sequence[Instance]) -> bool:
+        height = _longest(instances, _readers, lambda i, r: i.visible)
+        loads = [i for i in instances if not _writers(i)]
+        ready = {id(i): i.visible for i in loads}  # as if every load began at 0
+        for i in sorted((i for i in instances if id(i) not in ready), key=lambda i: -height[id(i)]):
+            first = max((ready[id(w)] if id(w) in ready else self.times[id(w)] + w.visible for w in _writers(i)), default=0)
+            if not self._place(i, range(first, first + self.interval)):
+                return False
+        return all(self._late(i) for i in sorted(loads, key=self._latest))
+
+    def _latest(self, i: Instance) -> int:
         """When its first reader must have it begun."""
-        return min(self.times[id(r)] for value, _, _ in i.places.values() for r in value.readers) - i.visible
+        return min((self.times[id(r)] for r in _readers(i)), default=0) - i.visible
+
+    def _late(self, i: Instance) -> bool:
+        last = self._latest(i)
+        return self._place(i, range(last, last - self.interval, -1))
 
     def _place(self, i: Instance, times: range) -> bool:
         name = self.graph.sequencer.slot(i.mnemonic.unit).name
@@ -156,14 +159,22 @@ class _Placing:
         return False
 
 
-def _heights(instances: Sequence[Instance]) -> dict[int, int]:
-    """Packets from when each begins to when the last that needs it is seen."""
+def _readers(i: Instance) -> list[Instance]:
+    return [r for value, _, _ in i.places.values() if i in value.writers for r in value.readers]
+
+
+def _writers(i: Instance) -> list[Instance]:
+    return [w for value, _, _ in i.places.values() if i in value.readers for w in value.writers]
+
+
+def _longest(instances: Sequence[Instance], following: Callable[[Instance], list[Instance]],
+             distance: Callable[[Instance, Instance], int]) -> dict[int, int]:
+    """Packets of the longest way from each instance on: to what ``following`` gives, and so on."""
     found: dict[int, int] = {}
 
     def of(i: Instance) -> int:
         if id(i) not in found:
-            behind = [r for value, _, _ in i.places.values() if i in value.writers for r in value.readers]
-            found[id(i)] = i.visible + max(map(of, behind), default=0)
+            found[id(i)] = max((of(other) + distance(i, other) for other in following(i)), default=0)
         return found[id(i)]
 
     for i in instances:

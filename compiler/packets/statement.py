@@ -13,7 +13,7 @@ from tenon.compiler.unify import is_float
 
 __all__ = ["canonical", "raw", "unrolled", "whole"]
 
-_MOST_TERMS = 64
+_MOST_TERMS = 128
 _RANGES = {"u8": (0, 255), "i8": (-128, 127)}
 
 
