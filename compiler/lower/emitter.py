@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tenon.acg.expr import Aff, Load, Loop, Nest, Op, Operand, Val, field
 from tenon.acg.parts import Role
 from tenon.compiler.code import Code, Note
 from tenon.compiler.codelets import Codelet
 from tenon.compiler.errors import CompileError
 from tenon.compiler.legal import first_problem
 from tenon.compiler.lower.constants import Constants
+from tenon.compiler.lower.copies import copy_nest
 from tenon.compiler.lower.tiles import Walk
 from tenon.compiler.machine import Machine
 from tenon.compiler.placing import Tile, place
@@ -149,9 +149,9 @@ class Emitter:
             form = selected.numbers[key]
         else:
             guard = (fill, rows[1], columns[1]) if inward else None
-            found = self.machine.select(_copy(walks, far, near, inward, guard), (far, near, inward))
+            found = self.machine.select(copy_nest(walks, far, near, inward, guard), (far, near, inward))
             if found is None and whole:
-                found = self.machine.select(_copy(walks, far, near, inward), (far, near, "plain"))
+                found = self.machine.select(copy_nest(walks, far, near, inward), (far, near, "plain"))
             form = selected.keep(key, found, _ENDS)
         if form is not None:
             yield form, 0, 0, rows[0], columns[0]
@@ -172,21 +172,3 @@ def _near_zero(guard: tuple[int, int], reach: int) -> tuple[int, int]:
     if first < 0:
         return first, min(limit, first + reach + 1)
     return 0, min(max(limit - first, 0), reach + 1)
-
-
-def _copy(walks: Sequence[Walk], far: str, near: str, inward: bool, guard: tuple[int, int, int] | None = None) -> Nest:
-    """``near = far``, or the way back; with ``guard`` (fill, and the limits of rows and columns) ``near = inside ? far : fill``."""
-    loops = [Loop(f"t{i}", w.extent) for i, w in enumerate(walks)]
-
-    def form(base: str) -> Aff:
-        total = field(base)
-        for loop, walk in zip(loops, walks, strict=True):
-            total = total + loop * getattr(walk, base)
-        return total
-
-    outside, inside = Load(Operand(far, "u8", (1,)), (form("far"),)), Load(Operand(near, "u8", (1,)), (form("near"),))
-    if guard is None:
-        return Nest(tuple(loops), inside, outside) if inward else Nest(tuple(loops), outside, inside)
-    fill, row_limit, column_limit = guard
-    passes = Op("and", (Op("within", (Val(form("y")), Val(row_limit))), Op("within", (Val(form("x")), Val(column_limit)))))
-    return Nest(tuple(loops), inside, Op("select", (passes, outside, Val(fill))))

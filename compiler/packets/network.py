@@ -14,11 +14,13 @@ from tenon.compiler.instruction import Instruction
 from tenon.compiler.ir import Graph
 from tenon.compiler.layer import Layer, layers_of
 from tenon.compiler.lower.constants import Constants
+from tenon.compiler.lower.tiles import Walk
 from tenon.compiler.packets.kernel import Kernel
 from tenon.compiler.packets.operators import Operator, Part, operator_of, surround_of
 from tenon.compiler.packets.places import Demand, Place, Surround, addresses, resident
 from tenon.compiler.packets.realise import Execution, realise
 from tenon.compiler.packets.roles import Roles
+from tenon.compiler.packets.transfers import Transfers
 
 __all__ = ["PacketProgram", "compile_packets"]
 
@@ -52,7 +54,7 @@ class _Compiling:
         self.graph, self.covenant = graph, covenant
         self.near = next(m.name for m in covenant.memories if m.kind is Kind.SCRATCHPAD)
         self.roles = Roles(covenant, self.near)
-        self.grain = self.roles.grain
+        self.grain, self.transfers = self.roles.grain, Transfers(covenant, self.near)
         self.layers = layers_of(graph)
         self.constants = Constants()
         if graph.constants:
@@ -145,14 +147,15 @@ class _Compiling:
         for address, held in data:
             offset = self.constants.put(held) if held else 0
             for begin in range(0, len(held), _MOST_RUN):
-                yield self._load(Role.CONSTANTS, n=min(_MOST_RUN, len(held) - begin), s=offset + begin, d=address + begin)
+                run = Walk(min(_MOST_RUN, len(held) - begin), 1, 1)
+                yield from self.transfers.load([run], (self.covenant.segment(Role.CONSTANTS), offset + begin), address + begin)
 
     def _surround(self, name: str, place: Place):
         """Fills a tensor's place with what its readers take for padding."""
         if place.surround.fill is not None:
             width = place.columns * place.block
-            yield self._load(Role.CONSTANTS, n=width, n_l0=place.rows * place.blocks, d=place.address, d_l0=width, y_lim=0,
-                             fill=place.surround.fill)
+            walks = Walk(place.rows * place.blocks, 0, width), Walk(width, 1, 1)
+            yield from self.transfers.load(walks, (self.covenant.segment(Role.CONSTANTS), 0), place.address, place.surround.fill)
 
     def _hosts(self, names) -> dict[str, int]:
         """Where the host's tensors begin in their segment."""
@@ -167,23 +170,7 @@ class _Compiling:
         """A tensor between the host's rows of pixels and its blocks of channels."""
         _, h, w, c = place.shape
         for k in range(place.blocks):
-            channels = min(place.block, c - k * place.block)
-            host, near = offset + k * place.block, place.base() + k * place.rows * place.columns * place.block
-            outer, inner = (c, w * c), (place.block, place.columns * place.block)
-            steps = {"n": channels, "n_l0": w, "n_l1": h}
-            if role is Role.INPUTS:
-                yield self._load(role, **steps, s=host, s_l0=outer[0], s_l1=outer[1], d=near, d_l0=inner[0], d_l1=inner[1])
-            else:
-                yield self._instruction(False, seg=self._segment(role), **steps, s=near, s_l0=inner[0], s_l1=inner[1], d=host,
-                                        d_l0=outer[0], d_l1=outer[1])
-
-    def _segment(self, role: Role) -> str:
-        return self.covenant.segment(role).lower()
-
-    def _load(self, role: Role, **fields: int) -> Instruction:
-        guard = {"y_lim": 1, "x_lim": 1} | fields
-        return self._instruction(True, seg=self._segment(role), mem=self.near.lower(), **guard)
-
-    def _instruction(self, load: bool, **fields) -> Instruction:
-        mnemonic, = (m for m in self.covenant.mnemonics if m.unit == self.covenant.sequencer.background[not load].unit)
-        return Instruction(mnemonic, mnemonic.complete(fields))
+            channels, size = min(place.block, c - k * place.block), place.rows * place.columns * place.block
+            far, near = (self.covenant.segment(role), offset + k * place.block), place.base() + k * size
+            walks = Walk(h, w * c, place.columns * place.block), Walk(w, c, place.block), Walk(channels, 1, 1)
+            yield from self.transfers.load(walks, far, near) if role is Role.INPUTS else self.transfers.store(walks, near, far)
