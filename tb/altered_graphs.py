@@ -11,6 +11,7 @@ from tenon.acg.field import Field
 from tenon.acg.formula import names
 from tenon.acg.graph import Graph, Kind, Memory
 from tenon.acg.mnemonic import Mnemonic
+from tenon.acg.sequencer import QueueSequencer
 from tenon.tb.graph_edits import changed, rebuilt, renamed, trimmed
 
 __all__ = ["ALTERATIONS", "altered"]
@@ -101,15 +102,24 @@ def _plain_copies(graph: Graph, rng: random.Random):
 
 
 def _opcodes(graph: Graph, rng: random.Random):
-    codes = rng.sample(range(1, 16), len(graph.mnemonics))
+    codes: list[int] = []
+    if isinstance(graph.sequencer, QueueSequencer):
+        codes = rng.sample(range(1, 16), len(graph.mnemonics))
+    else:  # those of one unit differ
+        mixed = {u.name: iter(rng.sample(range(1, 16), 15)) for u in graph.units}
+        codes = [next(mixed[m.unit]) for m in graph.mnemonics]
     return str(codes), replace(graph, mnemonics=tuple(replace(m, opcode=c) for m, c in zip(graph.mnemonics, codes)))
 
 
 def _rename_mnemonics(graph: Graph, rng: random.Random):
     """Instructions and units by other names, in another order of names."""
     others = {u.name: f"U{k}" for k, u in enumerate(rng.sample(graph.units, len(graph.units)))}
+    sequencer = graph.sequencer
+    if not isinstance(sequencer, QueueSequencer):
+        slots = tuple(replace(s, units=tuple(others[u] for u in s.units)) for s in sequencer.slots)
+        sequencer = replace(sequencer, slots=slots, background=tuple(replace(b, unit=others[b.unit]) for b in sequencer.background))
     return str(others), replace(
-        graph, units=tuple(replace(u, name=others[u.name]) for u in graph.units),
+        graph, sequencer=sequencer, units=tuple(replace(u, name=others[u.name]) for u in graph.units),
         edges=tuple(replace(e, src=others.get(e.src, e.src), dst=others.get(e.dst, e.dst)) for e in graph.edges),
         mnemonics=tuple(replace(m, name=f"I{k}", unit=others[m.unit]) for k, m in enumerate(graph.mnemonics)))
 
@@ -200,7 +210,9 @@ def _resize_memory(graph: Graph, rng: random.Random):
 
 
 def _sequencer(graph: Graph, rng: random.Random):
-    changes = {rng.choice(["tokens", "token_limit", "queue_depth"]): rng.choice([1, 2, 4, 7, 12])}
+    keys = ["tokens", "token_limit", "queue_depth"] if isinstance(graph.sequencer, QueueSequencer) else [
+        "streams", "stream_levels", "loops", "loop_count", "loop_packets", "program_packets"]
+    changes = {rng.choice(keys): rng.choice([1, 2, 4, 7, 12])}
     return str(changes), replace(graph, sequencer=replace(graph.sequencer, **changes))
 
 

@@ -86,7 +86,7 @@ class _Contraction:
         last = Timeline(self.graph)
         self._finish(last, (self.plan.count - 1) % 2)
         packets += last.packets(last.length + self.plan.store.timing.cycles("visible", {}))
-        setup, scalars = self.numbers.setup()
+        setup, scalars = self.numbers.setup({self.plan.vector_memory, self.plan.scalar_memory})
         return Kernel(tuple(setup), tuple(packets), tuple(self.streams.streams), scalars)
 
     @property

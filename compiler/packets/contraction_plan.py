@@ -33,7 +33,7 @@ class ContractionPlan:
         self.target: Load = nest.destination
         self.roles = Roles(graph, self.target.operand.name)
         self.lane = lane_loop(nest, self.roles)
-        found = Covers(graph, self.lane).of(canonical(nest.expr), self.target.operand.element)
+        found = Covers(graph, self.lane, self.roles.lanes).of(canonical(nest.expr), self.target.operand.element)
         if found is None:
             raise CompileError("no instructions compute it")
         self.cover = found[1]
@@ -77,6 +77,8 @@ class ContractionPlan:
         self.x, self.w, self.inner = x, w, inner.extent
         read = self.dot.reads[self.scalar]
         self.scalar_memory, self.vector_memory = read.operand.name, self.dot.reads[self.vector].operand.name
+        if self.scalar_memory == self.vector_memory:
+            raise CompileError(f"elements for all lanes and for each would share {self.vector_memory}")
         self.load_x = self.roles.load(self.scalar_memory)
         self.load_w = self.roles.load(self.vector_memory)
         self.parts = self.graph.memory(self.scalar_memory).word_bytes // self.inner  # products with one scalar register

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tenon.acg.access import ELEMENT_BYTES
 from tenon.acg.expr import Aff, Choose, Expr, Load, Lookup, Op, Reduce, Val, walk
 from tenon.acg.graph import Graph, Kind
 from tenon.acg.mnemonic import Mnemonic
@@ -20,6 +21,16 @@ __all__ = ["Cover", "Covers", "Step", "key"]
 _MOST_BINDINGS = 16
 _NUMBER_COST = 0.001  # of a number in a register: between covers that are alike, one with fewer
 _CHOSEN = dict[str, object]
+
+
+class _Nowhere(dict):
+    """All fields 0."""
+
+    def __missing__(self, name: str) -> int:
+        return 0
+
+
+_NOWHERE = _Nowhere()
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,15 +76,28 @@ class Step:
 
 
 class Covers:
-    """Covers of a statement's expressions, each found once. ``lane``: its loop that lanes take."""
+    """Covers of a statement's expressions, each found once. ``lane``: its loop that lanes take, all ``lanes`` of them."""
 
-    def __init__(self, graph: Graph, lane: str):
-        self.lane = lane
+    def __init__(self, graph: Graph, lane: str, lanes: int):
+        self.graph, self.lane, self.lanes = graph, lane, lanes
         self.registers = frozenset(m.name for m in graph.memories if m.kind is Kind.REGISTERS)
         outside = {m.name for m in graph.memories if m.kind is not Kind.REGISTERS} | set(graph.segment_names)
         # What computes reads registers alone, and writes one.
-        self.mnemonics = [m for m in graph.mnemonics if not _memories(m) & outside]
+        self.mnemonics = [m for m in graph.mnemonics if not _memories(m) & outside and self._regular(m)]
         self._known: dict[tuple, tuple[float, Cover] | None] = {}
+
+    def _regular(self, m: Mnemonic) -> bool:
+        """Whether an instruction has as many lanes as results lie side by side, or all of a register's bytes, each at its own element."""
+        if len(m.effect.loops) != 1:
+            return False
+        lane, = m.effect.loops
+        for target, _ in _targets(m.effect.destination, {}):
+            width = ELEMENT_BYTES[target.operand.element]
+            whole = self.graph.memory(target.operand.name).word_bytes if width == 1 else self.lanes
+            if lane.extent not in (self.lanes, whole) or target.address.bind(_NOWHERE).get(lane.name) != width:
+                return False
+        reads = [e for e in walk(m.effect.expr) if isinstance(e, Load)]
+        return all(e.address.bind(_NOWHERE).get(lane.name, 0) in (0, ELEMENT_BYTES[e.operand.element]) for e in reads)
 
     def of(self, expr: Expr, element: str) -> tuple[float, Cover] | None:
         """The cheapest cover of a value of type ``element``, and what it costs: packets of its instructions; None if there is none."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from tenon.acg.graph import Graph
 from tenon.acg.mnemonic import accesses
-from tenon.acg.packet import Packet, Reference
+from tenon.acg.packet import Operation, Packet, Reference
 from tenon.compiler.hazards import Footprint
 from tenon.compiler.packets.streams import Stream
 
@@ -34,6 +34,32 @@ class Kernel:
     def touches(self, graph: Graph, bases: Mapping[str, int], numbers: int) -> list[Footprint]:
         """What ``packets`` read and write, each stream's from its first byte to its last."""
         return self._footprints(graph, self._of_packets, bases, numbers)
+
+    def broken(self, graph: Graph, bases: Mapping[str, int], numbers: int) -> Iterator[str]:
+        """Instructions whose rules do not hold at an address that they come by: their name and the rule. Looked at are where streams begin,
+        one step of each level on, and their last step: rules are of remainders and bounds."""
+        granule = graph.sequencer.granule
+        begins = [numbers, *(bases[s.base] + s.offset for s in self.streams)]
+        walks = [(), *(s.levels for s in self.streams)]
+        for op in self._ruled:
+            named = {name: v for name, v in op.values.items() if isinstance(v, Reference)}
+            fields = op.mnemonic.complete({name: v for name, v in op.values.items() if name not in named} | dict.fromkeys(named, 0))
+            for moved in (0, 1, 2):
+                for level in range(graph.sequencer.stream_levels if moved == 1 and named else 1):
+                    for name, v in named.items():
+                        walk = walks[v.stream]
+                        steps = (0, walk[level][1] if level < len(walk) else 0, sum((e - 1) * step for e, step in walk))
+                        fields[name] = (begins[v.stream] + steps[moved]) // granule + v.offset
+                    problems = op.mnemonic.violations(fields, graph.memory_bytes)
+                    if problems:
+                        yield problems[0]
+
+    @cached_property
+    def _ruled(self) -> list[Operation]:
+        """Operations with rules, each once."""
+        found = {(op.mnemonic.name, *sorted((k, str(v)) for k, v in op.values.items())): op
+                 for packet in (*self.setup, *self.packets) for op in packet.operations if op.mnemonic.rules}
+        return list(found.values())
 
     def _footprints(self, graph: Graph, through: frozenset[_Access], bases: Mapping[str, int], numbers: int) -> list[Footprint]:
         begins = [numbers, *(bases[s.base] + s.offset for s in self.streams)]

@@ -213,7 +213,8 @@ def _operations(instances: Sequence[Instance], times: dict[int, int], places: di
         values = dict(i.values)
         for name, (value, byte, unit) in i.places.items():
             at = places[id(value)] + byte
-            assert at % unit == 0, f"{i.mnemonic.name}.{name} cannot name byte {at}"
+            if at % unit:
+                raise CompileError(f"{i.mnemonic.name}.{name} cannot name byte {at}")
             values[name] = at // unit
         if last.get(i.stream) is i:
             values = {k: replace(v, step=True) if isinstance(v, Reference) else v for k, v in values.items()}

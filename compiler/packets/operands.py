@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -93,8 +93,13 @@ class Numbers:
             places[ours.base] = len(places), streams.add(base, offset, [], "a table")
         return name, places[ours.base][0] * size // unit
 
-    def setup(self) -> tuple[list[Packet], bytes]:
-        """Packets that bring numbers and tables into their places, and the bytes that stream 0 finds numbers in."""
+    def setup(self, used: Collection[str]) -> tuple[list[Packet], bytes]:
+        """Packets that bring numbers and tables into their places, and the bytes that stream 0 finds numbers in. CompileError if they are
+        in one of the register memories that are ``used`` otherwise, or in one for both."""
+        mine = [*self.held, *self.tables]
+        shared = next((m for k, m in enumerate(mine) if m in used or m in mine[:k]), None)
+        if shared is not None:
+            raise CompileError(f"numbers and other operands would share {shared}, which is not compiled to packets yet")
         packets, pool, late = [], bytearray(), 0
         granule = self.graph.sequencer.granule
         for memory, values in self.held.items():

@@ -41,7 +41,7 @@ def pass_kernel(graph: Graph, nest: Nest) -> Kernel:
     roles = Roles(graph, nest.destination.operand.name)
     lane = lane_loop(nest, roles)
     expr, element = raw(canonical(nest.expr), nest.destination.operand.element)
-    found = Covers(graph, lane).of(unrolled(expr), element)
+    found = Covers(graph, lane, roles.lanes).of(unrolled(expr), element)
     if found is None or isinstance(found[1].leaf, Val):
         raise CompileError("no instructions compute it")
     cover, refused = found[1], None
@@ -103,7 +103,7 @@ class _Pass:
                 self._value(self.cover, k)
         self._store()
         made = schedule(self.graph, [*self._loads(), *self.instances], self.all_values)
-        setup, scalars = self.numbers.setup()
+        setup, scalars = self.numbers.setup({value.memory for value in self.all_values})
         late = max(i.visible for i in self.instances)
         packets = [*made.packets(self.rounds), *[Packet()] * late]
         return Kernel(tuple(setup), tuple(packets), tuple(self.streams.streams), scalars)

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tenon.acg.encoding import Header
+from tenon.acg.field import EncodingError
 from tenon.acg.graph import Graph
-from tenon.acg.packet import Base, Call, Control, End, Level, Packet, Start, Wait, words_of
+from tenon.acg.packet import Base, Call, Control, End, Level, Packet, Start, Wait, encode_packet, words_of
 from tenon.compiler.errors import CompileError
 from tenon.compiler.hazards import Footprint, footprints
 from tenon.compiler.instruction import Instruction
@@ -53,6 +54,11 @@ class _Realising:
             else:
                 self._execute(item)
         self._control(End())
+        for packet in self.packets:
+            try:
+                encode_packet(graph, packet)
+            except EncodingError as error:
+                raise CompileError(str(error)) from None
 
     def _control(self, control: Control) -> None:
         self.packets.append(Packet(control=control))
@@ -95,6 +101,12 @@ class _Realising:
         for p in (*setup, *prints):
             if p.low < 0 or p.high >= self.graph.memory_bytes[p.memory]:
                 raise CompileError(f"a kernel reaches bytes {p.low}..{p.high} of {p.memory}, which has {self.graph.memory_bytes[p.memory]}")
+        try:
+            broken = next(kernel.broken(self.graph, item.bases, item.numbers), None)
+        except EncodingError as error:
+            raise CompileError(str(error)) from None
+        if broken:
+            raise CompileError(f"a kernel would break the rule of {broken}")
         self._wait([*prints, *(setup if again else ())], None)
         for number, stream in enumerate(kernel.streams, 1):
             self._stream(number, item.bases[stream.base] + stream.offset, stream.levels)

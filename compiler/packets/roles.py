@@ -56,18 +56,26 @@ class Roles:
         return max(found, key=lambda r: self.graph.memory(r).word_bytes)
 
     def copies(self, memory: str, *, write: bool) -> list[Mnemonic]:
-        """Copies into a register memory, or out of it."""
+        """Copies of bytes that lie together into a register memory, or out of it; addresses of the scratchpad count granules."""
         ways = {(self.near, not write), (memory, write)}
-        return [m for m in self.graph.mnemonics if isinstance(m.effect.expr, Load)
-                and not any(isinstance(loop.extent, str) for loop in m.effect.loops)
-                and {(a.memory, a.write) for a in accesses(m)} == ways]
+        found = []
+        for m in self.graph.mnemonics:
+            sides = (m.effect.destination, m.effect.expr)
+            if len(m.effect.loops) == 1 and all(isinstance(e, Load) and e.operand.element == "u8" for e in sides) \
+                    and {(a.memory, a.write) for a in accesses(m)} == ways:
+                lane, near = m.effect.loops[0], sides[write]
+                along = all((lane.name, "") in dict(e.address.terms) and dict(e.address.terms)[lane.name, ""] == 1 for e in sides)
+                if isinstance(lane.extent, int) and along and self.unit(near) == self.graph.sequencer.granule:
+                    found.append(m)
+        return found
 
     def load(self, memory: str) -> Mnemonic:
-        """What fills a register, or a part of it."""
-        found = self.copies(memory, write=True)
-        if not found:
-            raise CompileError(f"no instruction loads from {self.near} into {memory}")
-        return max(found, key=lambda m: m.effect.loops[0].extent)
+        """What fills a register."""
+        size = self.graph.memory(memory).word_bytes
+        for m in self.copies(memory, write=True):
+            if m.effect.loops[0].extent == size == self.unit(m.effect.destination):
+                return m
+        raise CompileError(f"no instruction loads whole registers from {self.near} into {memory}")
 
     def store(self, memory: str, size: int) -> Mnemonic:
         """What takes so many bytes of a register to the scratchpad."""
@@ -82,7 +90,8 @@ class Roles:
 
     def named(self, read: Load, byte: int) -> int:
         """What a field says for elements that are read or written from a byte of a register memory on."""
-        assert byte % self.unit(read) == 0, f"byte {byte} of {read.operand.name} is none that an instruction names"
+        if byte % self.unit(read):
+            raise CompileError(f"byte {byte} of {read.operand.name} is none that an instruction names")
         return byte // self.unit(read)
 
     def copied(self, m: Mnemonic, place: int, address: Reference) -> dict[str, object]:

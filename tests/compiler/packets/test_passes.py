@@ -160,7 +160,7 @@ def without(name):
     (lambda: pairs(without("PST"), 1, add, (3, 1), 32), "no instruction stores 32 bytes of VR"),
     (lambda: pairs(without("VDOT4"), 1, add, (4, 4), 32, on=VEC32), None),
     (lambda: pool(VEC32, 1, "u8", (2, 2), 32, (12, 12), (1, 1)), "no instructions compute it"),
-    (lambda: pool(without("VLD"), 1, "u8", (2, 2), 32, (2, 2), (1, 1)), "no instruction loads from SPM into VR"),
+    (lambda: pool(without("VLD"), 1, "u8", (2, 2), 32, (2, 2), (1, 1)), "no instruction loads whole registers from SPM into VR"),
     (lambda: pairs(sequenced(streams=2), 1, add, (4, 4), 32), "more than 1 operands need streams"),
     (lambda: pairs(sequenced(loop_count=3), 1, add, (8, 8), 32), "is more than the sequencer counts"),
 ])
