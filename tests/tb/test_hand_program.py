@@ -7,6 +7,7 @@ import pytest
 from tenon.acg.encoding import Header
 from tenon.hw.accelerator import engine_classes
 from tenon.hw.buffers import memory_bytes
+from tenon.hw.covenant import covenant
 from tenon.hw.encoding import ENCODING
 from tenon.hw.presets import preset
 from tenon.hw.registers import ErrorCode
@@ -25,7 +26,7 @@ _BASES = (0x1000, 0x1000 + _SIZE, 0x1000 + 2 * _SIZE, 0x1000 + 3 * _SIZE)
 def _program(p, steps):
     mnemonics = {name: kind.mnemonic(p) for name, kind in engine_classes(p).items()}
     image = b"".join(ENCODING.encode(mnemonics[name], fields, header) for name, fields, header in steps)
-    return image + bytes(128), list(mnemonics.values())
+    return image + bytes(128)
 
 
 def _gemm(p, m=24):
@@ -89,10 +90,10 @@ _SHAPES = {name: SHAPES[name] for name in ("4x4", "4x16", "16x8")}
 @pytest.mark.parametrize("shape", _SHAPES)
 def test_gemm_equals_the_functional_simulator(shape, dram):
     p = _SHAPES[shape]
-    image, mnemonics = _program(p, _gemm(p))
+    image = _program(p, _gemm(p))
     segments = _segments(p, np.random.default_rng(1))
     result = _run(p, image, segments, **dram)
-    FunctionalSimulator(memory_bytes(p)).run(decode_program(image, mnemonics), segments)
+    FunctionalSimulator(memory_bytes(p)).run(decode_program(image, covenant(p)), segments)
     assert [r.error for r in result.runs] == [ErrorCode.NONE] * 2
     assert [m.index for m in result.runs[1].marks] == [1, 2, 3]
     assert len(set(segments["OUTPUTS"][1:1 + 24 * p.cols])) > 20, "the requantised values must vary"
@@ -104,10 +105,10 @@ def test_window_beside_matrix(shape):
     """Both engines at once, each out of its half of ACT into its half of ACC; cycles as the covenant promises."""
     p = _SHAPES[shape]
     steps = _windows(p)
-    image, mnemonics = _program(p, steps)
+    image = _program(p, steps)
     segments = _segments(p, np.random.default_rng(3))
     result = _run(p, image, segments)
-    program = decode_program(image, mnemonics)
+    program = decode_program(image, covenant(p))
     FunctionalSimulator(memory_bytes(p)).run(program, segments)
     assert [r.error for r in result.runs] == [ErrorCode.NONE] * 2
     assert len(set(segments["OUTPUTS"][8192:8192 + 60 * p.window_lanes])) > 20, "the requantised values must vary"
@@ -132,7 +133,7 @@ def test_window_beside_matrix(shape):
 ], ids=["address", "window address", "store bus", "load bus"])
 def test_errors_are_answered(step, error):
     p = preset("tiny")
-    image, _ = _program(p, [*_gemm(p)[:3], step, *_gemm(p)[3:]])
+    image = _program(p, [*_gemm(p)[:3], step, *_gemm(p)[3:]])
     result = _run(p, image, _segments(p, np.random.default_rng(2)))
     assert [r.error for r in result.runs] == [error] * 2
 
@@ -142,21 +143,21 @@ def test_a_deadlock_is_answered(behind):
     """A token that nothing signals, awaited after the last instruction or by the first of more than its queue holds."""
     p = preset("tiny")
     step = ("VECTOR", dict(x_sel="u8", lo=0, hi=255), Header(waits=1 << 15))
-    image, _ = _program(p, [*_gemm(p)[:3], step, *[("VECTOR", dict(x_sel="u8", lo=0, hi=255), Header())] * behind])
+    image = _program(p, [*_gemm(p)[:3], step, *[("VECTOR", dict(x_sel="u8", lo=0, hi=255), Header())] * behind])
     result = _run(p, image, _segments(p, np.random.default_rng(2)), stall=40, jitter=25, seed=6)
     assert [r.error for r in result.runs] == [ErrorCode.DEADLOCK] * 2, "and the accelerator starts anew"
 
 
 def test_a_run_that_takes_too_long_says_how_far_it_came():
     p = preset("tiny")
-    image, _ = _program(p, _gemm(p))
+    image = _program(p, _gemm(p))
     with pytest.raises(Stuck, match=r"^run 0 did not end within 700 cycles; [1-9] instructions were dispatched\n"):
         _run(p, image, _segments(p, np.random.default_rng(2)), limit=700, latency=250)
 
 
 def test_an_unknown_opcode_and_a_missing_end_are_answered():
     p = preset("tiny")
-    image, _ = _program(p, _gemm(p))
+    image = _program(p, _gemm(p))
     segments = _segments(p, np.random.default_rng(2))
     assert _run(p, image[:256] + b"\x0f" + bytes(127) + image[256:], segments).runs[0].error == ErrorCode.OPCODE
     assert _run(p, image[:-128], segments).runs[0].error == ErrorCode.NO_END

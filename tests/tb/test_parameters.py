@@ -13,7 +13,7 @@ GROUPS = {
     "array": ("rows", "cols", "tables"),
     "lanes and bus": ("lanes", "bus_bits", "queue_depth", "markers"),
     "bus": ("address_bits", "axi_prot", "axi_cache", "axi_qos"),
-    "memories": ("activation_bytes", "weight_bytes", "accumulator_bytes", "vector_bytes", "parameter_bytes"),
+    "memories": ("activation_bytes", "weight_bytes", "accumulator_bytes", "accumulator_banks", "vector_bytes", "parameter_bytes"),
     "window and bursts": ("window_taps", "burst_beats", "max_outstanding", "product_register", "accumulator_register", "weight_ports",
                           "clock_gating"),
 }
