@@ -12,13 +12,14 @@ from dataclasses import replace
 from tenon.acg.expr import Load, Nest, Val
 from tenon.acg.graph import Graph
 from tenon.acg.mnemonic import Mnemonic
-from tenon.acg.packet import Loop, Packet, Reference
+from tenon.acg.packet import Packet
 from tenon.compiler.errors import CompileError
 from tenon.compiler.packets.contraction_plan import ContractionPlan
 from tenon.compiler.packets.cover import Step
+from tenon.compiler.packets.forms import base_of, offset_of, steps_of
 from tenon.compiler.packets.kernel import Kernel
-from tenon.compiler.packets.operands import Numbers, Streams, base_of, offset_of, steps_of
-from tenon.compiler.packets.timeline import Registers, Timeline
+from tenon.compiler.packets.operands import Numbers, Streams
+from tenon.compiler.packets.timeline import Registers, Timeline, looping, stepped
 
 __all__ = ["contraction"]
 
@@ -102,9 +103,7 @@ class _Contraction:
     def _looped(self, count: int, packets: list[Packet]) -> list[Packet]:
         if count == 1:
             return packets
-        if len(packets) > self.graph.sequencer.loop_packets or count > self.graph.sequencer.loop_count:
-            raise CompileError(f"a loop of {len(packets)} packets {count} times is more than the sequencer counts")
-        return [Packet(control=Loop(count, len(packets))), *packets]
+        return [Packet(control=looping(self.graph, count, len(packets))), *packets]
 
     def _tile(self, section: tuple[list[Packet], int], body: list[Packet]) -> list[Packet]:
         """A section, and the bodies that are left."""
@@ -141,7 +140,7 @@ class _Contraction:
             if max(load[1] for load in mine) - min(load[1] for load in mine) >= self.period:
                 raise CompileError("a stream's accesses of one body do not lie within a body's packets")
             last_one = max(mine, key=lambda load: load[1])
-            last_one[2] = {name: replace(v, step=True) if isinstance(v, Reference) else v for name, v in last_one[2].items()}
+            last_one[2] = stepped(last_one[2])
         return [(mnemonic, time, values) for mnemonic, time, values, _ in found]
 
     def _into(self, line: Timeline, at: int, parity: int, *, begins: bool) -> None:
@@ -210,7 +209,7 @@ class _Contraction:
                 raise CompileError(f"{self.plan.vector_memory} has too few registers to finish sums")
             return register
 
-        accesses_of: dict[int, list[tuple[int, str]]] = {}
+        accessed = {self.at_y}
         for output, total in enumerate(self.sums[parity]):
             ready = {id(self.plan.dot): (total, max(0, output - self.row + late))}  # register and when it may be read
             for s in self.plan.finishing:
@@ -230,7 +229,7 @@ class _Contraction:
                             register = take(0)
                             at = line.first(self.plan.load_w, free[register], 1 << 16)
                             line.put(self.plan.load_w, at, self._fetched(register, stream, output * steps))
-                            accesses_of.setdefault(stream, []).append((at, self.plan.load_w.unit))
+                            accessed.add(stream)
                             ready[id(cover.leaf)] = register, at + self.plan.load_w.timing.cycles("visible", {})
                             free[register] = 1 << 20
                         register, when = ready[id(cover.leaf)]
@@ -252,11 +251,10 @@ class _Contraction:
             at = line.first(self.plan.store, when, 1 << 16)
             place = self.plan.roles.named(self.plan.store.effect.expr, register * self.size)
             line.put(self.plan.store, at, self.plan.roles.copied(self.plan.store, place, self.streams.reference(self.at_y, output * steps)))
-            accesses_of.setdefault(self.at_y, []).append((at, self.plan.store.unit))
             free[register] = at + 1
             for leaf in [k for k in ready if k in self.single]:
                 free[ready[leaf][0]] = at + 1
-        for stream in accesses_of:
+        for stream in accessed:
             line.stepping(stream)
         return read
 

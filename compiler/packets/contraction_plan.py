@@ -9,7 +9,7 @@ from tenon.acg.expr import Load, Nest, Reduce
 from tenon.acg.graph import Graph
 from tenon.compiler.errors import CompileError
 from tenon.compiler.packets.cover import Covers
-from tenon.compiler.packets.operands import steps_of
+from tenon.compiler.packets.forms import steps_of
 from tenon.compiler.packets.roles import Roles, lane_loop
 from tenon.compiler.packets.statement import canonical
 
@@ -29,7 +29,6 @@ class ContractionPlan:
 
     def __init__(self, graph: Graph, nest: Nest):
         self.graph, self.nest = graph, nest
-        self.extent = {loop.name: loop.extent for loop in nest.loops}
         self.target: Load = nest.destination
         self.roles = Roles(graph, self.target.operand.name)
         self.lane = lane_loop(nest, self.roles)
@@ -45,7 +44,6 @@ class ContractionPlan:
         self.store = self.roles.store(result.name, ELEMENT_BYTES[result.element] * self.roles.lanes)
         self.finishing = [s for s in self.cover.steps if s is not self.dot]
         self.reduce: Reduce = self.dot.reductions[0][0]
-        self.extent |= {loop.name: loop.extent for loop in self.reduce.loops}
         self._roles()
         self._shape()
 
@@ -68,8 +66,7 @@ class ContractionPlan:
             raise CompileError("a product must have one operand for all lanes and one for each")
         x, w = (self.dot.operands[name].leaf for name in (self.scalar, self.vector))
         inner, = self.dot.reductions[0][1].loops
-        theirs = [self.dot.reads[name].address.bind({n: 0 for (_, n), _ in self.dot.reads[name].address.terms if n}).get(inner.name, 0)
-                  for name in (self.scalar, self.vector)]
+        theirs = [steps_of(self.dot.reads[name]).get(inner.name, 0) for name in (self.scalar, self.vector)]
         self.summed = next((loop.name for loop in self.reduce.loops if loop.extent == inner.extent
                             and [steps_of(x).get(loop.name), steps_of(w).get(loop.name)] == theirs), None)
         if self.summed is None:

@@ -14,6 +14,7 @@ from tenon.acg.access import ELEMENT_BYTES
 from tenon.acg.expr import Aff, Choose, Expr, Load, Lookup, Op, Reduce, Val, walk
 from tenon.acg.graph import Graph, Kind
 from tenon.acg.mnemonic import Mnemonic
+from tenon.compiler.packets.forms import base_of, steps_of
 from tenon.compiler.unify import Binding, unify
 
 __all__ = ["Cover", "Covers", "Step", "key"]
@@ -21,16 +22,6 @@ __all__ = ["Cover", "Covers", "Step", "key"]
 _MOST_BINDINGS = 16
 _NUMBER_COST = 0.001  # of a number in a register: between covers that are alike, one with fewer
 _CHOSEN = dict[str, object]
-
-
-class _Nowhere(dict):
-    """All fields 0."""
-
-    def __missing__(self, name: str) -> int:
-        return 0
-
-
-_NOWHERE = _Nowhere()
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,10 +85,10 @@ class Covers:
         for target, _ in _targets(m.effect.destination, {}):
             width = ELEMENT_BYTES[target.operand.element]
             whole = self.graph.memory(target.operand.name).word_bytes if width == 1 else self.lanes
-            if lane.extent not in (self.lanes, whole) or target.address.bind(_NOWHERE).get(lane.name) != width:
+            if lane.extent not in (self.lanes, whole) or steps_of(target).get(lane.name) != width:
                 return False
         reads = [e for e in walk(m.effect.expr) if isinstance(e, Load)]
-        return all(e.address.bind(_NOWHERE).get(lane.name, 0) in (0, ELEMENT_BYTES[e.operand.element]) for e in reads)
+        return all(steps_of(e).get(lane.name, 0) in (0, ELEMENT_BYTES[e.operand.element]) for e in reads)
 
     def of(self, expr: Expr, element: str) -> tuple[float, Cover] | None:
         """The cheapest cover of a value of type ``element``, and what it costs: packets of its instructions; None if there is none."""
@@ -135,7 +126,7 @@ class Covers:
                 return None
         operands, reads, cost = {}, {}, float(m.timing.cycles("occupancy", m.complete({})))
         for ours, theirs in b.cuts:
-            name = _base(theirs)
+            name = base_of(theirs)
             if not _lanes(m, theirs) and self.lane in _loops(ours) or _lanes(m, theirs) and isinstance(ours, Val):
                 return None  # one element for all lanes cannot hold what differs between them, and a number is one element
             found = self.of(ours, theirs.operand.element)
@@ -149,7 +140,7 @@ class Covers:
         fields = {f.name: f for f in m.fields}
         if any(name not in fields or not fields[name].low <= value <= fields[name].high for name, value in values.items()):
             return None
-        return Step(m, values, operands, reads, _base(target), target, reductions, b.tables, cost)
+        return Step(m, values, operands, reads, base_of(target), target, reductions, b.tables, cost)
 
 
 def _loops(expr: Expr) -> set[str]:
@@ -170,11 +161,6 @@ def _targets(destination: Expr, choice: Mapping[str, int]):
             yield from _targets(alternative, {**choice, destination.field: k})
     else:
         yield destination, choice
-
-
-def _base(load: Load) -> str:
-    """The field that names a register."""
-    return next(name for (loop, name), _ in load.address.terms if name and not loop)
 
 
 def _memories(m: Mnemonic) -> set[str]:

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 
 from tenon.acg.graph import Graph
 from tenon.acg.mnemonic import Mnemonic
-from tenon.acg.packet import Loop, Operation, Packet, Reference
+from tenon.acg.packet import Operation, Packet
 from tenon.compiler.errors import CompileError
+from tenon.compiler.packets.timeline import looping, stepped
 
 __all__ = ["Instance", "Schedule", "Value", "schedule"]
 
@@ -74,11 +75,9 @@ class Schedule:
         if rounds <= ahead + 1:
             return [self._packet(at, rounds) for at in range((rounds - 1) * self.interval + self.length)]
         begin, alike = ahead * self.interval, rounds - ahead
-        sequencer = self.graph.sequencer
-        if alike > sequencer.loop_count or self.interval > sequencer.loop_packets:
-            raise CompileError(f"a loop of {self.interval} packets {alike} times is more than the sequencer counts")
         before = [self._packet(at, rounds) for at in range(begin)] or [Packet()]
-        before[-1] = replace(before[-1], control=Loop(alike, self.interval))  # in a packet of its own it would move what is under way
+        # In a packet of its own, the loop would move what is under way.
+        before[-1] = replace(before[-1], control=looping(self.graph, alike, self.interval))
         end = range(rounds * self.interval, (rounds - 1) * self.interval + self.length)
         return [*before, *(self._packet(at, rounds) for at in (*range(begin, begin + self.interval), *end))]
 
@@ -217,5 +216,5 @@ def _operations(instances: Sequence[Instance], times: dict[int, int], places: di
                 raise CompileError(f"{i.mnemonic.name}.{name} cannot name byte {at}")
             values[name] = at // unit
         if last.get(i.stream) is i:
-            values = {k: replace(v, step=True) if isinstance(v, Reference) else v for k, v in values.items()}
+            values = stepped(values)
         yield times[id(i)], Operation(i.mnemonic, values)

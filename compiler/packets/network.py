@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from tenon.acg.graph import Graph as Covenant
@@ -49,6 +50,15 @@ def compile_packets(graph: Graph, covenant: Covenant) -> PacketProgram:
     return _Compiling(graph, covenant).program()
 
 
+@contextmanager
+def _named(layer: Layer) -> Iterator[None]:
+    """With the layer's name in what is refused."""
+    try:
+        yield
+    except (CompileError, ValueError) as error:
+        raise CompileError(f"layer {layer.name}: {error}") from None
+
+
 class _Compiling:
     def __init__(self, graph: Graph, covenant: Covenant):
         self.graph, self.covenant = graph, covenant
@@ -62,9 +72,11 @@ class _Compiling:
 
     def program(self) -> PacketProgram:
         places = self._places()
-        operators = [self._named(layer, lambda layer=layer: operator_of(self.graph, layer, self.grain)) for layer in self.layers]
-        kernels = [self._named(layer, lambda layer=layer, op=op: self._kernels(layer, op, places))
-                   for layer, op in zip(self.layers, operators)]
+        operators, kernels = [], []
+        for layer in self.layers:
+            with _named(layer):
+                operators.append(operator_of(self.graph, layer, self.grain))
+                kernels.append(self._kernels(layer, operators[-1], places))
         at = addresses(self._demands(places, operators, kernels), self.covenant.memory_bytes[self.near], self._alignment)
         places = {name: replace(p, address=at[name]) for name, p in places.items()}
         inputs, outputs = self._hosts(self.graph.inputs), self._hosts(self.graph.outputs)
@@ -81,16 +93,9 @@ class _Compiling:
                 items += self._moves(layer.y, places[layer.y], outputs[layer.y], Role.OUTPUTS)
         return PacketProgram(tuple(realise(self.covenant, items)), self.constants.bytes(), inputs, outputs)
 
-    def _named(self, layer: Layer, make):
-        """With the layer's name in what is refused."""
-        try:
-            return make()
-        except (CompileError, ValueError) as error:
-            raise CompileError(f"layer {layer.name}: {error}") from None
-
     @property
     def _alignment(self) -> int:
-        """Of what is loaded into registers, several planes at a time."""
+        """Bytes of a vector register, in which operands are loaded."""
         return self.covenant.memory(self.roles.vectors).word_bytes
 
     # Places.
@@ -112,7 +117,7 @@ class _Compiling:
         """From when each is fetched or written, which may be beside the layer before, to when it is read last."""
         first = {name: -1 for name in self.graph.inputs} | {layer.y: k - 1 for k, layer in enumerate(self.layers)}
         last = {name: k for k, layer in enumerate(self.layers) for name in (*layer.inputs, layer.y)}
-        slack = self.covenant.memory(self.roles.vectors).word_bytes  # loads reach behind an operand's end
+        slack = self._alignment  # loads reach behind an operand's end
         found = [Demand(name, p.layout.bytes + slack, first[name], last.get(name, first[name])) for name, p in places.items()]
         for k, op in enumerate(operators):
             layer = self.layers[k].name

@@ -13,25 +13,10 @@ from tenon.compiler.errors import CompileError
 from tenon.compiler.packets.roles import Roles
 from tenon.compiler.packets.streams import Stream, stream_levels
 
-__all__ = ["Numbers", "Streams", "base_of", "offset_of", "steps_of"]
+__all__ = ["Numbers", "Streams"]
 
 _ENTRIES = 256  # of a table of bytes
 _TYPES = {"u8": np.uint8, "i8": np.int8, "i32": np.int32, "f32": np.float32}
-
-
-def steps_of(load: Load) -> dict[str, int]:
-    """Bytes that each loop steps an access by."""
-    return {loop: factor for (loop, name), factor in load.address.terms if loop and not name}
-
-
-def base_of(load: Load) -> str:
-    """The parameter, or the instruction's field, that an access begins at."""
-    return next(name for (loop, name), _ in load.address.terms if name and not loop)
-
-
-def offset_of(load: Load) -> int:
-    """Bytes from there."""
-    return sum(factor for (loop, name), factor in load.address.terms if not loop and not name)
 
 
 class Streams:

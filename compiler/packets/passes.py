@@ -16,9 +16,10 @@ from tenon.acg.mnemonic import Mnemonic
 from tenon.acg.packet import Packet, Reference
 from tenon.compiler.errors import CompileError
 from tenon.compiler.packets.cover import Cover, Covers, Step
+from tenon.compiler.packets.forms import base_of, offset_of, steps_of, unit_of
 from tenon.compiler.packets.kernel import Kernel
 from tenon.compiler.packets.modulo import Instance, Value, schedule
-from tenon.compiler.packets.operands import Numbers, Streams, base_of, offset_of, steps_of
+from tenon.compiler.packets.operands import Numbers, Streams
 from tenon.compiler.packets.roles import Roles, lane_loop
 from tenon.compiler.packets.statement import canonical, raw, unrolled
 
@@ -193,14 +194,14 @@ class _Pass:
             raise CompileError("operands of what computes on whole registers must lie as its results do")
 
     def _read(self, instance: Instance, name: str, read: Load, value: Value, byte: int) -> None:
-        unit = self.roles.unit(read)
+        unit = unit_of(read)
         if byte % unit:
             raise CompileError(f"{instance.mnemonic.name} cannot read from byte {byte} of a register on")
         instance.places[name] = value, byte, unit
         instance.reads(value)
 
     def _place(self, instance: Instance, name: str, target: Load, value: Value, byte: int) -> None:
-        instance.places[name] = value, byte, self.roles.unit(target)
+        instance.places[name] = value, byte, unit_of(target)
 
     # Memory.
 
@@ -223,7 +224,7 @@ class _Pass:
             m, width = self.roles.load(memory), self.graph.memory(memory).word_bytes
             at = value = None
             for offset, span, instance, name, read in sorted(reads, key=lambda r: r[0]):
-                unit = self.roles.unit(read)
+                unit = unit_of(read)
                 if at is None or (offset - at) % unit or offset - at + span > width:
                     at, value = offset, self._new(memory)
                     load = Instance(m, {}, stream=0)

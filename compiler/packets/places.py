@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tenon.compiler.errors import CompileError
 from tenon.compiler.layout import Layout, dense
+from tenon.compiler.schedule.blocks import Block, greedy_by_size
 
 __all__ = ["Demand", "Place", "Surround", "addresses", "resident"]
 
@@ -67,23 +68,15 @@ class Demand:
 
 
 def addresses(demands: Sequence[Demand], room: int, alignment: int) -> dict[str, int]:
-    """An address for each: the largest first, where it fits beside those that there are at the same time.
+    """An address for each.
 
     Raises
     ------
     CompileError
         If one finds no room.
     """
-    found: dict[str, tuple[int, Demand]] = {}
-    for d in sorted(demands, key=lambda d: -d.size):
-        beside = sorted((at, at + -(-other.size // alignment) * alignment) for at, other in found.values()
-                        if other.first <= d.last and d.first <= other.last)
-        at = 0
-        for low, high in beside:
-            if at + d.size <= low:
-                break
-            at = max(at, high)
+    offsets = greedy_by_size([Block(((d.first, d.last + 1, d.size),)).aligned(alignment) for d in demands])
+    for d, at in sorted(zip(demands, offsets, strict=True), key=lambda pair: -pair[0].size):
         if at + d.size > room:
             raise CompileError(f"{d.what} of {d.size} bytes does not fit beside what is there at the same time: {room} bytes of scratchpad")
-        found[d.what] = at, d
-    return {what: at for what, (at, _) in found.items()}
+    return {d.what: at for d, at in zip(demands, offsets, strict=True)}

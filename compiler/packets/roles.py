@@ -11,6 +11,7 @@ from tenon.acg.graph import Graph, Kind
 from tenon.acg.mnemonic import Mnemonic, accesses
 from tenon.acg.packet import Reference
 from tenon.compiler.errors import CompileError
+from tenon.compiler.packets.forms import steps_of, unit_of
 
 __all__ = ["Grain", "Roles", "lane_loop"]
 
@@ -64,8 +65,8 @@ class Roles:
             if len(m.effect.loops) == 1 and all(isinstance(e, Load) and e.operand.element == "u8" for e in sides) \
                     and {(a.memory, a.write) for a in accesses(m)} == ways:
                 lane, near = m.effect.loops[0], sides[write]
-                along = all((lane.name, "") in dict(e.address.terms) and dict(e.address.terms)[lane.name, ""] == 1 for e in sides)
-                if isinstance(lane.extent, int) and along and self.unit(near) == self.graph.sequencer.granule:
+                along = all(steps_of(e).get(lane.name) == 1 for e in sides)
+                if isinstance(lane.extent, int) and along and unit_of(near) == self.graph.sequencer.granule:
                     found.append(m)
         return found
 
@@ -73,7 +74,7 @@ class Roles:
         """What fills a register."""
         size = self.graph.memory(memory).word_bytes
         for m in self.copies(memory, write=True):
-            if m.effect.loops[0].extent == size == self.unit(m.effect.destination):
+            if m.effect.loops[0].extent == size == unit_of(m.effect.destination):
                 return m
         raise CompileError(f"no instruction loads whole registers from {self.near} into {memory}")
 
@@ -84,15 +85,11 @@ class Roles:
             raise CompileError(f"no instruction stores {size} bytes of {memory}")
         return found[0]
 
-    def unit(self, read: Load) -> int:
-        """Bytes of a register memory that the field of an access counts in."""
-        return next(factor for (loop, name), factor in read.address.terms if name and not loop)
-
     def named(self, read: Load, byte: int) -> int:
         """What a field says for elements that are read or written from a byte of a register memory on."""
-        if byte % self.unit(read):
+        if byte % unit_of(read):
             raise CompileError(f"byte {byte} of {read.operand.name} is none that an instruction names")
-        return byte // self.unit(read)
+        return byte // unit_of(read)
 
     def copied(self, m: Mnemonic, place: int, address: Reference) -> dict[str, object]:
         """Fields of a copy between a register memory and an address."""
@@ -101,8 +98,7 @@ class Roles:
 
 def lane_loop(nest: Nest, roles: Roles) -> str:
     """The loop along which results lie side by side, as many as there are lanes. CompileError if there is none."""
-    width, target = ELEMENT_BYTES[nest.destination.operand.element], nest.destination
-    steps = {loop: factor for (loop, name), factor in target.address.terms if loop and not name}
+    width, steps = ELEMENT_BYTES[nest.destination.operand.element], steps_of(nest.destination)
     for loop in nest.loops:
         if steps.get(loop.name) == width and loop.extent == roles.lanes:
             return loop.name

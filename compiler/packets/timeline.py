@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tenon.acg.graph import Graph
 from tenon.acg.mnemonic import Mnemonic
-from tenon.acg.packet import Operation, Packet, Reference
+from tenon.acg.packet import Loop, Operation, Packet, Reference
 from tenon.compiler.errors import CompileError
 
-__all__ = ["Registers", "Timeline"]
+__all__ = ["Registers", "Timeline", "looping", "stepped"]
+
+
+def looping(graph: Graph, count: int, packets: int) -> Loop:
+    """The next ``packets`` packets ``count`` times. CompileError if the sequencer does not count so far."""
+    if packets > graph.sequencer.loop_packets or count > graph.sequencer.loop_count:
+        raise CompileError(f"a loop of {packets} packets {count} times is more than the sequencer counts")
+    return Loop(count, packets)
+
+
+def stepped(values: Mapping[str, object]) -> dict[str, object]:
+    """An instruction's fields, its address's stream stepping on behind it."""
+    return {name: replace(v, step=True) if isinstance(v, Reference) else v for name, v in values.items()}
 
 
 @dataclass
@@ -42,21 +55,18 @@ class Timeline:
         """All of them, of which ``length`` are asked for."""
         length = self.length if length is None else length
         assert length >= self.length
-        found = []
-        for time in range(length):
-            found.append(Packet(tuple(op for (_, at), op in self._slots.items() if at == time and op is not None)))
-        return found
+        operations: list[list[Operation]] = [[] for _ in range(length)]
+        for (_, time), op in self._slots.items():
+            if op is not None:
+                operations[time].append(op)
+        return [Packet(tuple(some)) for some in operations]
 
     def stepping(self, stream: int) -> None:
         """The last access of a stream steps it."""
-        uses = [(time, name) for (name, time), op in self._slots.items() if op is not None and any(
-            isinstance(v, Reference) and v.stream == stream for v in op.values.values())]
-        if not uses:
-            return
-        time, name = max(uses)
+        time, name = max((time, name) for (name, time), op in self._slots.items() if op is not None and any(
+            isinstance(v, Reference) and v.stream == stream for v in op.values.values()))
         op = self._slots[name, time]
-        self._slots[name, time] = Operation(op.mnemonic, {
-            k: replace(v, step=True) if isinstance(v, Reference) and v.stream == stream else v for k, v in op.values.items()})
+        self._slots[name, time] = Operation(op.mnemonic, stepped(op.values))
 
     def _name(self, unit: str) -> str:
         return self.graph.sequencer.slot(unit).name
