@@ -103,6 +103,11 @@ class Conv(Kernel):
 
     inputs = property(lambda self: (self.x,))
 
+    @property
+    def depthwise(self) -> bool:
+        """Whether each channel has a window of its own."""
+        return self.group > 1 and self.weight.shape[2] == 1 and self.weight.shape[3] == self.group
+
     @cached_property
     def lowest_weight(self) -> int:
         """The smallest weight, or zero-point of weights."""

@@ -15,7 +15,8 @@ from tenon.compiler.home import Home
 from tenon.compiler.ir import Conv, Graph
 from tenon.compiler.layer import Layer
 from tenon.compiler.layout import Layout, column_layout, dense
-from tenon.compiler.lower.tiles import Box, binary32, cut, element, tile_layout
+from tenon.compiler.lower.operators import conv_operator
+from tenon.compiler.lower.tiles import Box, cut, tile_layout
 from tenon.compiler.machine import Machine
 from tenon.compiler.placement import Demand, allocate
 from tenon.compiler.select import Route
@@ -147,20 +148,11 @@ class ConvPlan:
 
     def operators(self) -> tuple[Codelet, Codelet, dict[str, int | float]]:
         """The codelet that sums, the one whose ``finish`` makes results of sums, and the attributes of both."""
-        k, layer, tensors = self.kernel, self.layer, self.graph.tensors
-        x_type, w_type = element(tensors[k.x].dtype), "i8" if k.lowest_weight < 0 else "u8"
-        finish = conv(x_type, w_type, scale_per_channel=self.scale_per_channel, zero_per_channel=self.zero_per_channel,
-                      residual=layer.side or None, residual_type=element(tensors[layer.residual].dtype if layer.add else "uint8"),
-                      table=layer.lookup is not None)
-        (sh, sw), (dh, dw) = ((1, 1), (1, 1)) if self.windows else (k.strides, k.dilations)
-        attributes: dict[str, int | float] = {
-            "stride_h": sh, "stride_w": sw, "dilation_h": dh, "dilation_w": dw, "pad_top": 0, "pad_left": 0,
-            "zx": int(k.zx), "zw": int(k.zw[0]), "zy": int(k.zy), "lo": int(k.lo), "hi": int(k.hi), "scale": binary32(k.scale[0]),
-        }
-        if layer.add:
-            a = layer.add
-            attributes |= {"ra": binary32(a.ra), "rb": binary32(a.rb), "fixed": binary32(a.fixed), "sum_lo": int(a.lo), "sum_hi": int(a.hi)}
-        return self.products(x_type, w_type), finish, attributes
+        types, finish, attributes = conv_operator(self.graph, self.layer, scale_per_channel=self.scale_per_channel,
+                                                  zero_per_channel=self.zero_per_channel)
+        if self.windows:
+            attributes |= dict.fromkeys(("stride_h", "stride_w", "dilation_h", "dilation_w"), 1)
+        return self.products(*types), finish, attributes
 
     # Tiles and steps.
 

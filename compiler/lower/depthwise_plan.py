@@ -23,8 +23,7 @@ __all__ = ["DepthwisePlan", "is_depthwise"]
 
 def is_depthwise(machine: Machine, kernel: Conv) -> bool:
     """Whether ``kernel`` is a depthwise convolution that an instruction slides windows for."""
-    single = kernel.group > 1 and kernel.weight.shape[2] == 1 and kernel.weight.shape[3] == kernel.group
-    return single and machine.window_columns(*kernel.weight.shape[:2], kernel.strides, kernel.dilations) is not None
+    return kernel.depthwise and machine.window_columns(*kernel.weight.shape[:2], kernel.strides, kernel.dilations) is not None
 
 
 class DepthwisePlan(ConvPlan):

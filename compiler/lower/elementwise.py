@@ -11,19 +11,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tenon.compiler.code import Note
-from tenon.compiler.codelets import Codelet, add, largest, lookup, multiply
 from tenon.compiler.home import Home
-from tenon.compiler.ir import Add, Graph, Lookup, Pool
+from tenon.compiler.ir import Graph, Pool
 from tenon.compiler.layer import Layer
 from tenon.compiler.layout import Layout, dense
 from tenon.compiler.lower.boxes import Boxes
 from tenon.compiler.lower.emitter import Emitter
 from tenon.compiler.lower.margin import surround
-from tenon.compiler.lower.pooling import Window, parts, pool_operator, window_of
+from tenon.compiler.lower.operators import padding_of, pass_operator
+from tenon.compiler.lower.pooling import Window, parts, window_of
 from tenon.compiler.lower.slots import Slots
-from tenon.compiler.lower.tiles import Box, Walk, binary32, box_start, cut, element, padded_walks, tile_layout
+from tenon.compiler.lower.tiles import Box, Walk, box_start, cut, padded_walks, tile_layout
 from tenon.compiler.machine import Machine
-from tenon.compiler.pair import Largest, Multiply
 from tenon.compiler.placement import CONTENTS, Demand, TooSmall, allocate
 from tenon.compiler.placing import Tile
 
@@ -116,8 +115,10 @@ def lower_pass(plan: PassPlan, out: Emitter, table: int | None) -> None:
 
 class _Lowering:
     def __init__(self, plan: PassPlan, out: Emitter, table: int | None):
-        self.plan, self.out, self.boxes, self.table, self.fill = plan, out, Boxes(out), table, _fill(plan)
-        self.codelet, self.attributes = _operator(plan)
+        self.plan, self.out, self.boxes, self.table, self.fill = plan, out, Boxes(out), table, 0
+        if isinstance(plan.kernel, Pool):
+            self.fill = padding_of(plan.graph, plan.kernel)
+        self.codelet, self.attributes = pass_operator(plan.graph, plan.kernel, next(iter(plan.sources.values())).shape, plan.sliding)
         uses = {t: [t] for t in range(len(plan.boxes))}
         self.slots = {name: Slots(memory, bases, uses) for name, (memory, bases) in plan.slots.items()}
 
@@ -186,28 +187,3 @@ class _Lowering:
                 self.out.compute(self.codelet, statement, tiles, extents, self.attributes | attributes, bases, ("tile %d", now))
         if not plan.y.on_chip:
             self.boxes.store(plan.y, box, tiles["y"].layout, (tiles["y"].memory, begins["y"]), ("tile %d", now))
-
-
-def _operator(plan: PassPlan) -> tuple[Codelet, dict[str, int | float]]:
-    """The layer's codelet, with the attributes that are the same for all of its tiles."""
-    k, tensors = plan.kernel, plan.graph.tensors
-    types = [element(tensors[n].dtype) for n in k.inputs]
-    if isinstance(k, Add):
-        return add(*types), {"ra": binary32(k.ra), "rb": binary32(k.rb), "fixed": binary32(k.fixed), "lo": k.lo, "hi": k.hi}
-    if isinstance(k, Multiply):
-        zeros = {"za": k.za, "zb": k.zb, "zy": float(k.zy)}
-        return multiply(*types), zeros | {"scale": binary32(k.scale), "lo": k.lo, "hi": k.hi}
-    if isinstance(k, Largest):
-        return largest(*types), {"lo": k.lo, "hi": k.hi}
-    if isinstance(k, Lookup):
-        lo, hi = tensors[k.x].bounds
-        return lookup(*types), {"lo": lo, "hi": hi}
-    return pool_operator(plan.graph, k, plan.sources["x"].shape, plan.sliding)
-
-
-def _fill(plan: PassPlan) -> int:
-    """What padding holds: nothing that changes a sum or a maximum."""
-    k = plan.kernel
-    if not isinstance(k, Pool):
-        return 0
-    return (plan.graph.tensors[k.x].bounds[0] if k.kind == "max" else k.zx) & 255

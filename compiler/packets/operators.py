@@ -9,15 +9,14 @@ import numpy as np
 
 from tenon.acg.expr import Nest
 from tenon.acg.graph import Graph as Covenant
-from tenon.compiler.codelets import add, conv, lookup, multiply
 from tenon.compiler.codelets.codelet import Codelet
 from tenon.compiler.codelets.depthwise import depthwise
 from tenon.compiler.errors import CompileError
 from tenon.compiler.ir import Add, Conv, Graph, Lookup, Pool
 from tenon.compiler.layer import Layer
 from tenon.compiler.layout import Layout, dense
-from tenon.compiler.lower.pooling import parts, pool_operator, window_of
-from tenon.compiler.lower.tiles import binary32, element
+from tenon.compiler.lower.operators import conv_operator, padding_of, pass_operator
+from tenon.compiler.lower.pooling import parts, window_of
 from tenon.compiler.packets.contraction import contraction
 from tenon.compiler.packets.kernel import Kernel
 from tenon.compiler.packets.passes import pass_kernel
@@ -68,9 +67,8 @@ def surround_of(graph: Graph, layer: Layer, name: str, grain: Grain) -> Surround
     if not isinstance(k, Conv | Pool) or name != k.x:
         return Surround()
     top, left, bottom, right = k.pads
-    beyond = -k.weight.shape[1] % grain.summed if isinstance(k, Conv) and _deep(k) else 0
-    lowest = graph.tensors[k.x].bounds[0]
-    fill = (k.zx if isinstance(k, Conv) or k.kind != "max" else lowest) & 255 if any(k.pads) else None
+    beyond = -k.weight.shape[1] % grain.summed if isinstance(k, Conv) and k.depthwise else 0
+    fill = padding_of(graph, k) if any(k.pads) else None
     return Surround((top, left, bottom, right + beyond * (k.dilations[1] if isinstance(k, Conv) else 1)), fill)
 
 
@@ -80,67 +78,50 @@ def operator_of(graph: Graph, layer: Layer, grain: Grain) -> Operator:
     y = graph.tensors[layer.y]
     if isinstance(k, Conv):
         return _convolution(graph, layer, grain)
-    types = [element(graph.tensors[n].dtype) for n in k.inputs]
-    whole_box = Part((0, y.shape[1]), (0, y.shape[2]))
-    channels = {"oc": -(-y.shape[3] // grain.lanes) * grain.lanes}
+    if not isinstance(k, Add | Multiply | Lookup | Pool):
+        raise CompileError(f"{k.op} is not compiled to packets yet")
+    shape = graph.tensors[k.x if isinstance(k, Pool | Lookup) else k.a].shape
+    codelet, attributes = pass_operator(graph, k, shape)
+    extents, strides, constants = {"oc": -(-y.shape[3] // grain.lanes) * grain.lanes}, (1, 1), {}
+    boxes = tuple(Part(r, c, numbers) for r, c, numbers in parts(k, shape, (0, y.shape[1]), (0, y.shape[2])))
     if isinstance(k, Pool):
-        shape = graph.tensors[k.x].shape
-        codelet, attributes = pool_operator(graph, k, shape, False)
         window = window_of(k, shape)
-        boxes = tuple(Part(r, c, a) for r, c, a in parts(k, shape, (0, y.shape[1]), (0, y.shape[2])))
-        return Operator(codelet, codelet.statements["finish"], attributes, channels | {"kh": window.kernel[0], "kw": window.kernel[1]},
-                        {"x": (k.x, *window.pads)}, {}, window.strides, boxes, pass_kernel)
-    if isinstance(k, Lookup):
-        lo, hi = graph.tensors[k.x].bounds
-        codelet, attributes, sources = lookup(*types), {"lo": lo, "hi": hi}, {"x": (k.x, 0, 0)}
-        constants = {"table": (dense([("i", 256, 1)]), k.table.astype(np.uint8).tobytes())}
-    elif isinstance(k, Add | Multiply):
-        constants, sources = {}, {"a": (k.a, 0, 0), "b": (k.b, 0, 0)}
-        if isinstance(k, Add):
-            codelet, attributes = add(*types), {"ra": binary32(k.ra), "rb": binary32(k.rb), "fixed": binary32(k.fixed)}
-        else:
-            codelet, attributes = multiply(*types), {"za": k.za, "zb": k.zb, "zy": float(k.zy), "scale": binary32(k.scale)}
-        attributes |= {"lo": k.lo, "hi": k.hi}
+        extents |= {"kh": window.kernel[0], "kw": window.kernel[1]}
+        sources, strides = {"x": (k.x, *window.pads)}, window.strides
+    elif isinstance(k, Lookup):
+        sources, constants = {"x": (k.x, 0, 0)}, {"table": _table(k)}
+    else:
+        sources = {"a": (k.a, 0, 0), "b": (k.b, 0, 0)}
         if len({graph.tensors[n].shape for n in (k.a, k.b, k.y)}) > 1:
             raise CompileError("operands of different shapes are not compiled to packets yet")
-    else:
-        raise CompileError(f"{k.op} is not compiled to packets yet")
-    return Operator(codelet, codelet.statements["finish"], attributes, channels, sources, constants, (1, 1), (whole_box,), pass_kernel)
+    return Operator(codelet, codelet.statements["finish"], attributes, extents, sources, constants, strides, boxes, pass_kernel)
 
 
-def _deep(k: Conv) -> bool:
-    """Whether each channel has a window of its own."""
-    return k.group > 1 and k.weight.shape[2] == 1 and k.weight.shape[3] == k.group
+def _table(k: Lookup) -> tuple[Layout, bytes]:
+    return dense([("i", k.table.size, 1)]), k.table.astype(np.uint8).tobytes()
 
 
 def _convolution(graph: Graph, layer: Layer, grain: Grain) -> Operator:
-    k, tensors = layer.main, graph.tensors
+    k = layer.main
     if len(set(k.zw.tolist())) > 1:
         raise CompileError("a zero-point for each channel's weights is not compiled to packets yet")
     (kh, _, _, oc), per_channel = k.weight.shape, len(k.scale) > 1
     wide = -(-oc // grain.lanes) * grain.lanes
-    x_type, w_type = element(tensors[k.x].dtype), "i8" if k.lowest_weight < 0 else "u8"
-    end = conv(x_type, w_type, scale_per_channel=per_channel, residual=layer.side or None, table=layer.lookup is not None,
-               residual_type=element(tensors[layer.residual].dtype if layer.add else "uint8"))
-    deep = _deep(k)
-    start = depthwise(x_type, w_type) if deep else end
-    layout, weights, reduced = (_deep_weights if deep else _weights)(k, grain)
+    types, end, attributes = conv_operator(graph, layer, scale_per_channel=per_channel, zero_per_channel=False)
+    start = depthwise(*types) if k.depthwise else end
+    layout, weights, reduced = (_deep_weights if k.depthwise else _weights)(k, grain)
     filled = {"bias": np.pad(k.bias, (0, wide - oc)), "scale": np.pad(k.scale.astype(np.float32), (0, wide - oc))}
     constants = {"w": (layout, weights.astype(np.uint8).tobytes())}
     constants |= {name: (dense([("oc", wide, 1)], 4), filled[name].tobytes()) for name in ["bias"] + ["scale"] * per_channel}
-    attributes = {"stride_h": k.strides[0], "stride_w": k.strides[1], "dilation_h": k.dilations[0], "dilation_w": k.dilations[1],
-                  "pad_top": 0, "pad_left": 0, "zx": int(k.zx), "zw": int(k.zw[0]), "zy": int(k.zy), "lo": int(k.lo), "hi": int(k.hi),
-                  "scale": binary32(k.scale[0])}
     sources = {"x": (k.x, *k.pads[:2])}
     if layer.add:
-        a, sources["r"] = layer.add, (layer.residual, 0, 0)
-        attributes |= {"ra": binary32(a.ra), "rb": binary32(a.rb), "fixed": binary32(a.fixed), "sum_lo": int(a.lo), "sum_hi": int(a.hi)}
+        sources["r"] = layer.residual, 0, 0
     if layer.lookup is not None:
-        constants["table"] = dense([("i", 256, 1)]), layer.lookup.table.astype(np.uint8).tobytes()
+        constants["table"] = _table(layer.lookup)
     codelet = Codelet("conv", {**end.dims, **start.dims}, {"finish": whole(start.statements["start"], end.statements["finish"])})
-    _, h, w, _ = tensors[layer.y].shape
+    _, h, w, _ = graph.tensors[layer.y].shape
     return Operator(codelet, codelet.statements["finish"], attributes, {"oc": wide, "kh": kh, **reduced}, sources, constants, k.strides,
-                    (Part((0, h), (0, w)),), pass_kernel if deep else contraction)
+                    (Part((0, h), (0, w)),), pass_kernel if k.depthwise else contraction)
 
 
 def _weights(k: Conv, grain: Grain) -> tuple[Layout, np.ndarray, dict[str, int]]:
